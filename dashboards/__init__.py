@@ -1,0 +1,1 @@
+"""Grafana as code: queries, boards and provisioning."""

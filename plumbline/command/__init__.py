@@ -1,0 +1,1 @@
+"""The subcommands of `plumbline`: the only place where services are wired together."""

@@ -1,0 +1,62 @@
+"""The MQTT topics, in one place. `docs/topics.md` lists them; a test holds the two together."""
+
+from typing import Final, NamedTuple
+
+from plumbline.event import CLASSES, EventClass
+
+ROOT: Final = "plumbline/v1"
+
+
+class GatewayTopic(NamedTuple):
+    """A topic of one gateway taken apart: `plumbline/v1/{site}/{gateway}/{leaf}`."""
+
+    site: str
+    gateway: str
+    leaf: str
+
+
+def events(site: str, gateway: str, event_class: EventClass) -> str:
+    """Where a gateway publishes its batches of one class (QoS 1)."""
+    return f"{ROOT}/{site}/{gateway}/events/{event_class}"
+
+
+def committed(site: str, gateway: str, event_class: EventClass) -> str:
+    """Where ingest publishes the watermark of a gateway's newest epoch of one class (QoS 1, retained)."""
+    return f"{ROOT}/{site}/{gateway}/committed/{event_class}"
+
+
+def presence(site: str, gateway: str) -> str:
+    """Where a gateway's birth, will and goodbye stand (QoS 1, retained)."""
+    return f"{ROOT}/{site}/{gateway}/presence"
+
+
+def replay(site: str, gateway: str) -> str:
+    """Where ingest asks a gateway for ranges again (QoS 1)."""
+    return f"{ROOT}/{site}/{gateway}/replay"
+
+
+def all_events(share: str | None = "ingest") -> str:
+    """The filter that ingest subscribes to; with a `share` name the workers of that group split the messages (MQTT 5, 4.8.2)."""
+    own = f"{ROOT}/+/+/events/+"
+    return f"$share/{share}/{own}" if share else own
+
+
+def all_presence() -> str:
+    """The filter for every gateway's presence."""
+    return f"{ROOT}/+/+/presence"
+
+
+def parse(topic: str) -> GatewayTopic | None:
+    """Take a gateway's topic apart; `None` where it is not one of ours."""
+    if not topic.startswith(ROOT + "/"):
+        return None
+    parts = topic[len(ROOT) + 1 :].split("/", 2)
+    return GatewayTopic(*parts) if len(parts) == 3 and all(parts) else None
+
+
+def class_of(leaf: str, stem: str) -> EventClass | None:
+    """The event class in a leaf such as `events/business`, for `stem` `events`; `None` where it is something else."""
+    for event_class in CLASSES:
+        if leaf == f"{stem}/{event_class}":
+            return event_class
+    return None
