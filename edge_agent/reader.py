@@ -1,0 +1,80 @@
+"""The contract of a reader: what turns one device (or one family of devices) into captures.
+
+A reader is a folder in `edge_agent/readers/`: `__init__.py` with `Settings` and `build`, `README.md`, `sample.toml`
+(which a test loads) and `testcases/`; and one line in `edge_agent.readers.READERS`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from plumbline.errors import PlumblineError
+from plumbline.event import Event
+from plumbline.profile import DeviceProfile
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """What a device said: an event that lacks its header.
+
+    `event` completes it: a `functools.partial` of the kind with its own fields, for example
+    `partial(Scan, raw=b"…", text="…")`; the agent calls it with the header's fields.
+    """
+
+    device: str
+    event: Callable[..., Event]
+    gps_ns: int | None = None
+    """UTC time in nanoseconds that a satellite receiver gave with it; `None`: the gateway's clock decides."""
+
+
+class Emit(Protocol):
+    """How a reader hands over a capture."""
+
+    async def __call__(self, capture: Capture) -> None:
+        """Return when the event is safe on the gateway's disk (so a scanner may beep now).
+
+        Raises `OutboxError` where it could not be kept; the reader lets it pass, the supervisor handles it.
+        """
+        ...
+
+
+class Reader(Protocol):
+    """Reads one configured device until it is cancelled."""
+
+    async def run(self, emit: Emit) -> None:
+        """Open the device, read it, and `emit` each capture in the order of reading, from one task.
+
+        Called by the supervisor, and again after a back-off whenever it raised or returned. Cancellation closes the
+        device. Blocking work belongs in threads of the reader's own. Raises `ReaderError` where the device fails;
+        anything else that escapes is treated as a mistake of ours and logged with its trace, with the same back-off.
+        """
+        ...
+
+
+class ReaderError(PlumblineError):
+    """A device failed: `device` is its configured name; the text says what happened and `check` what to look at."""
+
+    def __init__(self, device: str, what: str, check: str) -> None:
+        super().__init__(f"{device}: {what}; check {check}")
+        self.device = device
+        self.what = what
+        self.check = check
+
+
+def _no_report(device: str, what: str) -> None:
+    """Report to nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What the agent lends a reader besides its settings."""
+
+    profiles: Mapping[str, DeviceProfile] = field(default_factory=dict[str, DeviceProfile])
+    """Device profiles by id."""
+    base: Path = Path()
+    """The folder of the configuration file: relative paths in settings start here."""
+    data: Path = Path()
+    """A folder of the agent's own where a reader may keep files (processed pictures, marks)."""
+    report: Callable[[str, str], None] = _no_report
+    """`report(device, what)`: something was wrong with one message but reading goes on; counted and shown in health."""
