@@ -40,7 +40,7 @@ class SerialLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Framing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How one message is told from the next. Control characters are written as escapes, for example `\\u001d`."""
+    """How one message is told from the next. Control characters are written as TOML escapes."""
 
     prefix: str = ""
     suffix: str = "\r\n"

@@ -1,0 +1,226 @@
+"""What each sentence says about position and time: a table of formatters, each with its own fields.
+
+Fields are those of IEC 61162-1, clause 8.3, and tolerate what receivers do to them: missing fields at the end, empty
+ones, numbers out of range. A field that cannot be read is absent; it never makes the others wrong.
+"""
+
+import datetime as dt
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from edge_agent.nmea.sentence import Sentence
+
+KNOT_MPS: Final = 1852 / 3600
+KMH_MPS: Final = 1 / 3.6
+_TIME: Final = re.compile(r"(\d\d)(\d\d)(\d\d)(?:\.(\d*))?")
+_DATE: Final = re.compile(r"(\d\d)(\d\d)(\d\d)")
+_ANGLE: Final = re.compile(r"(\d{1,3})(\d\d(?:\.(\d*))?)")
+_NUMBER: Final = re.compile(r"[+-]?(?:\d{1,12}(?:\.\d*)?|\.\d+)")
+#: Two-digit years from here on are of the last century: GPS time began in 1980, and a receiver past a week-number
+#: rollover that says 99 means 1999 (it is wrong, but it must not be made 2099).
+_FIRST_YEAR: Final = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place with the number of decimals of its minutes, so that the finer of two sentences wins."""
+
+    lat: float
+    lon: float
+    decimals: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What one sentence says. `None`: it says nothing about it."""
+
+    time_ms: int | None = None
+    """Milliseconds of the UTC day."""
+    date: dt.date | None = None
+    valid: bool | None = None
+    """Whether the receiver vouches for the position."""
+    position: Position | None = None
+    mode: int | None = None
+    """1, 2 or 3 (GSA)."""
+    alt_msl: float | None = None
+    speed: float | None = None
+    track: float | None = None
+    hdop: float | None = None
+    sats_used: int | None = None
+    accuracy: float | None = None
+    """Metres, 68 % (GST)."""
+
+
+def decode(sentence: Sentence) -> Observation | None:
+    """Read one sentence; `None` where its formatter says nothing about a fix."""
+    reader = None if sentence.talker == "P" else _READERS.get(sentence.kind)
+    return None if reader is None else reader(_Fields(sentence.fields))
+
+
+class _Fields:
+    """The fields by number; what is missing at the end is empty."""
+
+    def __init__(self, fields: Sequence[str]) -> None:
+        self.fields = fields
+
+    def text(self, index: int) -> str:
+        return self.fields[index].strip() if index < len(self.fields) else ""
+
+    def number(self, index: int) -> float | None:
+        text = self.text(index)
+        return float(text) if _NUMBER.fullmatch(text) else None
+
+    def count(self, index: int) -> int | None:
+        text = self.text(index)
+        return int(text) if text.isascii() and text.isdigit() and len(text) <= 3 else None
+
+    def angle(self, index: int) -> float | None:
+        """Degrees from true north, 0 ≤ x < 360."""
+        value = self.number(index)
+        return value % 360 if value is not None and 0 <= value <= 360 else None
+
+    def hdop(self, index: int) -> float | None:
+        """A dilution of precision; 0 and the fill values from 50 on mean that there is none."""
+        value = self.number(index)
+        return value if value is not None and 0 < value < 50 else None
+
+    def speed(self, index: int, unit: float) -> float | None:
+        value = self.number(index)
+        return value * unit if value is not None and value >= 0 else None
+
+    def position(self, index: int) -> Position | None:
+        """Latitude, hemisphere, longitude, hemisphere from field `index` on."""
+        lat = _degrees(self.text(index), self.text(index + 1), "NS", 90)
+        lon = _degrees(self.text(index + 2), self.text(index + 3), "EW", 180)
+        if lat is None or lon is None:
+            return None
+        return Position(lat[0], lon[0], min(lat[1], lon[1]))
+
+    def time_ms(self, index: int) -> int | None:
+        match = _TIME.fullmatch(self.text(index))
+        if match is None:
+            return None
+        hour, minute, second = int(match[1]), int(match[2]), int(match[3])
+        if hour > 23 or minute > 59 or second > 60:  # 60: a leap second
+            return None
+        fraction = round(int((match[4] or "0")[:6].ljust(6, "0")) / 1000)
+        return (hour * 3600 + minute * 60 + second) * 1000 + fraction
+
+
+def _degrees(text: str, hemisphere: str, letters: str, limit: int) -> tuple[float, int] | None:
+    match = _ANGLE.fullmatch(text)
+    if match is None or len(hemisphere) != 1 or hemisphere not in letters:
+        return None
+    minutes = float(match[2])
+    value = int(match[1]) + minutes / 60
+    if minutes >= 60 or value > limit:
+        return None
+    return (-value if hemisphere == letters[1] else value), len(match[3] or "")
+
+
+def day(year: int, month: int, of_month: int) -> dt.date | None:
+    """A date, or `None` where the calendar has no such day."""
+    try:
+        return dt.date(year, month, of_month)
+    except ValueError:
+        return None
+
+
+def _ddmmyy(text: str) -> dt.date | None:
+    match = _DATE.fullmatch(text)
+    if match is None:
+        return None
+    year = int(match[3])
+    return day(year + (1900 if year >= _FIRST_YEAR else 2000), int(match[2]), int(match[1]))
+
+
+def _gga(fields: _Fields) -> Observation:
+    quality = fields.count(5)
+    if quality is None:
+        # The receiver vouches for nothing here; the height would make a 2D fix of RMC look like 3D.
+        return Observation(time_ms=fields.time_ms(0))
+    return Observation(
+        time_ms=fields.time_ms(0),
+        valid=quality > 0,
+        position=fields.position(1),
+        sats_used=fields.count(6),
+        hdop=fields.hdop(7),
+        alt_msl=fields.number(8),
+    )
+
+
+def _gns(fields: _Fields) -> Observation:
+    modes = fields.text(5)
+    return Observation(
+        time_ms=fields.time_ms(0),
+        valid=any(mode not in "NM" for mode in modes) if modes else None,
+        position=fields.position(1),
+        sats_used=fields.count(6),
+        hdop=fields.hdop(7),
+        alt_msl=fields.number(8),
+    )
+
+
+def _rmc(fields: _Fields) -> Observation:
+    valid = fields.text(1) == "A" and fields.text(11) != "N"
+    return Observation(
+        time_ms=fields.time_ms(0),
+        valid=valid,
+        position=fields.position(2),
+        speed=fields.speed(6, KNOT_MPS),
+        track=fields.angle(7),
+        date=_ddmmyy(fields.text(8)),
+    )
+
+
+def _gll(fields: _Fields) -> Observation:
+    status = fields.text(5)
+    return Observation(
+        time_ms=fields.time_ms(4),
+        # NMEA 0183 before 2.0 had no status; anything but A where there is one is a warning.
+        valid=status == "A" and fields.text(6) != "N" if len(fields.fields) > 5 else None,
+        position=fields.position(0),
+    )
+
+
+def _vtg(fields: _Fields) -> Observation:
+    if fields.text(1) in {"T", ""} and len(fields.fields) > 4:
+        knots, kmh = fields.speed(4, KNOT_MPS), fields.speed(6, KMH_MPS)
+        return Observation(track=fields.angle(0), speed=kmh if knots is None else knots)
+    # Before NMEA 0183 2.0 the units were not written: true course, magnetic course, knots, km/h.
+    return Observation(track=fields.angle(0), speed=fields.speed(2, KNOT_MPS))
+
+
+def _gsa(fields: _Fields) -> Observation:
+    mode = fields.count(1)
+    return Observation(mode=mode if mode in {1, 2, 3} else None, hdop=fields.hdop(15))
+
+
+def _gst(fields: _Fields) -> Observation:
+    lat, lon = fields.number(5), fields.number(6)
+    accuracy = math.hypot(lat, lon) if lat is not None and lon is not None and lat >= 0 and lon >= 0 else None
+    return Observation(time_ms=fields.time_ms(0), accuracy=accuracy)
+
+
+def _zda(fields: _Fields) -> Observation:
+    number = [fields.count(1), fields.count(2)]
+    year = fields.number(3)
+    found = None
+    if number[0] and number[1] and year is not None and 1980 <= year < 2200:
+        found = day(int(year), number[1], number[0])
+    return Observation(time_ms=fields.time_ms(0), date=found)
+
+
+_READERS: Final[Mapping[str, Callable[[_Fields], Observation]]] = {
+    "GGA": _gga,
+    "GLL": _gll,
+    "GNS": _gns,
+    "GSA": _gsa,
+    "GST": _gst,
+    "RMC": _rmc,
+    "VTG": _vtg,
+    "ZDA": _zda,
+}

@@ -1,0 +1,186 @@
+"""From observations to epochs: what a receiver knew at one instant, put together from its sentences.
+
+A receiver tells one instant in several sentences (GGA the height, RMC the date and the speed, GSA the mode). Sentences
+with the same time of day are one epoch; those without a time belong to the epoch that is open. An epoch is finished when
+the time changes or the caller says that the line is quiet.
+"""
+
+import datetime as dt
+from dataclasses import dataclass, replace
+from typing import Final
+
+from edge_agent.nmea.decode import Observation, decode
+from edge_agent.nmea.sentence import Sentence
+
+#: Metres of 68 % horizontal accuracy per unit of HDOP: the user equivalent range error of a plain code receiver,
+#: about 5 m with today's signals and an open sky (GPS SPS Performance Standard, 5th ed., section A.5). GST, where sent,
+#: is the receiver's own estimate and is used instead.
+UERE_M: Final = 5.0
+#: The formatters that say whether there is a position.
+_PLACING: Final = frozenset({"GGA", "GLL", "GNS", "RMC"})
+_DAY_MS: Final = 86_400_000
+#: A mode once told (by GSA, or by a height) holds for this many epochs: receivers that say it every fifth second exist.
+_MODE_HOLDS: Final = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Epoch:
+    """What a receiver knew at one instant. Absent values are `None`."""
+
+    time_ns: int | None = None
+    """UTC in nanoseconds since 1970; `None` while the receiver has not told a date."""
+    mode: int = 1
+    """1: no fix, 2: 2D, 3: 3D. Only with 2 and 3 there is a position."""
+    lat: float | None = None
+    """WGS 84, degrees, north positive."""
+    lon: float | None = None
+    """WGS 84, degrees, east positive."""
+    alt_msl: float | None = None
+    """Metres above mean sea level."""
+    speed_mps: float | None = None
+    course_deg: float | None = None
+    """Course over ground, degrees from true north."""
+    hdop: float | None = None
+    sats_used: int | None = None
+    accuracy_m: float | None = None
+    """Radius with about 68 %: from GST, else `UERE_M` times HDOP."""
+
+    @property
+    def time(self) -> str | None:
+        """The time in ISO 8601, UTC, with milliseconds and `Z`."""
+        if self.time_ns is None:
+            return None
+        moment = dt.datetime.fromtimestamp(self.time_ns // 1_000_000_000, dt.UTC)
+        return f"{moment:%Y-%m-%dT%H:%M:%S}.{self.time_ns // 1_000_000 % 1000:03d}Z"
+
+
+class EpochBuilder:
+    """Put sentences together to epochs; keeps one open epoch and the last known date."""
+
+    def __init__(self) -> None:
+        self._open: Observation | None = None
+        self._seen: set[str] = set()
+        self._dates = _Calendar()
+        self._mode: int | None = None
+        self._mode_age = 0
+
+    def add(self, sentence: Sentence) -> Epoch | None:
+        """Take a sentence; return the epoch that it finished by starting the next one."""
+        observation = decode(sentence)
+        if observation is None:
+            return None
+        address = sentence.talker + sentence.kind
+        done = self.flush() if self._starts_anew(observation, address) else None
+        self._open = observation if self._open is None else _merge(self._open, observation)
+        if sentence.kind in _PLACING:
+            self._seen.add(address)
+        return done
+
+    def flush(self) -> Epoch | None:
+        """Finish the open epoch: the line is quiet or closed. What comes later with the same time is a new epoch."""
+        current, self._open = self._open, None
+        self._seen.clear()
+        return None if current is None else self._finish(current)
+
+    def _starts_anew(self, observation: Observation, address: str) -> bool:
+        if self._open is None:
+            return False
+        if observation.time_ms is None:
+            return address in self._seen  # a receiver without the time repeats its cycle
+        return self._open.time_ms is not None and observation.time_ms != self._open.time_ms
+
+    def _finish(self, seen: Observation) -> Epoch | None:
+        if seen.mode is not None:
+            self._mode, self._mode_age = seen.mode, 0
+        else:
+            self._mode_age += 1
+            if self._mode_age > _MODE_HOLDS:
+                self._mode = None
+        time_ns = self._dates.time_ns(seen)
+        if seen.valid is None and seen.position is None:
+            return None  # GSA, VTG, ZDA alone: nothing was said about a position
+        if seen.valid is False or seen.position is None:
+            self._mode = None
+            return Epoch(time_ns=time_ns, hdop=seen.hdop, sats_used=seen.sats_used)
+        accuracy = seen.accuracy
+        if accuracy is None and seen.hdop is not None:
+            accuracy = seen.hdop * UERE_M
+        return Epoch(
+            time_ns=time_ns,
+            mode=self._dimension(seen),
+            lat=seen.position.lat,
+            lon=seen.position.lon,
+            alt_msl=seen.alt_msl,
+            speed_mps=seen.speed,
+            course_deg=seen.track,
+            hdop=seen.hdop,
+            sats_used=seen.sats_used,
+            accuracy_m=accuracy,
+        )
+
+    def _dimension(self, seen: Observation) -> int:
+        """2 or 3: a height says 3D, unless no satellite stands behind it; else what was said last holds for a while."""
+        if seen.alt_msl is not None and seen.sats_used != 0:
+            self._mode, self._mode_age = 3, 0
+        return 3 if self._mode == 3 else 2
+
+
+class _Calendar:
+    """Gives each time of day its date: told by RMC or ZDA, carried on over midnight where nobody tells it."""
+
+    def __init__(self) -> None:
+        self._date: dt.date | None = None
+        self._time_ms = 0
+
+    def time_ns(self, seen: Observation) -> int | None:
+        """Nanoseconds since 1970 of the epoch, or `None` while there is no date."""
+        if seen.time_ms is None:
+            return None
+        if seen.date is not None:
+            self._date = seen.date
+        elif self._date is not None:
+            # A step of more than half a day is midnight, forwards or (sentences out of order) back.
+            step = seen.time_ms - self._time_ms
+            if abs(step) > _DAY_MS // 2:
+                self._date = _shift(self._date, 1 if step < 0 else -1)
+        self._time_ms = seen.time_ms
+        if self._date is None:
+            return None
+        days = (self._date - dt.date(1970, 1, 1)).days
+        return (days * _DAY_MS + seen.time_ms) * 1_000_000
+
+
+def _shift(date: dt.date, days: int) -> dt.date:
+    try:
+        return date + dt.timedelta(days=days)
+    except OverflowError:
+        return date  # the calendar ends here; no receiver's date does
+
+
+def _merge(old: Observation, new: Observation) -> Observation:
+    """Later sentences complete and correct earlier ones of the epoch; the finer position stays."""
+    position = new.position
+    if position is None or (old.position is not None and old.position.decimals > position.decimals):
+        position = old.position
+    mode = new.mode
+    if mode is None or (old.mode is not None and old.mode > mode):
+        mode = old.mode  # one GSA per constellation: the best of them is the receiver's
+    valid = old.valid if new.valid is None else new.valid
+    return replace(
+        old,
+        time_ms=old.time_ms if new.time_ms is None else new.time_ms,
+        date=old.date if new.date is None else new.date,
+        valid=valid,
+        position=position,
+        mode=mode,
+        alt_msl=_latest(old.alt_msl, new.alt_msl),
+        speed=_latest(old.speed, new.speed),
+        track=_latest(old.track, new.track),
+        hdop=_latest(old.hdop, new.hdop),
+        sats_used=old.sats_used if new.sats_used is None else new.sats_used,
+        accuracy=_latest(old.accuracy, new.accuracy),
+    )
+
+
+def _latest(old: float | None, new: float | None) -> float | None:
+    return old if new is None else new

@@ -1,0 +1,92 @@
+"""The SQL database: one URL, SQLite or PostgreSQL, the same code on both.
+
+`sqlite+aiosqlite:///path/plumbline.db` or `postgresql+asyncpg://user:password@host/name`. Ingest owns the ledger, the inbox
+and dead letters; tracking owns orders and milestones. Each has its own Alembic migrations and version table.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from plumbline.errors import SettingsError
+
+_DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+
+
+def open_engine(url: str, *, durable: bool = True) -> AsyncEngine:
+    """Make an engine for `url`; a bare `sqlite:` or `postgresql:` URL gets its asynchronous driver.
+
+    SQLite runs in WAL mode with foreign keys, waits up to 10 s for another writer, and begins every transaction as a
+    writer (`BEGIN IMMEDIATE`), so that two services in one file never deadlock; `durable` is `synchronous=FULL`.
+    Raises `SettingsError` where the URL is not one of ours.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise SettingsError(
+            f"database: '{url}' is not a URL; write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
+        ) from None
+    backend = parsed.get_backend_name()
+    if backend not in _DRIVERS:
+        raise SettingsError(
+            f"database: '{backend}' is not supported; use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
+        )
+    parsed = parsed.set(drivername=_DRIVERS[backend])
+    if backend != "sqlite":
+        return create_async_engine(parsed, pool_pre_ping=True, pool_size=5, max_overflow=5)
+    if parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(parsed)
+
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # SQLAlchemy says BEGIN, not the driver
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            f"synchronous={'FULL' if durable else 'NORMAL'}",
+            "foreign_keys=ON",
+            "busy_timeout=10000",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    def on_begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        connection.exec_driver_sql("BEGIN" if options.get("read_only") else "BEGIN IMMEDIATE")
+
+    event.listen(engine.sync_engine, "connect", on_connect)
+    event.listen(engine.sync_engine, "begin", on_begin)
+    return engine
+
+
+async def migrate(engine: AsyncEngine, *, package: str, folder: Path) -> None:
+    """Bring the tables of `package` to the newest revision found in `folder` (an Alembic script location).
+
+    The version table is `alembic_{package}`. `folder/env.py` is `plumbline.database.run_migrations` in one line.
+    """
+
+    def upgrade(connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(folder))
+        config.attributes["connection"] = connection
+        config.attributes["version_table"] = f"alembic_{package}"
+        command.upgrade(config, "head")
+
+    async with engine.begin() as connection:
+        await connection.run_sync(upgrade)
+
+
+def run_migrations() -> None:
+    """What a service's `migrations/env.py` calls: run on the connection that `migrate` holds."""
+    from alembic import context  # noqa: PLC0415 - a proxy that exists only while Alembic runs env.py
+
+    connection = context.config.attributes["connection"]
+    context.configure(connection=connection, version_table=context.config.attributes["version_table"], transactional_ddl=False)
+    with context.begin_transaction():
+        context.run_migrations()

@@ -1,0 +1,360 @@
+"""One MQTT connection, as small as we need it: connect, subscribe, publish until acknowledged, receive and acknowledge.
+
+paho-mqtt does the protocol in a thread of its own; this module gives it an asyncio face, acknowledgement by the
+application (a message counts as received when we say so, not when it arrives) and bounded memory: with MQTT 5 the broker
+holds back by receive maximum, with 3.1.1 the socket is simply not read.
+"""
+
+import asyncio
+import random
+import ssl
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Literal, Self
+from urllib.parse import unquote, urlsplit
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from plumbline.backoff import CAP_S, FIRST_S, delay_s
+from plumbline.errors import MqttError, SettingsError
+
+Version = Literal["5", "3.1.1"]
+_PORTS: Final = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a broker is, read from a URL: `mqtt://user:password@host:1883`, `mqtts://…`, `ws://host/path`, `wss://…`."""
+
+    scheme: str
+    host: str
+    port: int
+    username: str | None = None
+    password: str | None = None
+    path: str = "/mqtt"
+
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        """Take a broker URL apart. Raises `SettingsError` with what to write instead."""
+        try:
+            parts = urlsplit(url)
+            scheme, host, port = parts.scheme, parts.hostname, parts.port
+        except ValueError as error:
+            raise SettingsError(f"broker '{url}': {error}; write for example mqtt://127.0.0.1:1883") from None
+        if scheme not in _PORTS or not host:
+            raise SettingsError(
+                f"broker '{url}': is not mqtt://, mqtts://, ws:// or wss:// with a host; write mqtt://127.0.0.1:1883"
+            )
+        return cls(
+            scheme,
+            host,
+            port or _PORTS[scheme],
+            unquote(parts.username) if parts.username else None,
+            unquote(parts.password) if parts.password else None,
+            parts.path or "/mqtt",
+        )
+
+    def __str__(self) -> str:
+        """The URL without the password, for messages and logs."""
+        user = f"{self.username}@" if self.username else ""
+        return f"{self.scheme}://{user}{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker says for us when we vanish (QoS 1)."""
+
+    topic: str
+    payload: bytes
+    retain: bool = True
+
+
+class Message:
+    """A message that arrived. It stays the broker's until `ack` is called (QoS 1)."""
+
+    __slots__ = ("_ack", "payload", "qos", "retain", "topic")
+
+    def __init__(self, topic: str, payload: bytes, qos: int, retain: bool, ack: Callable[[], None]) -> None:
+        self.topic = topic
+        self.payload = payload
+        self.qos = qos
+        self.retain = retain
+        self._ack = ack
+
+    def ack(self) -> None:
+        """Take the message over: the broker may forget it. Once per message; every message needs it, QoS 0 too."""
+        self._ack()
+
+
+class Connection:
+    """One connection to a broker, from `async with` to its end; it does not reconnect by itself (see `keep_connected`).
+
+    Args:
+        address: the broker.
+        client_id: stable and unique where the session should outlive the connection.
+        version: `5`, or `3.1.1` for brokers that speak nothing newer.
+        will: said by the broker when the connection is lost.
+        session_expiry_s: how long the broker keeps subscriptions and QoS 1 messages for us; 0 starts clean each time.
+        inbound: how many messages may be unacknowledged at once.
+        keepalive_s: the longest silence before a ping.
+        connect_timeout_s: how long the broker may take to answer.
+    """
+
+    def __init__(
+        self,
+        *,
+        address: Address,
+        client_id: str,
+        version: Version = "5",
+        will: Will | None = None,
+        session_expiry_s: int = 0,
+        inbound: int = 128,
+        keepalive_s: int = 20,
+        connect_timeout_s: float = 10.0,
+    ) -> None:
+        self._address = address
+        self._five = version == "5"
+        self._expiry_s = session_expiry_s
+        self._inbound = inbound
+        self._keepalive_s = keepalive_s
+        self._timeout_s = connect_timeout_s
+        self._queue: asyncio.Queue[Message | None] = asyncio.Queue()
+        self._room = threading.Semaphore(inbound)
+        self._closing = threading.Event()
+        self._pending: dict[int, asyncio.Future[None]] = {}
+        self._lost: str | None = None
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id,
+            clean_session=None if self._five else session_expiry_s == 0,
+            protocol=MQTTProtocolVersion.MQTTv5 if self._five else MQTTProtocolVersion.MQTTv311,
+            transport="websockets" if address.scheme in {"ws", "wss"} else "tcp",
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        if address.username is not None:
+            client.username_pw_set(address.username, address.password)
+        if address.scheme in {"ws", "wss"}:
+            client.ws_set_options(path=address.path)
+        if address.scheme in {"mqtts", "wss"}:
+            client.tls_set_context(ssl.create_default_context())  # pyright: ignore[reportUnknownMemberType] - paho leaves it untyped
+        if will is not None:
+            client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
+        client.connect_timeout = connect_timeout_s
+        client.max_inflight_messages_set(1000)  # who publishes bounds its own window
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        client.on_publish = self._on_publish
+        client.on_subscribe = self._on_subscribe
+        self._client = client
+
+    @property
+    def inbound(self) -> int:
+        """How many messages may be unacknowledged at once."""
+        return self._inbound
+
+    async def __aenter__(self) -> Self:
+        """Connect. Raises `MqttError` where the broker cannot be reached or refuses."""
+        self._loop = asyncio.get_running_loop()
+        self._connected: asyncio.Future[None] = self._loop.create_future()
+        properties = None
+        if self._five:
+            properties = Properties(PacketTypes.CONNECT)
+            properties.SessionExpiryInterval = self._expiry_s
+            properties.ReceiveMaximum = self._inbound
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await asyncio.to_thread(
+                    self._client.connect,
+                    self._address.host,
+                    self._address.port,
+                    self._keepalive_s,
+                    clean_start=self._expiry_s == 0 if self._five else paho.MQTT_CLEAN_START_FIRST_ONLY,
+                    properties=properties,
+                )
+                self._client.loop_start()
+                await self._connected
+        except TimeoutError:
+            await self._stop()
+            raise MqttError(f"{self._address}: no answer in {self._timeout_s:g} s; check host, port and firewall") from None
+        except OSError as error:
+            await self._stop()
+            raise MqttError(
+                f"{self._address}: {error.strerror or error}; check that the broker runs and the address is right"
+            ) from None
+        except ValueError as error:
+            await self._stop()
+            raise MqttError(f"{self._address}: {error}; check the address") from None
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Say goodbye (a clean disconnect: the will is not sent) and stop the thread."""
+        self._client.disconnect()
+        await self._stop()
+
+    async def publish(self, topic: str, payload: bytes, *, qos: Literal[0, 1] = 1, retain: bool = False) -> None:
+        """Publish and wait until the broker acknowledged (QoS 1). Raises `MqttError` where the connection ends first."""
+        await self.publish_soon(topic, payload, qos=qos, retain=retain)
+
+    def publish_soon(self, topic: str, payload: bytes, *, qos: Literal[0, 1] = 1, retain: bool = False) -> asyncio.Future[None]:
+        """Publish; the future is done when the broker acknowledged, or fails with `MqttError`."""
+        done = self._loop.create_future()
+        if self._lost is not None:
+            done.set_exception(MqttError(self._lost))
+            return done
+        info = self._client.publish(topic, payload, qos=qos, retain=retain)
+        if info.rc not in {MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN}:
+            done.set_exception(MqttError(f"{self._address}: could not publish to {topic}: {paho.error_string(info.rc)}"))
+        else:
+            self._pending[info.mid] = done
+        return done
+
+    async def subscribe(self, topic_filter: str, *, qos: Literal[0, 1] = 1) -> None:
+        """Subscribe and wait for the broker's consent. Raises `MqttError` where it refuses."""
+        if self._lost is not None:
+            raise MqttError(self._lost)
+        if self._five:
+            rc, mid = self._client.subscribe(topic_filter, options=SubscribeOptions(qos=qos))
+        else:
+            rc, mid = self._client.subscribe(topic_filter, qos)
+        if mid is None:
+            raise MqttError(f"{self._address}: could not subscribe to {topic_filter}: {paho.error_string(rc)}")
+        done = self._pending[mid] = self._loop.create_future()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await done
+        except TimeoutError:
+            raise MqttError(f"{self._address}: no answer to the subscription of {topic_filter}") from None
+
+    async def messages(self) -> AsyncIterator[Message]:
+        """The messages in the order of their arrival, until the connection ends: then raises `MqttError`."""
+        while True:
+            message = await self._queue.get()
+            if message is None:
+                raise MqttError(self._lost or f"{self._address}: closed")
+            yield message
+
+    # What follows runs in paho's thread and only hands over to the loop. `_settle` and the `settle`s run in the loop, so an
+    # answer never overtakes the entry in `_pending` that waits for it.
+
+    def _hand_over(self, act: Callable[..., None], *what: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(act, *what)
+        except RuntimeError:  # the loop is closed: nobody is left to tell
+            self._closing.set()
+
+    def _on_connect(self, _c: paho.Client, _u: Any, _f: paho.ConnectFlags, code: ReasonCode, _p: Properties | None) -> None:
+        def settle() -> None:
+            if self._connected.done():
+                return
+            if code.is_failure:
+                advice = (
+                    "check user, password and the broker's access rules"
+                    if code.value in {134, 135}
+                    else "check the broker's log"
+                )
+                self._connected.set_exception(MqttError(f"{self._address}: the broker refused us: {code}; {advice}"))
+            else:
+                self._connected.set_result(None)
+
+        self._hand_over(settle)
+
+    def _on_disconnect(
+        self, _c: paho.Client, _u: Any, _f: paho.DisconnectFlags, code: ReasonCode, _p: Properties | None
+    ) -> None:
+        def settle() -> None:
+            self._lost = f"{self._address}: connection lost: {code}"
+            if not self._connected.done():
+                self._connected.set_exception(MqttError(self._lost))
+            for done in self._pending.values():
+                if not done.done():
+                    done.set_exception(MqttError(self._lost))
+                    done.exception()  # whoever waits sees it; who does not wait need not
+            self._pending.clear()
+            self._queue.put_nowait(None)
+
+        self._hand_over(settle)
+
+    def _on_message(self, client: paho.Client, _u: Any, message: paho.MQTTMessage) -> None:
+        while not self._room.acquire(timeout=0.5):
+            if self._closing.is_set():
+                return
+        mid, qos = message.mid, message.qos
+
+        def ack() -> None:
+            self._room.release()
+            if qos:
+                client.ack(mid, qos)
+
+        self._hand_over(self._queue.put_nowait, Message(message.topic, bytes(message.payload), qos, message.retain, ack))
+
+    def _on_publish(self, _c: paho.Client, _u: Any, mid: int, _code: ReasonCode, _p: Properties) -> None:
+        self._hand_over(self._settle, mid, None)
+
+    def _on_subscribe(self, _c: paho.Client, _u: Any, mid: int, codes: list[ReasonCode], _p: Properties) -> None:
+        refused = next((str(code) for code in codes if code.is_failure), None)
+        self._hand_over(
+            self._settle, mid, f"{self._address}: the broker refused a subscription: {refused}" if refused else None
+        )
+
+    def _settle(self, mid: int, error: str | None) -> None:
+        done = self._pending.pop(mid, None)
+        if done is not None and not done.done():
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(MqttError(error))
+
+    async def _stop(self) -> None:
+        self._closing.set()
+        await asyncio.to_thread(self._client.loop_stop)
+
+
+async def keep_connected(
+    make: Callable[[], Connection],
+    session: Callable[[Connection], Awaitable[None]],
+    *,
+    on_failure: Callable[[MqttError, float], None],
+    chance: Callable[[], float] = random.random,
+    first_s: float = FIRST_S,
+    cap_s: float = CAP_S,
+) -> None:
+    """Run `session` on a live connection, and again on a new one whenever it fails with `MqttError`, until it returns.
+
+    `on_failure(error, wait_s)` is told of each failure and how long the next try waits: exponential with jitter, and back
+    to the start once a connection has held for `cap_s`.
+    """
+    loop = asyncio.get_running_loop()
+    attempt = 0
+    while True:
+        since = loop.time()
+        failure: MqttError | None = None
+        try:
+            async with make() as connection:
+                await session(connection)
+        except* MqttError as group:
+            failure = _first(group)
+        if failure is None:
+            return
+        attempt = 1 if loop.time() - since > cap_s else attempt + 1
+        wait_s = delay_s(attempt, chance, first_s=first_s, cap_s=cap_s)
+        on_failure(failure, wait_s)
+        await asyncio.sleep(wait_s)
+
+
+def _first(group: BaseExceptionGroup[MqttError]) -> MqttError:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

@@ -1,0 +1,107 @@
+"""The contract of a time-series store: points in, heat and histories out.
+
+Implementations: `ingest.series.influx` (InfluxDB 1.x, 2.x, 3 Core) and `ingest.series.embedded` (one DuckDB file);
+`tests/contract/` runs one suite on both. Ingest writes through `SeriesWriter`; the wall reads through `SeriesReader`, which
+the command hands to the tracking service.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from msgspec import Struct
+
+from plumbline.errors import PlumblineError
+from plumbline.site import Source
+
+FieldValue = float | int | bool | str
+
+
+class Point(Struct, frozen=True):
+    """One row of a series. Points with equal measurement, tags and `at` are one point; the last written fields win."""
+
+    measurement: str
+    tags: Mapping[str, str]
+    """Few values each: `site`, `zone`, `device`, `cell`, `source`. An empty value is no tag."""
+    fields: Mapping[str, FieldValue]
+    at: int
+    """UTC, nanoseconds since 1970."""
+
+
+class RefusedPoint(NamedTuple):
+    """A point that the store will never take, and why."""
+
+    point: Point
+    reason: str
+
+
+class HeatCell(NamedTuple):
+    """How much was going on in a cell during a window."""
+
+    cell: str
+    source: Source
+    lat: float
+    lon: float
+    weight: float
+    """Minutes of presence: the number of (device, minute) pairs seen in the cell."""
+
+
+class LatestRow(NamedTuple):
+    """The newest point of a device in a measurement."""
+
+    device: str
+    zone: str | None
+    at: int
+    fields: Mapping[str, FieldValue]
+
+
+class Bucket(NamedTuple):
+    """A metric of one device over one interval of a history."""
+
+    device: str
+    start: int
+    mean: float
+    minimum: float
+    maximum: float
+    samples: int
+
+
+class SeriesUnavailableError(PlumblineError):
+    """The store cannot be reached or is overloaded; trying again later is right, nothing was decided about the points."""
+
+
+class SeriesWriter(Protocol):
+    """Where ingest puts points."""
+
+    async def write(self, points: Sequence[Point]) -> Sequence[RefusedPoint]:
+        """Store the points durably and return those that the store refuses for good (all others are stored).
+
+        Called from one task at a time per worker, with up to some ten thousand points. Writing the same points again
+        changes nothing. Raises `SeriesUnavailableError` where a later try may succeed.
+        """
+        ...
+
+
+class SeriesReader(Protocol):
+    """What the wall and the API ask. Windows are half-open: start included, end not. All raise `SeriesUnavailableError`."""
+
+    async def heat(self, site: str, start: int, end: int) -> Sequence[HeatCell]:
+        """Heat per cell and source over a window, in no particular order."""
+        ...
+
+    async def latest(self, site: str, measurement: str, since: int) -> Sequence[LatestRow]:
+        """The newest point of each device since a time, sorted by device."""
+        ...
+
+    async def history(
+        self, site: str, measurement: str, field: str, *, start: int, end: int, every_ns: int, device: str | None = None
+    ) -> Sequence[Bucket]:
+        """A numeric field in equal intervals (aligned to 1970), by device then time; intervals without points are absent."""
+        ...
+
+
+class SeriesStore(SeriesWriter, SeriesReader, Protocol):
+    """A whole store: both sides, and its end."""
+
+    async def aclose(self) -> None:
+        """Finish what was accepted and let go of files and connections."""
+        ...

@@ -1,0 +1,121 @@
+"""The site file: what a site is called, where it lies, its zones and its devices.
+
+One TOML file per site (`site.toml`), read by tracking (zones on the wall), by ingest (which zone a fixed device
+stands in, what a moving device counts as) and by the demo.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from msgspec import Meta, Struct
+
+from plumbline import settings
+from plumbline.errors import SettingsError
+from plumbline.event import Latitude, Longitude, Name
+from plumbline.grid import Grid
+
+Position = tuple[Longitude, Latitude]
+"""Longitude then latitude, as GeoJSON has it (RFC 7946, 3.1.1)."""
+
+Source = Literal["people", "machines", "scans"]
+"""What a heatmap counts."""
+
+
+class Zone(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of the site that people have a name for."""
+
+    id: Name
+    title_en: str
+    title_zh: str
+    kind: Literal["gate", "storage", "work", "office", "traffic"]
+    polygon: Annotated[tuple[Position, ...], Meta(min_length=3, max_length=1000)]
+    """The outer ring; closing it is optional."""
+
+
+class Device(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A device as people know it."""
+
+    id: Name
+    title_en: str
+    title_zh: str
+    kind: Literal["scanner", "machine", "person", "environment", "camera", "other"]
+    zone: Name | None = None
+    """Where it stands, if it does not move."""
+    profile: Name | None = None
+
+    @property
+    def source(self) -> Source:
+        """What its events count as on the heatmap."""
+        return "machines" if self.kind == "machine" else "people" if self.kind == "person" else "scans"
+
+
+class SiteFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
+    """One construction site."""
+
+    id: Name
+    title_en: str
+    title_zh: str
+    timezone: str
+    """IANA zone: the site's days begin and end by it."""
+    lat: Latitude
+    lon: Longitude
+    """The grid's origin, near the middle of the site."""
+    cell_m: Annotated[float, Meta(ge=1, le=100)] = 10.0
+    plan: str | None = None
+    """Picture of the plan (SVG or PNG), relative to this file."""
+    plan_corners: tuple[Position, Position, Position, Position] | None = None
+    """Where the plan's corners lie: top left, top right, bottom right, bottom left."""
+    zones: tuple[Zone, ...] = ()
+    devices: tuple[Device, ...] = ()
+
+    @property
+    def grid(self) -> Grid:
+        """The site's heatmap grid."""
+        return Grid(self.lat, self.lon, self.cell_m)
+
+    @cached_property
+    def devices_by_id(self) -> Mapping[str, Device]:
+        """Devices by id."""
+        return {device.id: device for device in self.devices}
+
+    @cached_property
+    def zones_by_id(self) -> Mapping[str, Zone]:
+        """Zones by id."""
+        return {zone.id: zone for zone in self.zones}
+
+    def zone_at(self, lat: float, lon: float) -> Zone | None:
+        """The first zone whose polygon holds the position (even-odd rule), in the file's order."""
+        return next((zone for zone in self.zones if _inside(zone.polygon, lon, lat)), None)
+
+
+def load(path: Path) -> SiteFile:
+    """Read a site file. Raises `SettingsError` with file, key and remedy."""
+    site = settings.load(path, SiteFile)
+    try:
+        ZoneInfo(site.timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise SettingsError(
+            f"{path}: timezone: '{site.timezone}' is not an IANA zone; write for example 'Asia/Shanghai'"
+        ) from None
+    for what, ids in (("zones", [zone.id for zone in site.zones]), ("devices", [device.id for device in site.devices])):
+        if twice := {i for i in ids if ids.count(i) > 1}:
+            raise SettingsError(f"{path}: {what}: {', '.join(sorted(twice))} stands there twice; give each its own id")
+    for device in site.devices:
+        if device.zone is not None and device.zone not in site.zones_by_id:
+            raise SettingsError(
+                f"{path}: devices.{device.id}.zone: there is no zone '{device.zone}'; declare it under [[zones]]"
+            )
+    return site
+
+
+def _inside(ring: tuple[Position, ...], x: float, y: float) -> bool:
+    inside = False
+    x1, y1 = ring[-1]
+    for x2, y2 in ring:
+        if (y1 > y) != (y2 > y) and x < (x2 - x1) * (y - y1) / (y2 - y1) + x1:
+            inside = not inside
+        x1, y1 = x2, y2
+    return inside

@@ -1,0 +1,73 @@
+"""Fixtures that every kind of test shares: real servers, one of each a session, and the corpus."""
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.servers import InfluxDb, Mosquitto, PostgreSql, running
+
+# Time limits per example would test the machine, not the code.
+settings.register_profile("plumbline", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=100)
+settings.load_profile("plumbline")
+
+_names = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The corpus of third-party data; a test that needs it is skipped where it is absent."""
+    folder = Path(os.environ.get("PLUMBLINE_CORPUS", Path(__file__).parents[1] / ".." / "shared" / "corpus")).resolve()
+    if not folder.is_dir():
+        pytest.skip(f"no corpus at {folder}; set PLUMBLINE_CORPUS")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    """A shared broker. A test that kills its broker starts one of its own."""
+    server = Mosquitto(tmp_path_factory.mktemp("mosquitto"))
+    with running(server):
+        yield server
+
+
+@pytest.fixture(scope="session")
+def influxdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxDb]:
+    """A shared InfluxDB 1.6.7."""
+    server = InfluxDb(tmp_path_factory.mktemp("influxdb"))
+    with running(server):
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSql]:
+    """A shared PostgreSQL 15; take a database of your own with `new_database`."""
+    server = PostgreSql(tmp_path_factory.mktemp("postgresql") / "server")
+    with running(server):
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database: the test runs once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path}/plumbline.db"
+    server: PostgreSql = request.getfixturevalue("postgresql")
+    return server.new_database(f"test_{os.getpid()}_{next(_names)}")
+
+
+@pytest.fixture
+def influx_database(influxdb: InfluxDb) -> str:
+    """An empty InfluxDB database of the test's own."""
+    name = f"test_{os.getpid()}_{next(_names)}"
+    influxdb.query(f'CREATE DATABASE "{name}"')
+    return name
+
+
+@pytest.fixture
+def unique_name() -> Callable[[str], str]:
+    """Names that no other test uses: `unique_name("gw")` → `gw-7`."""
+    return lambda stem: f"{stem}-{next(_names)}"

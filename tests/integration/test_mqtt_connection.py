@@ -1,0 +1,136 @@
+"""The MQTT face against a real Mosquitto: what is acknowledged, what comes back, and what memory is bounded by."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from plumbline.errors import MqttError, SettingsError
+from plumbline.mqtt import Address, Connection, Will, keep_connected
+from tests.servers import Mosquitto, free_port, running
+
+VERSIONS = ("5", "3.1.1")
+
+
+def connect(server, name, **options):
+    return Connection(address=Address.parse(server.url), client_id=name, **options)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_published_message_arrives_and_is_acknowledged(mosquitto, unique_name, version):
+    topic = unique_name("topic")
+    async with (
+        connect(mosquitto, unique_name("a"), version=version) as sub,
+        connect(mosquitto, unique_name("b"), version=version) as pub,
+    ):
+        await sub.subscribe(topic)
+        await pub.publish(topic, b"hello")
+        async for message in sub.messages():
+            message.ack()
+            assert (message.topic, message.payload, message.qos) == (topic, b"hello", 1)
+            break
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_an_unacknowledged_message_comes_again_on_the_next_connection(mosquitto, unique_name, version):
+    topic, name = unique_name("topic"), unique_name("client")
+    async with connect(mosquitto, name, version=version, session_expiry_s=600) as first:
+        await first.subscribe(topic)
+        await first.publish(topic, b"keep me")
+        async for _ in first.messages():
+            break
+    async with connect(mosquitto, name, version=version, session_expiry_s=600) as second:
+        async for message in second.messages():
+            assert message.payload == b"keep me"
+            message.ack()
+            break
+
+
+async def test_the_broker_holds_back_what_exceeds_the_inbound_limit(mosquitto, unique_name):
+    topic = unique_name("topic")
+    async with connect(mosquitto, unique_name("s"), inbound=5) as sub, connect(mosquitto, unique_name("p")) as pub:
+        await sub.subscribe(topic)
+        await asyncio.gather(*(pub.publish(topic, b"%d" % i) for i in range(50)))
+        stream = sub.messages()
+        held = [await anext(stream) for _ in range(5)]
+        assert sub._queue.empty()
+        for message in held:
+            message.ack()
+        rest = 0
+        async for message in stream:
+            message.ack()
+            rest += 1
+            if rest == 45:
+                break
+
+
+async def test_the_will_is_said_when_the_connection_breaks_and_not_on_goodbye(mosquitto, unique_name):
+    topic = unique_name("presence")
+    async with connect(mosquitto, unique_name("watcher")) as watcher:
+        await watcher.subscribe(topic)
+        async with connect(mosquitto, unique_name("polite"), will=Will(topic, b"polite", retain=False)):
+            pass
+        rude = connect(mosquitto, unique_name("rude"), will=Will(topic, b"rude", retain=False))
+        await rude.__aenter__()
+        rude._client._sock_close()
+        async for message in watcher.messages():
+            assert message.payload == b"rude"
+            break
+        await rude._stop()
+
+
+async def test_a_killed_broker_ends_messages_and_pending_publishes_with_an_error(tmp_path: Path):
+    server = Mosquitto(tmp_path / "broker")
+    with running(server):
+        async with connect(server, "client") as client:
+            await client.subscribe("t")
+            server.kill()
+            with pytest.raises(MqttError, match="connection lost"):
+                async for _ in client.messages():
+                    pass
+            with pytest.raises(MqttError):
+                await client.publish("t", b"late")
+
+
+async def test_keep_connected_comes_back_after_the_broker_did(tmp_path: Path):
+    server = Mosquitto(tmp_path / "broker")
+    server.start()
+    failures: list[str] = []
+    sessions = 0
+
+    async def session(client: Connection) -> None:
+        nonlocal sessions
+        sessions += 1
+        if sessions == 1:
+            server.kill()
+            async for _ in client.messages():
+                pass
+
+    def on_failure(error: MqttError, wait_s: float) -> None:
+        failures.append(str(error))
+        if server.process is None:
+            server.start()
+
+    await keep_connected(lambda: connect(server, "client"), session, on_failure=on_failure, first_s=0.01, cap_s=0.05)
+    server.stop()
+    assert sessions == 2
+    assert failures
+
+
+async def test_an_unreachable_broker_is_named_with_what_to_check():
+    address = Address.parse(f"mqtt://127.0.0.1:{free_port()}")
+    with pytest.raises(MqttError, match=r"127\.0\.0\.1:\d+: Connection refused; check that the broker runs"):
+        async with Connection(address=address, client_id="x"):
+            pass
+
+
+@pytest.mark.parametrize("url", ["", "localhost", "http://x", "mqtt://", "mqtt://h:99999", "mqtt://[::1"])
+def test_an_address_that_is_no_broker_url_is_refused_with_an_example(url):
+    with pytest.raises(SettingsError, match="mqtt://127"):
+        Address.parse(url)
+
+
+def test_a_password_never_shows_in_messages():
+    address = Address.parse("mqtts://gw-1:s%40cret@broker.example:8884")
+    assert (address.username, address.password, address.port) == ("gw-1", "s@cret", 8884)
+    assert "cret" not in str(address)

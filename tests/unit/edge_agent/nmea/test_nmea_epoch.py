@@ -1,0 +1,151 @@
+"""Epochs: sentences of one instant put together."""
+
+import datetime as dt
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.nmea import UERE_M, Epoch, NmeaStream, read_log
+from edge_agent.nmea.sentence import checksum_of
+
+
+def log(*bodies: str) -> bytes:
+    return b"".join(b"$%s*%02X\r\n" % (body.encode(), checksum_of(body.encode())) for body in bodies)
+
+
+def epochs(*bodies: str) -> list[Epoch]:
+    return list(read_log([log(*bodies)]))
+
+
+GGA = "GPGGA,123519.5,4807.038,N,01131.000,W,1,08,0.9,545.4,M,46.9,M,,"
+RMC = "GPRMC,123519.5,A,4807.038,N,01131.000,W,010.0,084.4,230394,003.1,W"
+
+
+def test_one_instant_in_several_sentences_is_one_epoch() -> None:
+    [epoch] = epochs(GGA, RMC, "GPGSA,A,3,04,05,,09,12,,,24,,,,,2.5,1.3,2.1", "GPGST,123519.5,1,1,1,1,3.0,4.0,5.0")
+    assert epoch.time == "1994-03-23T12:35:19.500Z"
+    assert (epoch.mode, epoch.sats_used, epoch.hdop, epoch.alt_msl) == (3, 8, 1.3, 545.4)
+    assert epoch.lat == pytest.approx(48 + 7.038 / 60)
+    assert epoch.lon == pytest.approx(-(11 + 31 / 60))
+    assert epoch.speed_mps == pytest.approx(5.1444, abs=1e-4)
+    assert epoch.course_deg == 84.4
+    assert epoch.accuracy_m == 5.0
+
+
+def test_accuracy_comes_from_hdop_where_the_receiver_sends_no_gst() -> None:
+    assert epochs(GGA)[0].accuracy_m == pytest.approx(0.9 * UERE_M)
+
+
+def test_a_receiver_that_sends_only_gga_has_positions_without_a_time() -> None:
+    [first, second] = epochs(GGA, GGA.replace("123519", "123520"))
+    assert (first.time, first.mode, second.mode) == (None, 3, 3)
+
+
+def test_a_receiver_that_sends_only_rmc_has_2d_fixes() -> None:
+    assert [epoch.mode for epoch in epochs(RMC, RMC.replace("123519", "123520"))] == [2, 2]
+
+
+def test_gga_after_midnight_belongs_to_the_next_day() -> None:
+    times = [
+        epoch.time
+        for epoch in epochs(
+            "GNRMC,235959.00,A,4807.038,N,01131.000,E,0,0,311223,,",
+            "GNGGA,000000.00,4807.038,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,",
+        )
+    ]
+    assert times == ["2023-12-31T23:59:59.000Z", "2024-01-01T00:00:00.000Z"]
+
+
+def test_a_late_sentence_of_yesterday_keeps_yesterdays_date() -> None:
+    [_, late] = epochs(
+        "GNRMC,000000.00,A,4807.038,N,01131.000,E,0,0,010124,,",
+        "GNGGA,235959.90,4807.038,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,",
+    )
+    assert late.time == "2023-12-31T23:59:59.900Z"
+
+
+@pytest.mark.parametrize(("year", "expected"), [("80", 1980), ("99", 1999), ("00", 2000), ("79", 2079)])
+def test_two_digits_of_a_year_stand_for_1980_to_2079(year: str, expected: int) -> None:
+    assert dt.datetime.fromisoformat(epochs(RMC.replace("230394", f"2303{year}"))[0].time or "").year == expected
+
+
+def test_zda_gives_the_date_with_its_century() -> None:
+    [epoch] = epochs("GPZDA,123519.5,06,02,2026,00,00", GGA)
+    assert epoch.time == "2026-02-06T12:35:19.500Z"
+
+
+@pytest.mark.parametrize("date", ["2208-1", "310299", "000000", "", "٢٣٠٣٩٤"])
+def test_an_impossible_date_is_no_date(date: str) -> None:
+    assert [epoch.time for epoch in epochs(RMC.replace("230394", date))] == [None] * bool(date.isascii())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "GPGGA,123519,4807.038,N,01131.000,E,0,00,99.9,545.4,M,46.9,M,,",
+        "GPGGA,123519,,,,,0,00,,,M,,M,,",
+        "GPRMC,123519,V,4807.038,N,01131.000,E,022.4,084.4,230394,003.1,W",
+        "GPRMC,123519,A,4807.038,N,01131.000,E,022.4,084.4,230394,003.1,W,N",
+        "GPGLL,3728.0549,N,12213.8639,W,014413.076,N,V",
+        "GNGNS,123519,4807.038,N,01131.000,E,NNNN,00,,,0.0,,0000",
+        "GPGGA,123519,9907.038,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,",
+        "GPGGA,123519,4861.038,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,",
+        "GPRMC,000416.984,V,36000.0000,N,72000.0000,E,0.000000,,260120,,",
+    ],
+)
+def test_what_the_receiver_does_not_vouch_for_is_no_fix(body: str) -> None:
+    [epoch] = epochs(body)
+    assert (epoch.mode, epoch.lat, epoch.lon) == (1, None, None)
+
+
+def test_a_receiver_without_a_time_reports_each_cycle() -> None:
+    empty = ("GPGGA,,,,,,0,,,,M,,M,,", "GPGLL,,,,,,V,N", "GPRMC,,V,,,,,,,,,,N")
+    assert [epoch.mode for epoch in epochs(*empty * 3)] == [1, 1, 1]
+
+
+def test_the_finer_of_two_positions_stays() -> None:
+    [epoch] = epochs("GPGGA,123519.5,4807.0381234,N,01131.0001234,W,4,08,0.9,545.4,M,46.9,M,,", RMC)
+    assert epoch.lat == pytest.approx(48 + 7.0381234 / 60, abs=1e-10)
+
+
+def test_old_vtg_without_units_is_understood() -> None:
+    [epoch] = epochs(GGA, "GPVTG,054.7,034.4,010.0,018.5")
+    assert (epoch.course_deg, round(epoch.speed_mps or 0, 3)) == (54.7, 5.144)
+
+
+def test_flush_hands_out_what_a_quiet_line_has_finished() -> None:
+    stream = NmeaStream()
+    assert stream.feed(log(GGA)) == []
+    assert [epoch.mode for epoch in stream.flush()] == [3]
+    assert stream.flush() == []
+
+
+def test_sentences_in_the_header_of_a_log_are_not_fixes() -> None:
+    data = b"# a note\n# " + log(GGA) + log(RMC)
+    for size in (1, 7, len(data)):
+        assert len(list(read_log(data[at : at + size] for at in range(0, len(data), size)))) == 1
+
+
+@given(st.lists(st.binary(max_size=80) | st.sampled_from([log(GGA), log(RMC), b"$GPGGA,", b"$GPZDA,"]), max_size=30))
+def test_no_bytes_make_it_fail(chunks: list[bytes]) -> None:
+    stream = NmeaStream()
+    found = [epoch for chunk in chunks for epoch in stream.feed(chunk)] + stream.close()
+    assert all(-90 <= epoch.lat <= 90 and -180 <= epoch.lon <= 180 for epoch in found if epoch.lat is not None)
+
+
+@given(
+    kind=st.sampled_from(["GGA", "RMC", "GLL", "GSA", "GST", "VTG", "ZDA", "GNS"]),
+    fields=st.lists(st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters="$*,"), max_size=12), max_size=20),
+)
+def test_no_fields_make_it_fail(kind: str, fields: list[str]) -> None:
+    epochs(",".join([f"GP{kind}", *fields]), GGA)
+
+
+@given(noise=st.lists(st.binary(max_size=100).filter(lambda data: b"$" not in data), min_size=20, max_size=20))
+def test_garbage_between_sentences_loses_no_fix(noise: list[bytes]) -> None:
+    lines = [log(body.replace("123519", f"1235{second:02}")) for second in range(10) for body in (GGA, RMC)]
+    stream = NmeaStream()
+    found = [epoch for garbage, line in zip(noise, lines, strict=True) for epoch in stream.feed(garbage + line)] + stream.close()
+    assert found == list(read_log(lines))
+    assert len(found) == 10
