@@ -136,7 +136,9 @@ def test_no_bytes_make_it_fail(chunks: list[bytes]) -> None:
 
 @given(
     kind=st.sampled_from(["GGA", "RMC", "GLL", "GSA", "GST", "VTG", "ZDA", "GNS"]),
-    fields=st.lists(st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters="$*,"), max_size=12), max_size=20),
+    fields=st.lists(
+        st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters="$*,"), max_size=12), max_size=20
+    ),
 )
 def test_no_fields_make_it_fail(kind: str, fields: list[str]) -> None:
     epochs(",".join([f"GP{kind}", *fields]), GGA)
@@ -146,6 +148,8 @@ def test_no_fields_make_it_fail(kind: str, fields: list[str]) -> None:
 def test_garbage_between_sentences_loses_no_fix(noise: list[bytes]) -> None:
     lines = [log(body.replace("123519", f"1235{second:02}")) for second in range(10) for body in (GGA, RMC)]
     stream = NmeaStream()
-    found = [epoch for garbage, line in zip(noise, lines, strict=True) for epoch in stream.feed(garbage + line)] + stream.close()
+    found = [
+        epoch for garbage, line in zip(noise, lines, strict=True) for epoch in stream.feed(garbage + line)
+    ] + stream.close()
     assert found == list(read_log(lines))
     assert len(found) == 10

@@ -58,7 +58,9 @@ def test_an_endless_line_takes_no_memory() -> None:
     assert len(reader.feed(RMC)) == 1
 
 
-@given(bodies=st.lists(BODY, max_size=12), sizes=st.lists(st.integers(1, 40), min_size=1), garbage=st.lists(GARBAGE, min_size=13))
+@given(
+    bodies=st.lists(BODY, max_size=12), sizes=st.lists(st.integers(1, 40), min_size=1), garbage=st.lists(GARBAGE, min_size=13)
+)
 def test_garbage_between_sentences_and_chunks_of_any_size_lose_none(bodies, sizes, garbage) -> None:
     stream = b"".join(noise + framed(body) for noise, body in zip(garbage, bodies, strict=False))
     reader, found, at, turn = SentenceReader(), [], 0, 0
