@@ -7,10 +7,11 @@ import time
 from typing import Final
 
 #: A site, gateway or device name: safe as an MQTT topic level, as a tag value, as a file name and as an SQL text.
-NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+#: (`(?!\n)`: Python's `$` would also match before a line feed at the end; ECMA's does not.)
+NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(?!\n)$"
 #: The text form of a UUID (RFC 9562, section 4), lower case.
-UUID_PATTERN: Final = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
-_NAME: Final = re.compile(NAME_PATTERN.replace("$", r"\Z"))
+UUID_PATTERN: Final = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?!\n)$"
+_NAME: Final = re.compile(NAME_PATTERN)
 
 
 def is_name(text: str) -> bool:

@@ -1,0 +1,43 @@
+"""Stamps never repeat or run backwards for a device, whatever the wall clock does."""
+
+import time
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plumbline.clock import EventClock, boot_id, system_quality
+
+
+@given(st.lists(st.integers(0, 2**62), min_size=1, max_size=30))
+def test_times_of_a_device_strictly_increase_whatever_the_wall_clock_does(walls):
+    source = iter(walls)
+    clock = EventClock(wall_ns=lambda: next(source), mono_ns=lambda: 0, quality=lambda: "free", boot="b")
+    times = [clock.stamp("d").at for _ in walls]
+    assert all(a < b for a, b in pairwise(times))
+    assert times[0] == walls[0]
+
+
+def test_devices_do_not_push_each_other():
+    clock = EventClock(wall_ns=lambda: 5, mono_ns=lambda: 7, quality=lambda: "ntp", boot="b")
+    first, second = clock.stamp("a"), clock.stamp("b")
+    assert first.at == second.at == 5
+    assert (first.clock.quality, first.clock.boot, first.clock.mono) == ("ntp", "b", 7)
+
+
+def test_a_receivers_own_time_is_taken_and_marked_as_such():
+    stamp = EventClock(wall_ns=lambda: 5, mono_ns=lambda: 7, quality=lambda: "free", boot="b").stamp("gps", gps_ns=99)
+    assert (stamp.at, stamp.clock.quality) == (99, "gps")
+
+
+def test_the_kernel_is_asked_at_most_once_in_ten_seconds():
+    now, asked = [0], []
+    clock = EventClock(wall_ns=time.time_ns, mono_ns=lambda: now[0], quality=lambda: asked.append(1) or "ntp", boot="b")
+    for now[0] in (0, 1, 9_999_999_999, 10_000_000_000):
+        clock.stamp("d")
+    assert len(asked) == 2
+
+
+def test_this_machine_has_a_boot_and_a_quality():
+    assert boot_id()
+    assert system_quality() in {"ntp", "free"}
