@@ -50,7 +50,6 @@ class Reading:
     bytes: bytes
     identifier: str | None
     points: Quad
-    add_on: str | None = None
 
     @property
     def family(self) -> str:

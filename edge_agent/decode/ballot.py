@@ -1,0 +1,188 @@
+"""Evidence: readings become claims, claims gather votes, and only claims with enough of them become symbols.
+
+A code with Reed-Solomon correction is believed at once. A linear code is believed when independent looks (another
+engine, another treatment, another place along its bars) agree, when its bar pattern explains the pixels, and when no
+other claim for the same bars comes close: a misread delivery is worse than a label that must be photographed again.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+import cv2
+import numpy as np
+
+from edge_agent.decode import retail_pattern
+from edge_agent.decode.picture import Gray
+from edge_agent.decode.retail_pattern import Match
+from edge_agent.decode.strips import Region
+from edge_agent.decode.symbol import RETAIL, STRONG, Reading
+from edge_agent.decode.view import Quad, centre, contains, extent
+
+#: The untouched picture.
+PLAIN: Final = "plain"
+#: Votes that a symbology needs, by how much its own checks catch.
+_NEEDED: Final = {"UPCE": 4.0, "Codabar": 3.0}
+_NEEDED_USUALLY: Final = 2.0
+_NEEDED_SHORT_ITF: Final = 2.5
+#: Shorter reads of these are noise: they have no check digit.
+_SHORTEST: Final = {"ITF": 4, "ITF14": 4, "Codabar": 5}
+#: Sharpening invents edges: what it showed counts at most this much.
+_MOST_SHARPENED: Final = 1.5
+#: A claim that overlaps another wins only by so many votes.
+_LEAD: Final = 2.0
+
+
+@dataclass(slots=True, eq=False)
+class Claim:
+    """One content at one place, and what speaks for it."""
+
+    reading: Reading
+    looks: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    """Which engine saw it in which step."""
+    votes: float = 0.0
+    sharpened_votes: float = 0.0
+    match: Match | None = None
+    comparisons: int = 0
+
+    @property
+    def strong(self) -> bool:
+        """The symbology's own error correction is proof enough."""
+        return self.reading.format in STRONG
+
+    @property
+    def weight(self) -> float:
+        """Votes of the engines and of the pixels."""
+        return self.votes + (self.match.votes if self.match else 0.0)
+
+    @property
+    def needed(self) -> float:
+        """The weight at which it is believed."""
+        format_, text = self.reading.format, self.reading.text
+        if format_ == "Code128" and ("zxing", PLAIN) in self.looks:
+            return 1.0
+        if self.reading.family == "ITF" and len(text) < 8:
+            return _NEEDED_SHORT_ITF
+        return _NEEDED.get(format_, _NEEDED_USUALLY)
+
+
+class Ballot:
+    """All claims about one picture."""
+
+    def __init__(self, gray: Gray) -> None:
+        self._gray = gray
+        self._claims: list[Claim] = []
+
+    def add(self, readings: Iterable[Reading], step: str, *, votes: float = 1.0, sharpened: bool = False) -> None:
+        """Count `readings` that a step brought; the same step counts once for a claim."""
+        for reading in readings:
+            if _plausible(reading):
+                self._count(self._claim_of(reading), reading, step, votes, sharpened)
+
+    def accepted(self) -> list[Claim]:
+        """What is believed now."""
+        strong = [c for c in self._claims if c.strong]
+        return strong + [c for c in self._claims if not c.strong and self._believed(c, strong)]
+
+    def pending(self) -> list[Claim]:
+        """What was seen but is not believed yet."""
+        accepted = self.accepted()
+        return [c for c in self._claims if c not in accepted and not _inside_any(c, accepted)]
+
+    def _claim_of(self, reading: Reading) -> Claim:
+        for claim in self._claims:
+            other = claim.reading
+            if (
+                other.family == reading.family
+                and other.content == reading.content
+                and same_symbol(self._gray, other.points, reading.points, linear=reading.format not in STRONG)
+            ):
+                return claim
+        claim = Claim(reading)
+        self._claims.append(claim)
+        return claim
+
+    def _count(self, claim: Claim, reading: Reading, step: str, votes: float, sharpened: bool) -> None:
+        if claim.reading.engine != "zxing" and reading.engine == "zxing":
+            claim.reading = reading  # it alone knows the identifier and the bytes
+        if (reading.engine, step) not in claim.looks:
+            if {engine for engine, _ in claim.looks} == ({"zbar"} if reading.engine == "zxing" else {"zxing"}):
+                claim.votes += 0.5  # the other engine agrees
+            claim.looks.add((reading.engine, step))
+            if sharpened:
+                votes = min(votes, _MOST_SHARPENED - claim.sharpened_votes)
+                claim.sharpened_votes += votes
+            claim.votes += votes
+        if reading.engine == "zxing":
+            self._compare(claim, reading)
+
+    def _compare(self, claim: Claim, reading: Reading) -> None:
+        if reading.format not in RETAIL - {"UPCE"}:
+            return
+        if claim.match is None or (claim.comparisons < 2 and claim.votes < 2):
+            claim.comparisons += 1
+            match = retail_pattern.compare(self._gray, reading.points, reading.text)
+            if match and (claim.match is None or match.overall > claim.match.overall):
+                claim.match = match
+
+    def _believed(self, claim: Claim, strong: list[Claim]) -> bool:
+        return (
+            claim.weight >= claim.needed
+            and not _inside_any(claim, strong)
+            and all(o is claim or o.strong or not _conflict(claim, o) or claim.weight >= o.weight + _LEAD for o in self._claims)
+        )
+
+
+def same_symbol(gray: Gray, one: Quad, other: Quad, *, linear: bool) -> bool:
+    """Tell whether two readings of one content are one symbol, not two labels that say the same."""
+    margin = 0.1 * max(extent(one), extent(other))
+    if contains(one, centre(other), margin) or contains(other, centre(one), margin):
+        return True
+    return linear and _same_bars(gray, Region.of(one), Region.of(other))
+
+
+def _same_bars(gray: Gray, one: Region, other: Region) -> bool:
+    """Do the bars run through from one place to the other? Two scan lines of one code, or two codes above each other."""
+    length = min(one.length, other.length)
+    dx, dy = other.middle[0] - one.middle[0], other.middle[1] - one.middle[1]
+    a = np.deg2rad(one.angle)
+    ux, uy = float(np.cos(a)), float(np.sin(a))
+    if length < 20 or abs(dx * ux + dy * uy) > 0.3 * length:
+        return False
+    steps = int(np.clip(np.hypot(dx, dy) / 3, 4, 64))
+    along = np.linspace(-length / 2, length / 2, 128)
+    across = np.linspace(0, 1, steps)[:, None]
+    xs = (one.middle[0] + dx * across + ux * along).astype(np.float32)
+    ys = (one.middle[1] + dy * across + uy * along).astype(np.float32)
+    rows = cv2.remap(gray, xs, ys, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+    rows = rows - rows.mean(1, keepdims=True)
+    spread = rows.std(1)
+    similar = (rows[1:] * rows[:-1]).mean(1) / (spread[1:] * spread[:-1] + 1e-6)
+    return bool(similar.min() > 0.5)
+
+
+def _plausible(reading: Reading) -> bool:
+    return bool(reading.text or reading.bytes) and len(reading.text) >= _SHORTEST.get(reading.format, 0)
+
+
+def _inside_any(claim: Claim, others: Iterable[Claim]) -> bool:
+    """A weak claim within a symbol that is believed read that symbol's modules as bars."""
+    return any(
+        o is not claim and not claim.strong and contains(o.reading.points, centre(claim.reading.points)) for o in others
+    )
+
+
+def _conflict(one: Claim, other: Claim) -> bool:
+    """Two weak claims that cannot both be the same bars: of one family, or one a piece of the other."""
+    a, b = one.reading, other.reading
+    if a.family != b.family or a.family == "DXFilmEdge" or _apart(a.points, b.points):
+        return False
+    if a.family == "retail":
+        return True
+    differing = sum(x != y for x, y in zip(a.text, b.text, strict=False))
+    return a.text in b.text or b.text in a.text or differing <= len(a.text) // 2
+
+
+def _apart(one: Quad, other: Quad) -> bool:
+    (ax, ay), (bx, by) = centre(one), centre(other)
+    return bool(np.hypot(ax - bx, ay - by) > 0.4 * max(extent(one), extent(other)))
