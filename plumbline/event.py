@@ -36,7 +36,7 @@ class ClockReading(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`ntp`/`gps`: disciplined by that source when stamped; `free`: nobody vouches for it."""
     boot: ShortText
     """The gateway's boot id: monotonic times compare only within one boot."""
-    mono: Nanoseconds
+    mono: Annotated[int, Meta(ge=0, le=2**63 - 1)]
     """Nanoseconds of the gateway's monotonic clock at capture."""
     original: Nanoseconds | None = None
     """The first `at`, where a later synchronisation corrected it."""

@@ -4,18 +4,27 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any, BinaryIO, Final
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from edge_agent.nmea import Epoch, read_log
 from plumbline.errors import PlumblineError
 
 app = typer.Typer(add_completion=False)
 
-_CHUNK = 1 << 16
+_CHUNK: Final = 1 << 16
+_COLUMNS: Final = {
+    "time": 24,
+    "mode": 5,
+    "lat": 14,
+    "lon": 15,
+    "alt_msl": 9,
+    "speed": 8,
+    "track": 8,
+    "hdop": 6,
+    "sats_used": 10,
+}
 
 
 @app.command()
@@ -28,16 +37,13 @@ def nmea(
     Bytes that are no sentence (AIS, binary protocols, garbage) are passed over. Values that the receiver did not give
     are absent.
     """
-    table = None if as_json else _table()
+    if not as_json:
+        print("".join(f"{name:>{width}}" for name, width in _COLUMNS.items()))
     for log in logs:
         for epoch in read_log(_chunks(log)):
             row = _row(epoch)
-            if table is None:
-                print(json.dumps(row), flush=log == "-")
-            else:
-                table.add_row(*(str(row.get(column.header, "")) for column in table.columns))
-    if table is not None:
-        Console().print(table)
+            line = json.dumps(row) if as_json else "".join(f"{row.get(name, ''):>{width}}" for name, width in _COLUMNS.items())
+            print(line, flush=log == "-")
 
 
 def _row(epoch: Epoch) -> dict[str, Any]:
@@ -57,13 +63,6 @@ def _row(epoch: Epoch) -> dict[str, Any]:
 
 def _rounded(value: float | None, digits: int) -> float | None:
     return None if value is None else round(value, digits)
-
-
-def _table() -> Table:
-    table = Table(box=None)
-    for name in ("time", "mode", "lat", "lon", "alt_msl", "speed", "track", "hdop", "sats_used"):
-        table.add_column(name, justify="left" if name == "time" else "right")
-    return table
 
 
 def _chunks(log: str) -> Iterator[bytes]:
