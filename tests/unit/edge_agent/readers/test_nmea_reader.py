@@ -1,0 +1,306 @@
+"""The NMEA reader at its links: a pseudo-terminal, a TCP server, a file."""
+
+import asyncio
+import json
+import os
+import pty
+import tomllib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from edge_agent.nmea.sentence import checksum_of
+from edge_agent.reader import Capture, Context, Reader, ReaderError
+from edge_agent.readers import nmea
+from plumbline import settings
+from plumbline.errors import SettingsError
+from plumbline.event import ClockReading, Fix
+from plumbline.profile import DeviceProfile, SerialLine
+
+FOLDER = Path(nmea.__file__).parent
+HEADER = {
+    "id": "01890a5d-ac96-774b-bcce-b302099a8057",
+    "site": "s",
+    "gateway": "g",
+    "device": "crane",
+    "at": 1,
+    "clock": ClockReading(quality="gps", boot="b", mono=1),
+    "epoch": "e",
+    "seq": 1,
+}
+
+
+def cycle(second: int, *, fix: bool = True) -> bytes:
+    time = f"0630{second:02}.00"
+    bodies = [
+        f"GNGGA,{time},3114.8800,N,12128.4200,E,{int(fix)},09,0.9,12.3,M,8.3,M,,",
+        f"GNRMC,{time},{'A' if fix else 'V'},3114.8800,N,12128.4200,E,1.9,87.5,101126,,,A",
+    ]
+    return b"".join(b"$%s*%02X\r\n" % (body.encode(), checksum_of(body.encode())) for body in bodies)
+
+
+class Kept:
+    """What a reader emitted and reported, and a way to wait for it."""
+
+    def __init__(self) -> None:
+        self.captures: list[Capture] = []
+        self.reports: list[str] = []
+        self._changed = asyncio.Event()
+
+    async def emit(self, capture: Capture) -> None:
+        self.captures.append(capture)
+        self._changed.set()
+
+    def report(self, device: str, what: str) -> None:
+        self.reports.append(f"{device}: {what}")
+        self._changed.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def until_fed(self, condition: Callable[[], bool], feed: Callable[[], None]) -> None:
+        """Feed again and again, as a receiver does: what comes before the port is open is lost."""
+        while not condition():
+            feed()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.until(condition), 0.1)
+
+    def fixes(self) -> list[Fix]:
+        return [event for capture in self.captures if isinstance(event := capture.event(**HEADER), Fix)]
+
+
+@asynccontextmanager
+async def running(reader: Reader, kept: Kept) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(reader.run(kept.emit), name="reader")
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError, ReaderError):
+            await task
+
+
+def reader_of(kept: Kept, base: Path = Path(), **keys) -> Reader:
+    context = Context(report=kept.report, base=base)
+    return nmea.build("crane", settings.convert(keys, nmea.Settings, "test"), context)
+
+
+class Terminal:
+    """A receiver on a pseudo-terminal."""
+
+    def __init__(self) -> None:
+        self.master, slave = pty.openpty()
+        self.path = os.ttyname(slave)
+        os.close(slave)
+        self.second = 0
+
+    def tell(self, *, fix: bool = True) -> None:
+        """Send the cycle of the next second."""
+        self.second = (self.second + 1) % 60
+        self.send(cycle(self.second, fix=fix))
+
+    def send(self, data: bytes) -> None:
+        os.write(self.master, data)
+
+    def unplug(self) -> None:
+        os.close(self.master)
+
+
+@pytest.mark.parametrize("case", sorted(path.name for path in (FOLDER / "testcases").iterdir()))
+async def test_case(case: str) -> None:
+    folder = FOLDER / "testcases" / case
+    kept = Kept()
+    expected = json.loads((folder / "expected.json").read_text())
+    keys = tomllib.loads((folder / "config.toml").read_text())
+    async with running(reader_of(kept, folder, file="input.nmea", **keys), kept):
+        await kept.until(lambda: len(kept.captures) >= len(expected))
+    found = [
+        {
+            "gps_ns": capture.gps_ns,
+            "lat": fix.lat,
+            "lon": fix.lon,
+            "mode": fix.mode,
+            "alt_m": fix.alt_m,
+            "accuracy_m": fix.accuracy_m,
+        }
+        for capture, fix in zip(kept.captures, kept.fixes(), strict=True)
+    ]
+    assert found == [pytest.approx(row) for row in expected]
+
+
+def test_the_sample_is_a_configuration() -> None:
+    table = tomllib.loads((FOLDER / "sample.toml").read_text())
+    assert table.pop("type") == "nmea"
+    profile = DeviceProfile(id="u-blox-neo-m8", kind="receiver", title_en="", title_zh="", serial=SerialLine(baudrate=38400))
+    nmea.build(table.pop("name"), settings.convert(table, nmea.Settings, "sample"), Context(profiles={profile.id: profile}))
+
+
+def test_every_setting_is_documented() -> None:
+    text = (FOLDER / "README.md").read_text()
+    assert [name for name in nmea.Settings.__struct_fields__ if f"`{name}`" not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({}, "port, address, file: exactly one must be given, found none"),
+        ({"port": "/dev/x", "file": "y"}, "found port and file"),
+        ({"port": "/dev/x", "profile": "nope"}, "there is no device profile 'nope'"),
+        ({"port": "/dev/x", "baudrate": 12345}, "12345 is not a serial speed"),
+        ({"address": "10.0.0.7"}, "must be host:port"),
+    ],
+)
+def test_wrong_settings_name_their_key(keys, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        reader_of(Kept(), **keys)
+
+
+async def test_fixes_of_a_serial_port_arrive_when_the_line_falls_quiet() -> None:
+    kept, terminal = Kept(), Terminal()
+    async with running(reader_of(kept, port=terminal.path, quiet_s=0.05), kept):
+        await kept.until_fed(lambda: bool(kept.captures), terminal.tell)
+        kept.captures.clear()
+        terminal.send(b"\xb5\x62\x00" + cycle(59))
+        await kept.until(lambda: bool(kept.captures))
+    terminal.unplug()
+    assert kept.captures[0].gps_ns == 1_794_292_259_000_000_000
+    assert [(fix.lat, fix.mode, fix.accuracy_m) for fix in kept.fixes()] == [(pytest.approx(31.248), 3, 4.5)]
+
+
+async def test_a_receiver_that_is_unplugged_is_an_error_that_names_it() -> None:
+    kept, terminal = Kept(), Terminal()
+    async with running(reader_of(kept, port=terminal.path, quiet_s=0.05), kept) as task:
+        await kept.until_fed(lambda: bool(kept.captures), terminal.tell)
+        terminal.unplug()
+        with pytest.raises(
+            ReaderError, match=r"^crane: the serial port .* failed .*; check whether the receiver was unplugged"
+        ):
+            await task
+
+
+async def test_a_port_that_is_not_there_is_an_error_that_says_where_to_look() -> None:
+    kept = Kept()
+    with pytest.raises(ReaderError, match=r"crane: cannot open the serial port /dev/nope .*by-id"):
+        await reader_of(kept, port="/dev/nope").run(kept.emit)
+
+
+async def test_a_port_can_be_read_again_after_cancelling() -> None:
+    kept, terminal = Kept(), Terminal()
+    reader = reader_of(kept, port=terminal.path, quiet_s=0.05)
+    for _ in range(2):
+        async with running(reader, kept):
+            kept.captures.clear()
+            await kept.until_fed(lambda: bool(kept.captures), terminal.tell)
+    terminal.unplug()
+
+
+async def test_silence_is_reported_once_with_what_to_check() -> None:
+    kept, terminal = Kept(), Terminal()
+    async with running(reader_of(kept, port=terminal.path, quiet_s=0.01, silence_s=0.05), kept):
+        await kept.until(lambda: bool(kept.reports))
+        terminal.send(b"\x80\xff" * 40 + cycle(1))
+        await kept.until(lambda: len(kept.captures) == 1)
+        terminal.send(b"\x80\xff" * 40)
+        await kept.until(lambda: len(kept.reports) == 2)
+    terminal.unplug()
+    assert "nothing received" in kept.reports[0]
+    assert "80 bytes but no NMEA sentence" in kept.reports[1]
+    assert "9600 baud" in kept.reports[1]
+
+
+async def test_a_receiver_without_a_fix_emits_nothing_and_is_reported() -> None:
+    kept, terminal = Kept(), Terminal()
+    async with running(reader_of(kept, port=terminal.path, quiet_s=0.01, no_fix_s=0.02), kept):
+        await kept.until_fed(lambda: bool(kept.reports), lambda: terminal.tell(fix=False))
+    terminal.unplug()
+    assert kept.captures == []
+    assert "no fix for 0.02 s (9 satellites used); check the antenna" in kept.reports[0]
+
+
+@asynccontextmanager
+async def tcp_server(serve: Callable[[asyncio.StreamWriter], Awaitable[None]]) -> AsyncIterator[str]:
+    async def handle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await serve(writer)
+        writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    async with server:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_a_tcp_server_is_read_until_it_closes() -> None:
+    kept = Kept()
+
+    async def serve(writer: asyncio.StreamWriter) -> None:
+        writer.write(cycle(1) + cycle(2) + cycle(3))
+        await kept.until(lambda: len(kept.captures) == 3)
+
+    async with tcp_server(serve) as address:
+        with pytest.raises(ReaderError, match=r"crane: the connection to 127.0.0.1:\d+ ended \(closed by the server\)"):
+            await reader_of(kept, address=address, quiet_s=0.05).run(kept.emit)
+
+
+async def test_a_silent_tcp_server_is_left_so_that_it_is_opened_again() -> None:
+    kept, over = Kept(), asyncio.Event()
+
+    async def serve(_: asyncio.StreamWriter) -> None:
+        await over.wait()
+
+    async with tcp_server(serve) as address:
+        with pytest.raises(ReaderError, match="crane: nothing received for"):
+            await reader_of(kept, address=address, quiet_s=0.01, silence_s=0.03).run(kept.emit)
+        over.set()
+
+
+async def test_a_tcp_server_that_refuses_is_an_error() -> None:
+    async with tcp_server(lambda _: asyncio.sleep(0)) as address:
+        pass
+    with pytest.raises(ReaderError, match="crane: cannot connect"):
+        await reader_of(kept := Kept(), address=address).run(kept.emit)
+
+
+async def test_a_log_is_replayed_once_and_goes_on_where_the_outbox_failed(tmp_path: Path) -> None:
+    (tmp_path / "log.nmea").write_bytes(b"".join(map(cycle, range(5))))
+    kept = Kept()
+    reader = reader_of(kept, tmp_path, file="log.nmea", pace=100_000)
+
+    async def failing(capture: Capture) -> None:
+        if len(kept.captures) == 2:
+            raise OSError("disk full")
+        await kept.emit(capture)
+
+    with pytest.raises(OSError, match="disk full"):
+        await reader.run(failing)
+    async with running(reader, kept):
+        await kept.until(lambda: len(kept.captures) == 5)
+    async with running(reader, kept) as task:
+        await asyncio.sleep(0)
+        assert not task.done()
+    assert len({capture.gps_ns for capture in kept.captures}) == 5
+
+
+async def test_a_log_without_a_fix_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "log.nmea").write_bytes(cycle(1, fix=False))
+    kept = Kept()
+    async with running(reader_of(kept, tmp_path, file="log.nmea"), kept):
+        await kept.until(lambda: bool(kept.reports))
+    assert "there is no fix in" in kept.reports[0]
+
+
+async def test_a_missing_log_is_an_error() -> None:
+    kept = Kept()
+    with pytest.raises(ReaderError, match="crane: cannot read nope"):
+        await reader_of(kept, file="nope").run(kept.emit)
+
+
+async def test_at_most_one_fix_in_the_interval() -> None:
+    kept, terminal = Kept(), Terminal()
+    async with running(reader_of(kept, port=terminal.path, quiet_s=0.05, interval_s=5), kept):
+        await kept.until_fed(lambda: len(kept.captures) >= 3, terminal.tell)
+    terminal.unplug()
+    first, *rest = [(capture.gps_ns or 0) // 10**9 % 60 for capture in kept.captures]
+    assert rest == [first + 5, first + 10]
