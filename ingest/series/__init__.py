@@ -1,0 +1,1 @@
+"""Time-series stores: points in, heat and histories out. The contract is `plumbline.series`."""
