@@ -1,0 +1,183 @@
+"""What the office ordered for Harbour East: three orders, their material lines, deliveries and milestones.
+
+All numbers are made up within GS1's range for examples (company prefix 9506000).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+_PREFIX: Final = "9506000"
+
+
+def with_check_digit(digits: str) -> str:
+    """Append the check digit of a GTIN or SSCC (GS1 General Specifications, 7.9.1)."""
+    total = sum(int(digit) * (3 if i % 2 == 0 else 1) for i, digit in enumerate(reversed(digits)))
+    return digits + str(-total % 10)
+
+
+def gtin(item: int) -> str:
+    """The GTIN-14 of the demo's article number `item`."""
+    return with_check_digit(f"0{_PREFIX}{item:05d}")
+
+
+def sscc(unit: int) -> str:
+    """The SSCC of the demo's pallet number `unit`."""
+    return with_check_digit(f"0{_PREFIX}{unit:09d}")
+
+
+def piece_label(order: str, line: str, piece: int) -> str:
+    """The text of our own label on one piece of a line."""
+    return f"PL1:{order}/{line}/{piece}"
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Turns an hour of the story (24 and more: the days after) into a time of the real clock."""
+
+    start: datetime
+    """The real time at which the story begins."""
+    start_hour: float
+    seconds_per_hour: float
+
+    def __getitem__(self, hour: float) -> datetime:
+        """The real time of a story hour."""
+        return self.start + timedelta(seconds=(hour - self.start_hour) * self.seconds_per_hour)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A material line, and how its pieces are labelled."""
+
+    line: str
+    en: str
+    zh: str
+    unit: str
+    quantity: int
+    needed_hour: float
+    gtin: str | None = None
+    batch: str | None = None
+    pallets: tuple[tuple[str, int], ...] = ()
+    """(SSCC, how many pieces stand on it)."""
+    delivery_note: str = ""
+
+
+@dataclass(frozen=True)
+class Milestone:
+    """A milestone that material moves."""
+
+    key: str
+    en: str
+    zh: str
+    lines: tuple[str, ...]
+    due_hour: float
+
+
+@dataclass(frozen=True)
+class Order:
+    """An order with its lines and milestones; hours are of the story's day."""
+
+    number: str
+    en: str
+    zh: str
+    customer: str
+    lines: tuple[Line, ...]
+    milestones: tuple[Milestone, ...]
+
+    def document(self, site: str, hour: Calendar) -> dict[str, Any]:
+        """The JSON document that an ERP would post; `hour` gives the time of a story hour."""
+        return {
+            "number": self.number,
+            "site": site,
+            "title": {"en": self.en, "zh": self.zh},
+            "customer": self.customer,
+            "lines": [
+                {
+                    "line": line.line,
+                    "title": {"en": line.en, "zh": line.zh},
+                    "gtin": line.gtin,
+                    "batch": line.batch,
+                    "unit": line.unit,
+                    "quantity": line.quantity,
+                    "needed_by": _iso(hour[line.needed_hour]),
+                }
+                for line in self.lines
+            ],
+            "deliveries": [
+                {"sscc": code, "line": line.line, "quantity": pieces, "delivery_note": line.delivery_note}
+                for line in self.lines
+                for code, pieces in line.pallets
+            ],
+            "milestones": [
+                {
+                    "key": milestone.key,
+                    "title": {"en": milestone.en, "zh": milestone.zh},
+                    "due": _iso(hour[milestone.due_hour]),
+                    "policy": {"material_arrived": {"lines": list(milestone.lines), "ratio": 1.0}},
+                }
+                for milestone in self.milestones
+            ],
+            "notify": [{"name": "陈经理", "email": "pm@harbour-east.example", "language": "zh"}],
+        }
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+STEEL: Final = Order(
+    "PO-2041",
+    "Tower A, structural steel",
+    "A 塔楼钢结构",
+    "Harbour Development Co.",
+    (
+        Line("10", "Steel columns HW400", "H 型钢柱 HW400", "pcs", 24, 10, delivery_note="DN-7701"),
+        Line("20", "Rebar HRB400 Ø25", "螺纹钢 HRB400 Ø25", "bundles", 16, 12, gtin(101), "H25-0917"),
+        Line(
+            "30",
+            "Bolts M24 10.9S",
+            "高强螺栓 M24 10.9S",
+            "boxes",
+            40,
+            15,
+            pallets=tuple((sscc(300 + i), 10) for i in range(4)),
+            delivery_note="DN-7718",
+        ),
+    ),
+    (
+        Milestone("columns-on-site", "Columns on site", "钢柱到场", ("10",), 11),
+        Milestone("steel-complete", "Tower A steel complete", "A 塔钢材齐套", ("10", "20", "30"), 16.5),
+    ),
+)
+FACADE: Final = Order(
+    "PO-2050",
+    "Tower B, façade panels",
+    "B 塔楼幕墙板",
+    "Harbour Development Co.",
+    (
+        Line("10", "Precast panels P-B07", "预制墙板 P-B07", "pcs", 20, 13, delivery_note="DN-8102"),
+        Line("20", "Sealant, weatherproof", "耐候密封胶", "boxes", 12, 14, gtin(205), "S2-118"),
+    ),
+    (Milestone("panels-on-site", "Level 7 panels on site", "7 层墙板到场", ("10",), 14),),
+)
+SERVICES: Final = Order(
+    "PO-2063",
+    "Plant room, cables and pumps",
+    "机房电缆与水泵",
+    "East Port Utilities",
+    (
+        Line(
+            "10",
+            "Cable drums 4×240",
+            "电缆盘 4×240",
+            "drums",
+            8,
+            33,
+            pallets=tuple((sscc(600 + i), 1) for i in range(8)),
+            delivery_note="DN-9004",
+        ),
+        Line("20", "Circulation pumps", "循环水泵", "pcs", 4, 36, gtin(307), "CP-22"),
+    ),
+    (Milestone("plant-room-ready", "Plant room material ready", "机房材料齐套", ("10", "20"), 40),),
+)
+ORDERS: Final = (STEEL, FACADE, SERVICES)
