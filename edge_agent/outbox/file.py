@@ -1,0 +1,264 @@
+"""The outbox's SQLite file, without threads: numbers, transactions, ranges. `Outbox` gives it an asyncio face.
+
+Write-ahead log; one connection writes. How hard a commit is brought to the disk is chosen per transaction by
+`PRAGMA synchronous`: FULL waits for the disk, NORMAL survives the death of the process but may lose the last
+transactions in a power cut.
+"""
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from edge_agent.outbox.errors import OutboxDamagedError, OutboxRefusedError, explain
+from plumbline import ranges
+from plumbline.event import CLASSES, EventClass
+from plumbline.ids import new_epoch
+from plumbline.ranges import Pairs
+
+VERSION: Final = 1
+#: Rows a statement inserts. One statement for many rows matters: Python gives up its lock around every statement, and a
+#: busy event loop would get in between each two rows.
+_CHUNKS: Final = (256, 16, 1)
+_INSERT: Final = {
+    (event_class, rows): f"INSERT INTO {event_class}(seq, body) VALUES {','.join(['(?,?)'] * rows)}"  # noqa: S608 - our own names
+    for event_class in CLASSES
+    for rows in _CHUNKS
+}
+
+
+class Stored(NamedTuple):
+    """An event as it lies in the file: its number and its JSON."""
+
+    seq: int
+    body: bytes
+
+
+@dataclass(slots=True)
+class Stream:
+    """Where one class stands."""
+
+    last: int = 0
+    """The newest number; 0: none yet."""
+    durable: int = 0
+    """Up to here a power cut takes nothing away."""
+    committed: Pairs = ()
+    """What ingest holds."""
+    pending_bytes: int = 0
+    history_bytes: int = 0
+
+    @property
+    def upto(self) -> int:
+        """How far ingest holds everything."""
+        return ranges.watermark(self.committed)[0]
+
+    @property
+    def pending(self) -> int:
+        """How many events ingest does not hold yet."""
+        return self.last - ranges.count(self.committed)
+
+
+class OutboxFile:
+    """The open file. Not safe for several threads at once; `transaction` brackets every change.
+
+    Raises `OutboxError` from everything; `OutboxDamagedError` where the content is broken.
+    """
+
+    def __init__(self, path: Path, *, site: str, gateway: str, history_bytes: int) -> None:
+        self.path = path
+        self._history_bytes = history_bytes
+        self.streams: dict[EventClass, Stream] = {event_class: Stream() for event_class in CLASSES}
+        try:
+            self._connection = connect(path)
+        except sqlite3.Error as error:
+            raise explain(path, error) from error
+        try:
+            with self._explained():
+                self._prepare(site, gateway)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def close(self) -> None:
+        """Close in good order."""
+        try:
+            with self.transaction(full=True):
+                self._connection.execute("UPDATE identity SET closed = 1")
+        finally:
+            self._connection.close()
+
+    def abandon(self) -> None:
+        """Close a file that is damaged."""
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.close()
+
+    @contextlib.contextmanager
+    def transaction(self, *, full: bool) -> Generator[None]:
+        """Commit all or nothing; `full` returns only when the disk has it, and so has everything before."""
+        before: dict[EventClass, Stream] = {name: replace(self.streams[name]) for name in CLASSES}
+        try:
+            with self._explained():
+                self._connection.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
+                self._connection.execute("BEGIN IMMEDIATE")
+                yield
+                self._connection.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+            self.streams = before
+            raise
+        if full:
+            for stream in self.streams.values():
+                stream.durable = stream.last
+
+    def append(self, event_class: EventClass, bodies: Sequence[bytes]) -> None:
+        """Add events whose JSON already carries the next numbers: `streams[event_class].last + 1` and on."""
+        stream = self.streams[event_class]
+        seq, at = stream.last + 1, 0
+        for rows in _CHUNKS:
+            statement = _INSERT[event_class, rows]
+            while len(bodies) - at >= rows:
+                values: list[Any] = [None] * (2 * rows)
+                values[::2] = range(seq + at, seq + at + rows)
+                values[1::2] = bodies[at : at + rows]
+                self._connection.execute(statement, values)
+                at += rows
+        stream.last += len(bodies)
+        stream.pending_bytes += sum(map(len, bodies))
+
+    def mark(self) -> None:
+        """Change a row, so that a `full` transaction without events still has something to bring to the disk."""
+        self._connection.execute("UPDATE identity SET synced = synced + 1")
+
+    def commit_watermark(self, event_class: EventClass, upto: int, beyond: Iterable[tuple[int, int]]) -> None:
+        """Note what ingest holds, and drop history over its bound. Numbers that were never given are not noted."""
+        stream = self.streams[event_class]
+        said = ranges.union(((1, upto),) if upto > 0 else (), beyond)
+        known = tuple((first, min(last, stream.last)) for first, last in said if 1 <= first <= stream.last)
+        news = ranges.difference(known, stream.committed)
+        if not news:
+            return
+        moved = sum(self._bytes(event_class, first, last) for first, last in news)
+        stream.committed = ranges.union(stream.committed, news)
+        stream.pending_bytes -= moved
+        stream.history_bytes += moved
+        self._connection.execute(
+            "INSERT INTO committed(class, ranges) VALUES (?1, ?2) ON CONFLICT(class) DO UPDATE SET ranges = ?2",
+            (event_class, json.dumps(stream.committed)),
+        )
+        if stream.history_bytes > self._history_bytes:
+            self._forget(event_class, stream)
+
+    def _forget(self, event_class: EventClass, stream: Stream) -> None:
+        """Delete the oldest committed events until the history fits."""
+        excess, cut = stream.history_bytes - self._history_bytes, 0
+        rows = self._connection.execute(
+            f"SELECT seq, length(body) FROM {event_class} WHERE seq <= ? ORDER BY seq",  # noqa: S608 - our own name
+            (stream.upto,),
+        )
+        for seq, size in rows:
+            cut, excess = seq, excess - size
+            stream.history_bytes -= size
+            if excess <= 0:
+                break
+        rows.close()
+        self._connection.execute(f"DELETE FROM {event_class} WHERE seq <= ?", (cut,))  # noqa: S608 - our own name
+
+    def _bytes(self, event_class: EventClass, first: int, last: int) -> int:
+        query = f"SELECT coalesce(sum(length(body)), 0) FROM {event_class} WHERE seq BETWEEN ? AND ?"  # noqa: S608 - our own name
+        return int(self._connection.execute(query, (first, last)).fetchone()[0])
+
+    def _prepare(self, site: str, gateway: str) -> None:
+        run = self._connection.execute
+        version = run("PRAGMA user_version").fetchone()[0]
+        if version > VERSION:
+            raise OutboxRefusedError(f"{self.path}: was written by a newer agent (form {version}); install that one again")
+        if run("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+            raise OutboxRefusedError(f"{self.path}: the file system cannot hold a write-ahead log; put 'data' on a local disk")
+        if version == 0:
+            self._create(site, gateway)
+        row = run("SELECT epoch, site, gateway, closed FROM identity").fetchone()
+        if row is None:
+            raise OutboxDamagedError(f"{self.path}: has lost its identity; it is put aside and what can be read is kept")
+        self.epoch, owner = str(row[0]), (row[1], row[2])
+        if owner != (site, gateway):
+            raise OutboxRefusedError(
+                f"{self.path}: belongs to {owner[0]}/{owner[1]}, this is {site}/{gateway}; give 'data' another folder,"
+                " or the gateway its old name until everything is sent"
+            )
+        if not row[3]:
+            found = run("PRAGMA quick_check(1)").fetchone()[0]
+            if found != "ok":
+                raise OutboxDamagedError(f"{self.path}: is damaged ({found}); it is put aside and what can be read is kept")
+        for event_class, stream in self.streams.items():
+            self._restore(event_class, stream)
+        with self.transaction(full=True):
+            run("UPDATE identity SET closed = 0")
+
+    def _create(self, site: str, gateway: str) -> None:
+        schema = resources.files("edge_agent.outbox").joinpath("schema.sql").read_text(encoding="utf-8")
+        with self.transaction(full=True):
+            for statement in schema.split(";\n"):
+                self._connection.execute(statement)
+            self._connection.execute(
+                "INSERT INTO identity(one, epoch, site, gateway, closed, synced) VALUES (1, ?, ?, ?, 1, 0)",
+                (new_epoch(), site, gateway),
+            )
+            self._connection.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _restore(self, event_class: EventClass, stream: Stream) -> None:
+        row = self._connection.execute("SELECT ranges FROM committed WHERE class = ?", (event_class,)).fetchone()
+        if row is not None:
+            stream.committed = ranges.union((int(first), int(last)) for first, last in json.loads(row[0]))
+        newest = self._connection.execute(f"SELECT max(seq) FROM {event_class}").fetchone()[0]  # noqa: S608 - our own name
+        stream.last = max(newest or 0, stream.committed[-1][1] if stream.committed else 0)
+        stream.history_bytes = sum(self._bytes(event_class, first, last) for first, last in stream.committed)
+        stream.pending_bytes = self._bytes(event_class, 0, stream.last) - stream.history_bytes
+
+    @contextlib.contextmanager
+    def _explained(self) -> Generator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise explain(self.path, error) from error
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a connection that leaves transactions to us; whoever opens it uses it from one thread at a time."""
+    connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_size_limit = 67108864")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def read(
+    connection: sqlite3.Connection,
+    event_class: EventClass,
+    wanted: Iterable[tuple[int, int]],
+    *,
+    max_events: int,
+    max_bytes: int,
+) -> list[Stored]:
+    """Read the events of `wanted` in order, up to the limits but at least one; numbers that are gone are passed over."""
+    found: list[Stored] = []
+    size = 0
+    query = f"SELECT seq, body FROM {event_class} WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?"  # noqa: S608 - our own name
+    for first, last in wanted:
+        rows = connection.execute(query, (first, last, max_events - len(found)))
+        for row in rows:
+            size += len(row[1])
+            if found and size > max_bytes:
+                rows.close()
+                return found
+            found.append(Stored(row[0], row[1]))
+        if len(found) >= max_events:
+            break
+    return found

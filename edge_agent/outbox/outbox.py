@@ -1,0 +1,315 @@
+"""The outbox's asyncio face: one thread writes and commits in groups, one reads, the event loop never waits for a disk.
+
+Numbers leave the gateway only when a power cut can no longer take them back: `pending` brings what it hands out to the
+disk first. Otherwise a gateway could give a number, which ingest has committed, to another event after the cut, and
+ingest would take that one for a repetition.
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Literal, NamedTuple, Self
+
+import msgspec
+import structlog
+from msgspec import structs
+
+from edge_agent.outbox.errors import OutboxDamagedError, OutboxError, OutboxRefusedError, explain
+from edge_agent.outbox.file import OutboxFile, Stored, Stream, connect, read
+from edge_agent.outbox.salvage import put_aside, rescue
+from plumbline import ranges
+from plumbline.codec import MAX_EVENT_BYTES, encode
+from plumbline.delivery import Watermark
+from plumbline.event import CLASSES, Event, EventClass
+from plumbline.ranges import Pairs
+
+_log = structlog.get_logger(__name__)
+
+Fsync = Literal["full", "normal"]
+DEFAULT_FSYNC: Final[Mapping[EventClass, Fsync]] = {"business": "full", "telemetry": "normal"}
+#: Requests that share a transaction at most: bounds how long the first of them waits.
+_GROUP: Final = 4096
+
+
+class Chunk(NamedTuple):
+    """Events read from the outbox, and the epoch that numbered them."""
+
+    epoch: str
+    events: list[Stored]
+
+
+@dataclass(slots=True, eq=False)
+class _Append:
+    events: Sequence[Event]
+    done: asyncio.Future[None]
+
+
+@dataclass(slots=True, eq=False)
+class _Commit:
+    watermark: Watermark
+    done: asyncio.Future[None]
+
+
+@dataclass(slots=True, eq=False)
+class _Sync:
+    done: asyncio.Future[None]
+
+
+_Work = _Append | _Commit | _Sync
+
+
+class Outbox:
+    """A gateway's outbox, from `async with` to its end.
+
+    Args:
+        path: the SQLite file; made where it is missing, put aside and renewed where it is damaged.
+        site: whose events these are.
+        gateway: whose events these are; a file of another gateway is refused.
+        fsync: per class, whether `append` waits for the disk (`full`) or only for the operating system (`normal`: a
+            process that dies loses nothing, a power cut the last moments).
+        history_bytes: how much of what is committed stays, per class, to be sent again to a server that lost it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        site: str,
+        gateway: str,
+        fsync: Mapping[EventClass, Fsync] = DEFAULT_FSYNC,
+        history_bytes: int = 256 * 1024 * 1024,
+    ) -> None:
+        self.path = path
+        self.site = site
+        self.gateway = gateway
+        self._full = frozenset(event_class for event_class in CLASSES if fsync.get(event_class, "full") == "full")
+        self._history_bytes = history_bytes
+        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._listeners: list[Callable[[], None]] = []
+        self._reader: tuple[str, sqlite3.Connection] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open the file. Raises `OutboxError`."""
+        self._loop = asyncio.get_running_loop()
+        self._file = await asyncio.to_thread(self._open)
+        self._reading = ThreadPoolExecutor(1, "outbox-read")
+        self._writer = threading.Thread(target=self._write, name="outbox-write", daemon=True)
+        self._writer.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Finish what was handed in and close in good order."""
+        self._queue.put(None)
+        await asyncio.to_thread(self._writer.join)
+        await asyncio.to_thread(self._reading.shutdown)
+        if self._reader is not None:
+            self._reader[1].close()
+        try:
+            await asyncio.to_thread(self._file.close)
+        except OutboxError as failure:
+            _log.warning("outbox.close", error=str(failure))  # every event that was accepted is in the file all the same
+
+    @property
+    def epoch(self) -> str:
+        """The name of this file; it changes where a damaged one had to be replaced."""
+        return self._file.epoch
+
+    def stream(self, event_class: EventClass) -> Stream:
+        """Where a class stands. To be read, not changed."""
+        return self._file.streams[event_class]
+
+    def when_appended(self, call: Callable[[], None]) -> None:
+        """Have `call` called in the event loop after each commit that added events."""
+        self._listeners.append(call)
+
+    async def append(self, events: Sequence[Event]) -> None:
+        """Keep events in this order; their `epoch` and `seq` are given here. Returns when they are safe.
+
+        All are kept or none. Raises `OutboxError` where they could not be (disk full, read-only, broken): nothing was
+        kept then, trying again may help; `OutboxRefusedError` where an event cannot be written as JSON or is too large.
+        """
+        done: asyncio.Future[None] = self._loop.create_future()
+        self._queue.put(_Append(events, done))
+        await done
+
+    async def commit_watermark(self, watermark: Watermark) -> bool:
+        """Note what ingest holds; `False` where the watermark speaks of another epoch, which is ignored and logged.
+
+        Never takes anything back: a lower watermark (a server restored from a backup) changes nothing here.
+        """
+        stream = self.stream(watermark.event_class)
+        if watermark.epoch != self.epoch or (watermark.site, watermark.gateway) != (self.site, self.gateway):
+            _log.info("outbox.watermark.other_epoch", said=watermark.epoch, ours=self.epoch, event_class=watermark.event_class)
+            return False
+        newest = max([watermark.upto, *(last for _, last in watermark.beyond)])
+        if newest > stream.last:
+            _log.error(
+                "outbox.watermark.unknown_numbers",
+                event_class=watermark.event_class,
+                said=newest,
+                newest=stream.last,
+                check="whether this gateway's disk was restored from an older copy: its numbers would be given twice;"
+                " stop the agent, move the outbox file away, start it",
+            )
+        done: asyncio.Future[None] = self._loop.create_future()
+        self._queue.put(_Commit(watermark, done))
+        await done
+        return True
+
+    async def pending(self, event_class: EventClass, after: int, *, max_events: int, max_bytes: int, held: Pairs = ()) -> Chunk:
+        """Read events numbered above `after` that ingest does not hold (nor are in `held`), in order, within the limits.
+
+        At least one event is read where there is one. Raises `OutboxError`.
+        """
+        stream = self.stream(event_class)
+        last = stream.last
+        if stream.durable < last:
+            done: asyncio.Future[None] = self._loop.create_future()
+            self._queue.put(_Sync(done))
+            await done
+        owed = ranges.difference(((after + 1, last),), [*stream.committed, *held]) if after < last else ()
+        return await self._read(event_class, owed, max_events, max_bytes)
+
+    async def replay(
+        self, event_class: EventClass, wanted: Iterable[tuple[int, int]], *, max_events: int, max_bytes: int
+    ) -> Chunk:
+        """Read events again, committed or not, within the limits. Numbers that are no longer kept are absent."""
+        durable = self.stream(event_class).durable
+        inside = tuple((first, min(last, durable)) for first, last in ranges.union(wanted) if first <= durable)
+        return await self._read(event_class, inside, max_events, max_bytes)
+
+    async def _read(self, event_class: EventClass, wanted: Pairs, max_events: int, max_bytes: int) -> Chunk:
+        def work() -> Chunk:
+            epoch = self.epoch
+            if not wanted:
+                return Chunk(epoch, [])
+            try:
+                if self._reader is None or self._reader[0] != epoch:
+                    if self._reader is not None:
+                        self._reader[1].close()
+                        self._reader = None
+                    self._reader = epoch, connect(self.path)
+                return Chunk(epoch, read(self._reader[1], event_class, wanted, max_events=max_events, max_bytes=max_bytes))
+            except sqlite3.Error as error:
+                raise explain(self.path, error) from error
+
+        return await self._loop.run_in_executor(self._reading, work)
+
+    # What follows runs in threads.
+
+    def _open(self) -> OutboxFile:
+        try:
+            return self._open_file()
+        except OutboxDamagedError as error:
+            return self._renew(error)
+
+    def _open_file(self) -> OutboxFile:
+        return OutboxFile(self.path, site=self.site, gateway=self.gateway, history_bytes=self._history_bytes)
+
+    def _renew(self, error: OutboxDamagedError) -> OutboxFile:
+        """Put a damaged file aside, start a new one, and move over what can be read."""
+        aside = put_aside(self.path)
+        fresh = self._open_file()
+        saved = rescue(aside, fresh)
+        _log.error("outbox.damaged", error=str(error), kept_as=str(aside), saved_events=saved, epoch=fresh.epoch)
+        return fresh
+
+    def _write(self) -> None:
+        running = True
+        while running:
+            group: list[_Work] = []
+            item = self._queue.get()
+            while item is not None:
+                group.append(item)
+                if len(group) == _GROUP:
+                    break
+                try:
+                    item = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+            else:
+                running = False
+            if group:
+                self._carry_out(group)
+
+    def _carry_out(self, group: list[_Work]) -> None:
+        try:
+            try:
+                answers = self._transact(group)
+            except OutboxDamagedError as error:
+                self._file.abandon()
+                self._file = self._renew(error)
+                answers = self._transact(group)
+        except OutboxError as error:
+            answers = [error] * len(group)
+        except Exception as error:  # noqa: BLE001 - a mistake of ours must reach those who wait, not end this thread silently
+            answers = [error] * len(group)
+        appended = any(type(work) is _Append and answer is None for work, answer in zip(group, answers, strict=True))
+        try:
+            self._loop.call_soon_threadsafe(self._settle, group, answers, appended)
+        except RuntimeError:  # the loop is closed: nobody waits any more
+            _log.debug("outbox.nobody_waits", requests=len(group))
+
+    def _transact(self, group: list[_Work]) -> list[Exception | None]:
+        answers: list[Exception | None] = []
+        file = self._file
+        full = any(type(work) is _Sync for work in group) or any(
+            event.event_class in self._full for work in group if isinstance(work, _Append) for event in work.events
+        )
+        with file.transaction(full=full):
+            for work in group:
+                answer: Exception | None = None
+                if isinstance(work, _Append):
+                    try:
+                        bodies = self._encoded(work.events)
+                    except OutboxRefusedError as error:
+                        answer = error
+                    else:
+                        for event_class, texts in bodies.items():
+                            file.append(event_class, texts)
+                elif isinstance(work, _Commit):
+                    mark = work.watermark
+                    if mark.epoch == file.epoch:
+                        file.commit_watermark(mark.event_class, mark.upto, mark.beyond)
+                else:
+                    file.mark()
+                answers.append(answer)
+        return answers
+
+    def _encoded(self, events: Sequence[Event]) -> dict[EventClass, list[bytes]]:
+        """Number and encode; touches nothing, so that an event that cannot be written leaves no hole."""
+        bodies: dict[EventClass, list[bytes]] = {}
+        streams, epoch = self._file.streams, self._file.epoch
+        for event in events:
+            texts = bodies.setdefault(event.event_class, [])
+            seq = streams[event.event_class].last + len(texts) + 1
+            try:
+                body = encode(structs.replace(event, epoch=epoch, seq=seq))
+            except (msgspec.MsgspecError, UnicodeError, TypeError, ValueError, OverflowError, RecursionError) as error:
+                raise OutboxRefusedError(f"{event.device}: the event {event.id} cannot be written as JSON: {error}") from error
+            if len(body) > MAX_EVENT_BYTES:
+                raise OutboxRefusedError(
+                    f"{event.device}: the event {event.id} has {len(body)} bytes, at most {MAX_EVENT_BYTES} are sent"
+                )
+            texts.append(body)
+        return bodies
+
+    def _settle(self, group: list[_Work], answers: list[Any], appended: bool) -> None:
+        for work, answer in zip(group, answers, strict=True):
+            if work.done.done():  # whoever waited was cancelled
+                continue
+            if answer is None:
+                work.done.set_result(None)
+            else:
+                work.done.set_exception(answer)
+        if appended:
+            for call in self._listeners:
+                call()

@@ -1,0 +1,125 @@
+"""What happens to a damaged outbox: it is put aside under another name, and what can be read moves to a new file.
+
+The new file has a new epoch and numbers the saved events anew. Their ids stay, so that what ingest already had is
+recognised as a repetition.
+"""
+
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import structlog
+from msgspec import structs
+
+from edge_agent.outbox.errors import OutboxError
+from edge_agent.outbox.file import OutboxFile, connect
+from plumbline import ranges
+from plumbline.codec import decode_event, encode
+from plumbline.errors import CodecError
+from plumbline.event import CLASSES, Event, EventClass
+
+_log = structlog.get_logger(__name__)
+_PAGE: Final = 500
+
+
+def put_aside(path: Path) -> Path:
+    """Rename the file and its log to `<name>.damaged-<UTC time>`. Raises `OutboxError`."""
+    stem = f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+    aside, n = path.with_name(stem), 1
+    while aside.exists():
+        aside, n = path.with_name(f"{stem}-{n}"), n + 1
+    try:
+        path.rename(aside)
+        wal = path.with_name(path.name + "-wal")
+        if wal.exists():
+            wal.rename(aside.with_name(aside.name + "-wal"))
+        path.with_name(path.name + "-shm").unlink(missing_ok=True)
+    except OSError as error:
+        raise OutboxError(f"{path}: is damaged and cannot be renamed ({error.strerror}); check the folder's owner") from error
+    return aside
+
+
+def rescue(aside: Path, into: OutboxFile) -> int:
+    """Move what is readable and not committed from the damaged file into a new one; return how many events."""
+    saved = 0
+    for event_class in CLASSES:
+        page: list[Event] = []
+        for event in _readable(aside, event_class):
+            page.append(event)
+            if len(page) == _PAGE:
+                saved += _add(into, event_class, page)
+                page = []
+        saved += _add(into, event_class, page)
+    return saved
+
+
+def _add(into: OutboxFile, event_class: EventClass, events: list[Event]) -> int:
+    if events:
+        seq = into.streams[event_class].last + 1
+        with into.transaction(full=True):
+            bodies = [encode(structs.replace(event, epoch=into.epoch, seq=seq + i)) for i, event in enumerate(events)]
+            into.append(event_class, bodies)
+    return len(events)
+
+
+def _readable(aside: Path, event_class: EventClass) -> Iterator[Event]:
+    """Events that can still be read, in order: from the front up to the first broken page, then what is behind it."""
+    try:
+        with closing(connect(aside)) as connection:
+            committed = _committed(connection, event_class)
+            reached = 0
+            try:
+                for seq, body in connection.execute(f"SELECT seq, body FROM {event_class} ORDER BY seq"):  # noqa: S608 - our own name
+                    reached = seq
+                    yield from _good(seq, body, committed)
+            except sqlite3.Error as error:
+                _log.warning("outbox.salvage.gap", file=str(aside), event_class=event_class, behind=reached, error=str(error))
+                yield from _from_the_end(connection, event_class, reached, committed)
+    except sqlite3.Error as error:
+        _log.error("outbox.salvage.unreadable", file=str(aside), event_class=event_class, error=str(error))
+
+
+def _from_the_end(
+    connection: sqlite3.Connection, event_class: EventClass, reached: int, committed: ranges.Pairs
+) -> Iterator[Event]:
+    tail: list[int] = []
+    try:
+        query = f"SELECT seq FROM {event_class} WHERE seq > ? ORDER BY seq DESC"  # noqa: S608 - our own name
+        tail.extend(seq for (seq,) in connection.execute(query, (reached,)))
+    except sqlite3.Error:
+        _log.warning("outbox.salvage.gap", event_class=event_class, before=tail[-1] if tail else None)
+    for seq in reversed(tail):
+        try:
+            row = connection.execute(f"SELECT body FROM {event_class} WHERE seq = ?", (seq,)).fetchone()  # noqa: S608 - our own name
+        except sqlite3.Error as error:
+            _log.warning("outbox.salvage.lost", event_class=event_class, seq=seq, error=str(error))
+            continue
+        if row is not None:
+            yield from _good(seq, row[0], committed)
+
+
+def _committed(connection: sqlite3.Connection, event_class: EventClass) -> ranges.Pairs:
+    try:
+        rows: Iterable[tuple[int, int]] = connection.execute(
+            "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]')"
+            " FROM committed, json_each(committed.ranges) WHERE class = ?",
+            (event_class,),
+        ).fetchall()
+        return ranges.union(rows)
+    except sqlite3.Error as error:
+        _log.warning("outbox.salvage.watermark_lost", event_class=event_class, error=str(error))
+        return ()
+
+
+def _good(seq: int, body: object, committed: ranges.Pairs) -> Iterator[Event]:
+    if ranges.contains(committed, seq):
+        return
+    try:
+        event = decode_event(body if isinstance(body, bytes) else b"")
+    except CodecError as error:
+        _log.warning("outbox.salvage.lost", seq=seq, error=str(error))
+    else:
+        yield event
