@@ -10,9 +10,11 @@ import cv2
 import numpy as np
 import pytest
 import zxingcpp
+from hypothesis import given
+from hypothesis import strategies as st
 
 from plumbline import site as site_file
-from plumbline.demo import devices, orders, story, walks
+from plumbline.demo import devices, orders, stage, story, walks
 
 SITE = site_file.load(Path(str(files("plumbline.demo") / "site.toml")))
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
@@ -81,3 +83,21 @@ def test_check_digits_are_those_of_gs1():
     assert orders.with_check_digit("629104150021").endswith("3")
     assert len(orders.gtin(1)) == 14
     assert len(orders.sscc(1)) == 18
+
+
+@given(st.floats(1, 1000), st.floats(0, 20_000))
+def test_story_minutes_and_real_seconds_convert_both_ways(speed, elapsed_s):
+    pace = stage.Pace(speed=speed)
+    assert pace.elapsed_s(pace.minute(elapsed_s)) == pytest.approx(elapsed_s, abs=1e-6)
+
+
+def test_due_times_fall_on_the_story_hour_that_they_name():
+    start = datetime(2026, 5, 4, tzinfo=UTC)
+    pace = stage.Pace(speed=30)
+    assert (pace.calendar(start)[11.0] - start).total_seconds() == pytest.approx(pace.elapsed_s(11 * 60))
+
+
+def test_the_receiver_says_what_a_real_one_would():
+    said = devices.epoch(NOW, -33.85, 151.2, 2.0, 45.0).decode().splitlines()
+    assert said[0].startswith("$GNRMC,030201.00,A,3351.00000,S,15112.00000,E,3.89,45.0,040526")
+    assert [line[-3] for line in said] == ["*", "*"]

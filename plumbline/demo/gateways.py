@@ -1,0 +1,129 @@
+"""The demo's two gateways: a configuration file each, and the agent that runs it in a process of its own."""
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from plumbline.mqtt import Version
+
+GATE: Final = "gw-gate"
+YARD: Final = "gw-yard"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wiring:
+    """What a gateway's configuration needs to know of its surroundings."""
+
+    site: str
+    folder: Path
+    """Where configurations, pseudo-terminals, pictures and the agents' data lie."""
+    server: str
+    """The office's broker as the gateway reaches it."""
+    local: str
+    """The gateway's own broker, where its devices publish."""
+    version: Version
+
+    def config(self, gateway: str) -> str:
+        """The TOML text of a gateway's configuration."""
+        readers = {GATE: self._gate, YARD: self._yard}[gateway]()
+        return f"""\
+site = "{self.site}"
+gateway = "{gateway}"
+data = "{gateway}"
+
+[server]
+brokers = ["{self.server}"]
+version = "{self.version}"
+
+[health]
+interval_s = 5.0
+{readers}"""
+
+    def _gate(self) -> str:
+        return f"""
+[[reader]]
+type = "serial_scanner"
+name = "gate-scanner"
+port = "{self.folder}/tty-gate-scanner"
+profile = "serial-scanner"
+
+[[reader]]
+type = "camera"
+name = "gate-camera"
+folder = "{self.folder}/gate-camera"
+
+[[reader]]
+type = "mqtt"
+name = "gate-broker"
+client_id = "{GATE}-devices"
+broker = "{self.local}"
+version = "{self.version}"
+
+[[reader.devices]]
+profile = "badge-reader"
+topic = "devices/gate-badge/badge"
+
+[[reader.devices]]
+profile = "esphome-environment"
+topic = "devices/dust-gate/environment"
+"""
+
+    def _yard(self) -> str:
+        return f"""
+[[reader]]
+type = "serial_scanner"
+name = "yard-scanner"
+port = "{self.folder}/tty-yard-scanner"
+profile = "serial-scanner"
+
+[[reader]]
+type = "nmea"
+name = "excavator-1"
+port = "{self.folder}/tty-excavator-1"
+profile = "u-blox-neo-m8"
+
+[[reader]]
+type = "mqtt"
+name = "yard-broker"
+client_id = "{YARD}-devices"
+broker = "{self.local}"
+version = "{self.version}"
+
+[[reader.devices]]
+profile = "crane-telemetry"
+
+[[reader.devices]]
+profile = "phone-tracker"
+
+[[reader.devices]]
+profile = "esphome-environment"
+topic = "devices/dust-towers/environment"
+"""
+
+
+@contextlib.asynccontextmanager
+async def agent(gateway: str, wiring: Wiring) -> AsyncGenerator[None]:
+    """Write the gateway's configuration and run its agent for the length of the block; its log is beside it."""
+    path = wiring.folder / f"{gateway}.toml"
+    path.write_text(wiring.config(gateway), encoding="utf-8")
+    with (wiring.folder / f"{gateway}.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "plumbline", "edge", "run", "--config", str(path),
+            stdout=log, stderr=log, stdin=asyncio.subprocess.DEVNULL, env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        )  # fmt: skip
+    try:
+        yield
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            try:
+                async with asyncio.timeout(10):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+                await process.wait()
