@@ -167,9 +167,7 @@ def _plausible(reading: Reading) -> bool:
 
 def _inside_any(claim: Claim, others: Iterable[Claim]) -> bool:
     """A weak claim within a symbol that is believed read that symbol's modules as bars."""
-    return any(
-        o is not claim and not claim.strong and contains(o.reading.points, centre(claim.reading.points)) for o in others
-    )
+    return any(o is not claim and not claim.strong and contains(o.reading.points, centre(claim.reading.points)) for o in others)
 
 
 def _conflict(one: Claim, other: Claim) -> bool:

@@ -75,7 +75,7 @@ def opencv_qr(view: View) -> list[Reading]:
     """QR codes as OpenCV reads them: it follows bent paper; Reed-Solomon keeps it honest."""
     detector = cv2.QRCodeDetector()
     try:
-        text, corners, _ = detector.detectAndDecode(view.pixels)
+        text, corners, _ = detector.detectAndDecodeCurved(view.pixels)
     except (cv2.error, UnicodeDecodeError):  # it asserts on odd geometry, and cannot give binary content
         return []
     if not text:
@@ -118,7 +118,7 @@ def _quad_of_zbar(result: Any, view: View, *, strip: bool) -> Quad:
 @cache
 def _load_zbar() -> Any:
     try:
-        from pyzbar import pyzbar  # noqa: PLC0415: it loads libzbar when imported, which may be missing
+        from pyzbar import pyzbar  # noqa: PLC0415 - it loads libzbar when imported, which may be missing
     except (ImportError, OSError) as error:
         _log.warning("zbar is missing, hard labels are read by zxing-cpp alone", error=str(error), remedy="install libzbar0")
         return None

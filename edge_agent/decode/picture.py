@@ -106,4 +106,6 @@ def _check_size(width: int, height: int) -> None:
 def _prepare_opencv() -> None:
     """Once: one thread (a gateway has two cores and other readers), and no warnings of its own on standard error."""
     cv2.setNumThreads(1)
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what it would say we say ourselves, with the file's name
+    cv2.utils.logging.setLogLevel(
+        cv2.utils.logging.LOG_LEVEL_SILENT
+    )  # what it would say we say ourselves, with the file's name

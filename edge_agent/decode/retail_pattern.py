@@ -18,11 +18,11 @@ from edge_agent.decode.view import Quad
 
 Row = NDArray[np.float32]
 
-_SET_A: Final = "0001101 0011001 0010011 0111101 0100011 0110001 0101111 0111011 0110111 0001011".split()
+_SET_A: Final = ("0001101", "0011001", "0010011", "0111101", "0100011", "0110001", "0101111", "0111011", "0110111", "0001011")
 _SET_C: Final = [bits.translate(str.maketrans("01", "10")) for bits in _SET_A]
 _SET_B: Final = [bits[::-1] for bits in _SET_C]
 #: Which number set each left digit takes: the leading digit of an EAN-13 is written this way.
-_PARITY: Final = "AAAAAA AABABB AABBAB AABBBA ABAABB ABBAAB ABBBAA ABABAB ABABBA ABBABA".split()
+_PARITY: Final = ("AAAAAA", "AABABB", "AABBAB", "AABBBA", "ABAABB", "ABBAAB", "ABBBAA", "ABABAB", "ABABBA", "ABBABA")
 
 #: Samples a module, and quiet modules looked at on each side.
 _SAMPLES: Final = 6
@@ -56,10 +56,14 @@ def modules(digits: str) -> str | None:
         return None
     if len(digits) in {12, 13}:
         digits = digits.zfill(13)
-        left = "".join((_SET_A if p == "A" else _SET_B)[int(d)] for p, d in zip(_PARITY[int(digits[0])], digits[1:7], strict=True))
+        left = "".join(
+            (_SET_A if p == "A" else _SET_B)[int(d)] for p, d in zip(_PARITY[int(digits[0])], digits[1:7], strict=True)
+        )
         return "101" + left + "01010" + "".join(_SET_C[int(d)] for d in digits[7:]) + "101"
     if len(digits) == 8:
-        return "101" + "".join(_SET_A[int(d)] for d in digits[:4]) + "01010" + "".join(_SET_C[int(d)] for d in digits[4:]) + "101"
+        return (
+            "101" + "".join(_SET_A[int(d)] for d in digits[:4]) + "01010" + "".join(_SET_C[int(d)] for d in digits[4:]) + "101"
+        )
     return None
 
 
@@ -111,7 +115,10 @@ def _fit(profile: Row, ideal: Row, count: int) -> tuple[float, tuple[float, floa
     wanted = ideal[xs.astype(int)]
     wanted = (wanted - wanted.mean()) / (wanted.std() + 1e-6)
     best, shifts = -1.0, (0.0, 0.0, 0.0)
-    for reach, step, bends in ((3.0, 0.5, (-2.0, -1.0, 0.0, 1.0, 2.0)), (0.75, 0.25, (-0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75))):
+    for reach, step, bends in (
+        (3.0, 0.5, (-2.0, -1.0, 0.0, 1.0, 2.0)),
+        (0.75, 0.25, (-0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75)),
+    ):
         ends = np.arange(-reach, reach + 1e-6, step) * _SAMPLES
         left, right, bend = (
             m.ravel()[:, None].astype(np.float32)
@@ -139,5 +146,6 @@ def _worst_digit(profile: Row, bits: str, place: tuple[float, float, float, floa
     for k in range(digits):
         start = (_QUIET + 3 + 7 * k + (5 if k >= digits // 2 else 0)) * _SAMPLES
         a, b = seen[start - _SAMPLES : start + 8 * _SAMPLES], wanted[start - _SAMPLES : start + 8 * _SAMPLES]
-        worst = min(worst, float(np.mean((a - a.mean()) * (b - b.mean())) / (a.std() * b.std() + 1e-6)))
+        alike = float(((a - a.mean()) * (b - b.mean())).mean()) / (float(a.std()) * float(b.std()) + 1e-6)
+        worst = min(worst, alike)
     return worst

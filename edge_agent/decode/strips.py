@@ -77,13 +77,13 @@ def find(gray: Gray, *, most: int = 4, work: int = 480) -> Texture:
     for window in _WINDOWS:
         k = min(window, (min(small.shape) // 2) | 1)
         jx, jy, jxy = (cast("Field", cv2.boxFilter(p, -1, (k, k))) for p in products)
-        total = jx + jy
-        coherence = np.sqrt((jx - jy) ** 2 + 4 * jxy * jxy) / (total + 1e-3)
-        energy = np.sqrt(total)
-        busy = energy > max(_FAINTEST, 0.35 * float(np.percentile(energy, 99)))
+        total = cv2.add(jx, jy)
+        coherence = cv2.divide(cv2.magnitude(cv2.subtract(jx, jy), jxy + jxy), total + 1e-3)
+        energy = cast("Field", cv2.sqrt(total))
+        busy = energy > max(_FAINTEST, 0.35 * float(np.percentile(energy[::4, ::4], 99)))
         linear += _linear(busy & (coherence > 0.6), (jx, jy, jxy), k, most)
         if window == _WINDOWS[-1]:
-            matrix = _matrix(busy & (coherence < 0.7), energy, most)
+            matrix = _matrix(busy, energy, most)
     return Texture(_distinct(linear, scale, most), _distinct(matrix, scale, most))
 
 
@@ -144,7 +144,7 @@ def _linear(mask: NDArray[np.bool_], tensor: tuple[Field, Field, Field], k: int,
 
 
 def _matrix(mask: NDArray[np.bool_], energy: Field, most: int) -> list[Region]:
-    """Blobs of texture in all directions, about as high as wide: a matrix code, or text, which only an engine can tell."""
+    """Blobs of texture, whatever its direction: a matrix code, or text, or leaves, which only an engine can tell."""
     closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))
     found: list[Region] = []
     for columns, rows, piece, area in _components(cast("Gray", closed), most, 200):

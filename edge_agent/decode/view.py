@@ -53,7 +53,9 @@ class View:
     def scaled(self, factor: float) -> "View":
         """Enlarge (cubic) or reduce (by area)."""
         how = cv2.INTER_CUBIC if factor > 1 else cv2.INTER_AREA
-        pixels = cv2.resize(self.pixels, (max(1, round(self.width * factor)), max(1, round(self.height * factor))), interpolation=how)
+        pixels = cv2.resize(
+            self.pixels, (max(1, round(self.width * factor)), max(1, round(self.height * factor))), interpolation=how
+        )
         back = np.diag([self.width / pixels.shape[1], self.height / pixels.shape[0], 1.0])
         return View(cast("Gray", pixels), self.to_picture @ back)
 
