@@ -1,1 +1,55 @@
 """Time-series stores: points in, heat and histories out. The contract is `plumbline.series`."""
+
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from plumbline.errors import SettingsError
+from plumbline.series import SeriesStore
+
+__all__ = ["open_store"]
+
+_FORMS: Final = "write influx:http://USER:TOKEN@HOST:8086/DATABASE or embedded:/FOLDER/FILE.duckdb"
+
+
+async def open_store(url: str) -> SeriesStore:
+    """Open the store that a URL names: `influx:http://user:token@host:8086/database` or `embedded:/path/file.duckdb`.
+
+    User, token and database may be percent-encoded. The file is opened at once, a server is not asked before the first
+    call. Raises `SettingsError` where the URL is not one of these, `SeriesUnavailableError` where the file is in use.
+    """
+    kind, _, rest = url.partition(":")
+    if kind == "embedded":
+        return await _open_embedded(rest)
+    if kind == "influx":
+        return _open_influx(rest)
+    raise SettingsError(f"series: '{kind}' is not a time-series store; {_FORMS}")
+
+
+async def _open_embedded(path: str) -> SeriesStore:
+    if not path or path.endswith("/"):
+        raise SettingsError(f"series: 'embedded:{path}' names no file; {_FORMS}")
+    # Only who uses a store needs what it is made of.
+    from ingest.series.embedded import EmbeddedStore  # noqa: PLC0415
+
+    return await EmbeddedStore(Path(path.removeprefix("//"))).open()
+
+
+def _open_influx(address: str) -> SeriesStore:
+    from ingest.series.influx import InfluxStore  # noqa: PLC0415 - see above
+
+    parts = urlsplit(address)
+    database = unquote(parts.path.strip("/"))
+    try:
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        raise SettingsError(f"series: the port in the URL is no number from 0 to 65535; {_FORMS}") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not database:
+        raise SettingsError(f"series: the URL lacks http(s), the host or the database; {_FORMS}")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return InfluxStore(
+        f"{parts.scheme}://{host}{port}",
+        database,
+        user=unquote(parts.username or ""),
+        token=unquote(parts.password or ""),
+    )

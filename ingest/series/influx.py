@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - every name and text in a query is quoted by ingest.series.influxql
 """The time-series store in InfluxDB: 1.x, 2.x and 3 Core, through the API that all three share.
 
 `POST /write?db=&precision=ns` takes line protocol, `POST /query` answers InfluxQL, both with HTTP Basic `user:token`.
@@ -14,7 +15,8 @@ import msgspec
 import structlog
 
 from ingest.series.influxql import identifier, string
-from ingest.series.line_protocol import EARLIEST, LATEST, LineEncoder
+from ingest.series.limits import EARLIEST, LATEST, window
+from ingest.series.line_protocol import LineEncoder
 from plumbline.series import Bucket, FieldValue, HeatCell, LatestRow, Point, RefusedPoint, SeriesUnavailableError
 from plumbline.site import Source
 
@@ -112,12 +114,12 @@ class InfluxStore:
 
     async def heat(self, site: str, start: int, end: int) -> Sequence[HeatCell]:
         """See `SeriesReader.heat`."""
-        window = _window(start, end)
-        if window is None:
+        within = _condition(start, end)
+        if within is None:
             return []
         groups = await self._ask(
             "SELECT SUM(weight) AS weight, MAX(lat) AS lat, MAX(lon) AS lon FROM heat"
-            f" WHERE site = {string(site)} AND {window} GROUP BY cell, source"  # noqa: S608 - quoted by influxql
+            f" WHERE site = {string(site)} AND {within} GROUP BY cell, source"
         )
         return [
             HeatCell(tags["cell"], cast("Source", tags["source"]), float(row["lat"]), float(row["lon"]), float(row["weight"]))
@@ -130,7 +132,7 @@ class InfluxStore:
         """See `SeriesReader.latest`."""
         groups = await self._ask(
             f"SELECT *::field FROM {identifier(measurement)} WHERE site = {string(site)} AND time >= {_bounded(since)}"
-            " AND device != '' GROUP BY device, zone ORDER BY time DESC LIMIT 1"  # noqa: S608 - quoted by influxql
+            " AND device != '' GROUP BY device, zone ORDER BY time DESC LIMIT 1"
         )
         newest: dict[str, LatestRow] = {}
         for tags, rows in groups:
@@ -147,18 +149,18 @@ class InfluxStore:
         self, site: str, measurement: str, field: str, *, start: int, end: int, every_ns: int, device: str | None = None
     ) -> Sequence[Bucket]:
         """See `SeriesReader.history`."""
-        window = _window(start, end)
+        within = _condition(start, end)
         if every_ns < 1:
             raise ValueError(f"every_ns must be at least 1, not {every_ns}")
-        if window is None:
+        if within is None:
             return []
         name = identifier(field)
         which = "" if device is None else f" AND device = {string(device)}"
         try:
             groups = await self._ask(
                 f"SELECT MEAN({name}) AS mean, MIN({name}) AS minimum, MAX({name}) AS maximum, COUNT({name}) AS samples"
-                f" FROM {identifier(measurement)} WHERE site = {string(site)} AND {window} AND device != ''{which}"
-                f" GROUP BY device, time({every_ns}ns) fill(none)"  # noqa: S608 - quoted by influxql
+                f" FROM {identifier(measurement)} WHERE site = {string(site)} AND {within} AND device != ''{which}"
+                f" GROUP BY device, time({every_ns}ns) fill(none)"
             )
         except _QueryRefusedError as refusal:
             if "unsupported" in str(refusal):  # the field is text or a truth value: it has no mean
@@ -255,11 +257,11 @@ def _field(value: FieldValue) -> FieldValue:
     return float(value) if type(value) is int else value
 
 
-def _window(start: int, end: int) -> str | None:
+def _condition(start: int, end: int) -> str | None:
     """The half-open window as a condition; `None` where nothing can lie in it."""
-    start, end = max(start, EARLIEST), min(end, LATEST + 1)
-    # The end is asked as the last included nanosecond: LATEST + 1 is no time to InfluxDB.
-    return f"time >= {start} AND time <= {end - 1}" if start < end else None
+    inside = window(start, end)
+    # The end is asked as the last included nanosecond: the end of the last window is no time to InfluxDB.
+    return inside and f"time >= {inside[0]} AND time <= {inside[1] - 1}"
 
 
 def _bounded(at: int) -> int:

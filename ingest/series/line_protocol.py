@@ -5,28 +5,24 @@ say (not-a-number, infinities, a line feed in a tag, a name that ends in a backs
 a bent tag would be another series.
 """
 
-import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from ingest.series.limits import (
+    RefusedError,
+    check_exact,
+    check_finite,
+    check_key,
+    check_measurement,
+    check_name,
+    check_text,
+    check_time,
+)
 from plumbline.series import Point, RefusedPoint
 
-EARLIEST: Final = -(2**63) + 2
-"""The smallest time that InfluxDB stores, in nanoseconds since 1970 (the two below are its own sentinels)."""
-LATEST: Final = 2**63 - 2
-"""The greatest time that InfluxDB stores, in nanoseconds since 1970."""
-EXACT: Final = 2**53
-"""Every integer up to here has a float of its own (IEEE 754 binary64)."""
-
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _IN_MEASUREMENT: Final = str.maketrans({",": "\\,", " ": "\\ "})
 _IN_KEY: Final = str.maketrans({",": "\\,", " ": "\\ ", "=": "\\="})
 _IN_STRING: Final = str.maketrans({"\\": "\\\\", '"': '\\"'})
-
-
-class RefusedError(Exception):
-    """A point that cannot be said; the text is the reason, for a person."""
 
 
 class Encoded(NamedTuple):
@@ -35,46 +31,6 @@ class Encoded(NamedTuple):
     lines: list[str]
     points: Sequence[Point]
     refused: list[RefusedPoint]
-
-
-def check_name(text: str, what: str) -> None:
-    """Raise `RefusedError` where `text` cannot be a measurement, key or tag value; `what` names it in the reason."""
-    if not text:
-        raise RefusedError(f"{what} is empty; give it a name")
-    if text.endswith("\\"):
-        raise RefusedError(f"{what} {text[:80]!r} ends in a backslash, which line protocol cannot say; leave it out")
-    if _CONTROL.search(text):
-        raise RefusedError(f"{what} {text[:80]!r} holds a control character; leave it out")
-    if not text.isascii():
-        check_text(text, what)
-
-
-def check_text(text: str, what: str) -> None:
-    """Raise `RefusedError` where `text` has no UTF-8 form."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise RefusedError(f"{what} is not Unicode text (lone surrogate at {error.start}); send valid UTF-8") from None
-
-
-def check_measurement(measurement: str) -> None:
-    """Raise `RefusedError` where this cannot be a measurement's name."""
-    check_name(measurement, "the measurement")
-    if measurement.startswith("#"):
-        raise RefusedError(f"the measurement {measurement[:80]!r} would be read as a comment; begin it with another character")
-
-
-def check_key(key: str, what: str) -> None:
-    """Raise `RefusedError` where this cannot be the key of a tag or field."""
-    check_name(key, what)
-    if key == "time":
-        raise RefusedError(f"{what} 'time' is the column of the point's own time; use another name")
-
-
-def check_time(at: int) -> None:
-    """Raise `RefusedError` where InfluxDB cannot hold the time."""
-    if not EARLIEST <= at <= LATEST:
-        raise RefusedError(f"the time {at} ns is outside 1677-09-21 to 2262-04-11; correct the device's clock")
 
 
 class LineEncoder:
@@ -134,8 +90,7 @@ class LineEncoder:
         if isinstance(value, int):
             return self._integer(name, value)
         if isinstance(value, float):
-            if not math.isfinite(value):
-                raise RefusedError(f"field {name[:80]!r} is {value}, which is no number; leave the field out instead")
+            check_finite(name, value)
             return repr(float(value))  # a subclass may print itself differently
         raise RefusedError(f"field {name[:80]!r} is of type {type(value).__name__}; a field is a number, a truth value or text")
 
@@ -166,15 +121,3 @@ class LineEncoder:
             self._keys.clear()
         escaped = self._keys[name] = name.translate(_IN_KEY) + "="
         return escaped
-
-
-def check_exact(name: str, value: int) -> None:
-    """Raise `RefusedError` where no float equals the integer."""
-    if -EXACT <= value <= EXACT:
-        return
-    try:
-        exact = float(value) == value
-    except OverflowError:
-        exact = False
-    if not exact:
-        raise RefusedError(f"field {name[:80]!r} holds an integer that no 64-bit float equals; send it as text")

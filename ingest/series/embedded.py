@@ -1,0 +1,239 @@
+"""The time-series store in one DuckDB file: for a site that runs on one machine.
+
+One thread writes, a few read, none of them the event loop's. A second process cannot open the file: who else wants the
+figures asks the tracking service. `write` returns when the rows are in the write-ahead log on disk.
+"""
+# ruff: noqa: S608 - tables and columns are named by the catalog (m1, n2); everything else is a parameter
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, Self, TypeVar, cast
+
+import duckdb
+import structlog
+
+from ingest.series.duckdb_catalog import Catalog, Table
+from ingest.series.duckdb_writer import Writer
+from ingest.series.limits import EARLIEST, LATEST, window
+from plumbline.errors import SettingsError
+from plumbline.series import Bucket, HeatCell, LatestRow, Point, RefusedPoint, SeriesUnavailableError
+from plumbline.site import Source
+
+T = TypeVar("T")
+_log: Final = structlog.get_logger()
+
+
+class EmbeddedStore:
+    """A `SeriesStore` in the DuckDB file `path`, which is made where it is missing."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        threads: int = 2,
+        memory_mb: int = 512,
+        max_measurements: int = 1_000,
+        max_fields: int = 1_000,
+        max_series: int = 200_000,
+        compact_after: int = 200_000,
+    ) -> None:
+        """The file is opened by the first call, or by `open`. `max_fields` is for each measurement.
+
+        `compact_after` is how many replaced rows of a measurement make it worth rewriting (about 2 s for 10 M rows).
+        """
+        self._path = path
+        self._options: dict[str, Any] = {
+            "threads": threads,
+            "memory_limit": f"{memory_mb}MB",
+            "temp_directory": f"{path}.tmp",
+            "preserve_insertion_order": False,
+            "autoinstall_known_extensions": False,  # a site has no internet
+        }
+        self._limits = {"max_measurements": max_measurements, "max_fields": max_fields, "max_series": max_series}
+        self._compact_after = compact_after
+        self._lock = threading.Lock()
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._catalog: Catalog | None = None
+        self._writer: Writer | None = None
+        self._writing = ThreadPoolExecutor(1, "series-write")
+        self._reading = ThreadPoolExecutor(2, "series-read")
+
+    async def open(self) -> Self:
+        """Open the file now. Raises `SettingsError` where it can never be, `SeriesUnavailableError` where another has it."""
+        await self._run(self._writing, self._opened)
+        return self
+
+    async def __aenter__(self) -> Self:
+        """Open the file."""
+        return await self.open()
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the file."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Finish what was accepted, move the write-ahead log into the file, close it."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, self._reading.shutdown)
+        await loop.run_in_executor(None, self._writing.shutdown)
+        await loop.run_in_executor(None, self._close)
+
+    async def write(self, points: Sequence[Point]) -> Sequence[RefusedPoint]:
+        """See `SeriesWriter.write`."""
+        refused = await self._run(self._writing, self._write, points)
+        self._writing.submit(self._compact)
+        return refused
+
+    async def heat(self, site: str, start: int, end: int) -> Sequence[HeatCell]:
+        """See `SeriesReader.heat`."""
+        return await self._run(self._reading, self._heat, site, start, end)
+
+    async def latest(self, site: str, measurement: str, since: int) -> Sequence[LatestRow]:
+        """See `SeriesReader.latest`."""
+        return await self._run(self._reading, self._latest, site, measurement, since)
+
+    async def history(
+        self, site: str, measurement: str, field: str, *, start: int, end: int, every_ns: int, device: str | None = None
+    ) -> Sequence[Bucket]:
+        """See `SeriesReader.history`."""
+        if every_ns < 1:
+            raise ValueError(f"every_ns must be at least 1, not {every_ns}")
+        ask = partial(self._history, site, measurement, field, inside=window(start, end), every_ns=every_ns, device=device)
+        return await self._run(self._reading, ask)
+
+    async def _run(self, pool: ThreadPoolExecutor, work: Callable[..., T], *arguments: Any) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
+        except duckdb.Error as error:
+            raise SeriesUnavailableError(
+                f"{self._path}: DuckDB failed ({str(error)[:500]}); check the disk's free space and the memory limit"
+            ) from error
+
+    # What follows runs in the threads.
+
+    def _opened(self) -> tuple[duckdb.DuckDBPyConnection, Catalog, Writer]:
+        with self._lock:
+            if self._connection is None or self._catalog is None or self._writer is None:
+                self._connection = self._open_file()
+                self._catalog = Catalog(self._connection, **self._limits)
+                self._catalog.load()
+                self._writer = Writer(self._connection, self._catalog, compact_after=self._compact_after)
+            return self._connection, self._catalog, self._writer
+
+    def _open_file(self) -> duckdb.DuckDBPyConnection:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            return duckdb.connect(str(self._path), config=self._options)
+        except OSError as error:
+            raise SettingsError(f"{self._path}: cannot be made ({error.strerror}); name a file in a folder of ours") from error
+        except duckdb.IOException as error:
+            if "lock" in str(error).lower():
+                raise SeriesUnavailableError(
+                    f"{self._path}: another process has this file open; one process holds a DuckDB file, stop the other"
+                ) from error
+            raise SettingsError(f"{self._path}: is not a DuckDB file of ours ({error}); name another file") from error
+
+    def _close(self) -> None:
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = self._catalog = self._writer = None
+
+    def _write(self, points: Sequence[Point]) -> list[RefusedPoint]:
+        _, _, writer = self._opened()
+        try:
+            return writer.write(points)
+        except BaseException:
+            self._close()  # undoes what was begun; the next call opens the file again
+            raise
+
+    def _compact(self) -> None:
+        _, _, writer = self._opened()
+        try:
+            for measurement in writer.compact():
+                _log.info("series compacted", file=str(self._path), measurement=measurement)
+        except duckdb.Error as error:
+            self._close()
+            _log.warning("series not compacted", file=str(self._path), error=str(error), remedy="check the disk's free space")
+
+    def _table(self, measurement: str) -> tuple[duckdb.DuckDBPyConnection, Table | None]:
+        connection, catalog, _ = self._opened()
+        with self._lock:
+            return connection.cursor(), catalog.tables.get(measurement)
+
+    def _heat(self, site: str, start: int, end: int) -> list[HeatCell]:
+        inside = window(start, end)
+        cursor, table = self._table("heat")
+        if table is None or inside is None:
+            return []
+        # Tag sets first, cells then: ten million rows are grouped by a number, not by texts.
+        rows = cursor.execute(
+            f"""
+            WITH by_series AS (
+                SELECT series, sum({table.number("weight")}) AS weight, max({table.number("lat")}) AS lat, max({table.number("lon")}) AS lon
+                FROM {table.name} WHERE at_ns >= ? AND at_ns < ? GROUP BY series)
+            SELECT s.cell, coalesce(s.source, ''), max(lat), max(lon), sum(weight)
+            FROM by_series JOIN series s ON s.id = by_series.series
+            WHERE s.site = ? AND s.cell IS NOT NULL GROUP BY ALL
+            """,
+            [*inside, site],
+        ).fetchall()
+        return [HeatCell(cell, cast("Source", source), *numbers) for cell, source, *numbers in rows if None not in numbers]
+
+    def _latest(self, site: str, measurement: str, since: int) -> list[LatestRow]:
+        cursor, table = self._table(measurement)
+        if table is None:
+            return []
+        fields = list(table.columns.items())
+        columns = "".join(f", m.{column}" for _, column in fields)
+        # A device that is in two zones at once is in the one whose name comes last: any rule, but the same everywhere.
+        rows = cursor.execute(
+            f"""
+            WITH newest AS (SELECT series, max(at_ns) AS at_ns FROM {table.name} WHERE at_ns >= ? GROUP BY series),
+            best AS (
+                SELECT n.series, n.at_ns, s.device, s.zone FROM newest n JOIN series s ON s.id = n.series
+                WHERE s.site = ? AND s.device IS NOT NULL
+                QUALIFY row_number() OVER (PARTITION BY s.device ORDER BY n.at_ns DESC, coalesce(s.zone, '') DESC, n.series) = 1)
+            SELECT b.device, b.zone, b.at_ns{columns}
+            FROM best b JOIN {table.name} m ON m.series = b.series AND m.at_ns = b.at_ns
+            """,
+            [min(max(since, EARLIEST), LATEST), site],
+        ).fetchall()
+        entries = [
+            LatestRow(
+                device,
+                zone,
+                at,
+                {name: value for ((name, _), _), value in zip(fields, values, strict=True) if value is not None},
+            )
+            for device, zone, at, *values in rows
+        ]
+        return sorted(entries, key=lambda entry: entry.device)
+
+    def _history(
+        self, site: str, measurement: str, field: str, *, inside: tuple[int, int] | None, every_ns: int, device: str | None
+    ) -> list[Bucket]:
+        cursor, table = self._table(measurement)
+        if table is None or inside is None:
+            return []
+        number = table.number(field)
+        every_ns = min(every_ns, LATEST)
+        # `%` follows the sign of the time: twice, so that intervals before 1970 begin where they should.
+        rows = cursor.execute(
+            f"""
+            WITH by_series AS (
+                SELECT series, at_ns - ((at_ns % $every) + $every) % $every AS start,
+                    sum({number}) AS total, min({number}) AS minimum, max({number}) AS maximum, count({number}) AS samples
+                FROM {table.name} WHERE at_ns >= $first AND at_ns < $end AND {number} IS NOT NULL GROUP BY ALL)
+            SELECT s.device, start, sum(total) / sum(samples), min(minimum), max(maximum), sum(samples)::BIGINT
+            FROM by_series JOIN series s ON s.id = by_series.series
+            WHERE s.site = $site AND s.device IS NOT NULL AND ($device IS NULL OR s.device = $device)
+            GROUP BY s.device, start
+            """,
+            {"every": every_ns, "first": inside[0], "end": inside[1], "site": site, "device": device},
+        ).fetchall()
+        return sorted((Bucket(*row) for row in rows), key=lambda bucket: (bucket.device, bucket.start))
