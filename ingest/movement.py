@@ -1,0 +1,70 @@
+"""What tracking needs of the stream of fixes: not each one, but each movement.
+
+A fix goes to the inbox (as it is, under its own id) when it is the device's first that this worker sees in a span of 30 s of
+the device's own time, or when it lies further from the last one sent than both are sure of. What was sent last is kept in
+memory alone: after a restart, and with several workers, some more fixes go than strictly needed, never fewer, and the inbox
+takes each only once.
+"""
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from plumbline.event import Fix
+from plumbline.grid import Grid
+
+SPAN_NS: Final = 30_000_000_000
+#: What a receiver is trusted to where it does not say (metres).
+USUAL_ACCURACY_M: Final = 10.0
+#: Devices remembered; beyond, all are forgotten and each sends one fix more.
+MAX_DEVICES: Final = 50_000
+
+
+class _Sent(NamedTuple):
+    at: int
+    lat: float
+    lon: float
+    accuracy_m: float
+
+
+class Selection(NamedTuple):
+    """Fixes chosen for the inbox, and what to remember once they are committed."""
+
+    fixes: list[Fix]
+    sent: dict[tuple[str, str], _Sent]
+
+
+class Movements:
+    """Chooses fixes; `choose` decides, `remember` makes it so after the commit."""
+
+    def __init__(self) -> None:
+        self._sent: dict[tuple[str, str], _Sent] = {}
+
+    def choose(self, fixes: Iterable[Fix]) -> Selection:
+        """Which of the fixes are movements. Nothing is remembered yet, so a try that failed can be made again."""
+        chosen: list[Fix] = []
+        sent: dict[tuple[str, str], _Sent] = {}
+        for fix in fixes:
+            key = (fix.site, fix.device)
+            last = sent.get(key) or self._sent.get(key)
+            if last is None or _moved(last, fix):
+                chosen.append(fix)
+                sent[key] = _Sent(fix.at, fix.lat, fix.lon, _accuracy(fix))
+        return Selection(chosen, sent)
+
+    def remember(self, selection: Selection) -> None:
+        """The selection is committed."""
+        if len(self._sent) + len(selection.sent) > MAX_DEVICES:
+            self._sent.clear()
+        self._sent.update(selection.sent)
+
+
+def _moved(last: _Sent, fix: Fix) -> bool:
+    if fix.at // SPAN_NS != last.at // SPAN_NS:
+        return True
+    east, north = Grid(last.lat, last.lon).metres(fix.lat, fix.lon)
+    limit = max(last.accuracy_m, _accuracy(fix))
+    return east * east + north * north > limit * limit
+
+
+def _accuracy(fix: Fix) -> float:
+    return USUAL_ACCURACY_M if fix.accuracy_m is None else fix.accuracy_m

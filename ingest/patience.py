@@ -1,0 +1,80 @@
+"""Waiting for a store or a broker that is away, and being told to stop meanwhile."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import asyncpg
+import structlog
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from plumbline.backoff import CAP_S, FIRST_S, delay_s
+from plumbline.series import SeriesUnavailableError
+
+_log: Final = structlog.get_logger()
+T = TypeVar("T")
+
+#: What says that the SQL database is away or busy. While it starts, asyncpg's own errors come through unwrapped.
+DATABASE_AWAY: Final = (DBAPIError, PoolTimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+class Stop:
+    """The wish that everything ends, in order."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def set(self) -> None:
+        """Wish it."""
+        self._event.set()
+
+    def is_set(self) -> bool:
+        """Whether it was wished."""
+        return self._event.is_set()
+
+    async def wait(self) -> None:
+        """Return once it is wished."""
+        await self._event.wait()
+
+    async def pause(self, seconds: float) -> bool:
+        """Wait some time, or less if told to stop; returns whether to stop."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long to wait between tries."""
+
+    first_s: float = FIRST_S
+    cap_s: float = CAP_S
+    chance: Callable[[], float] = random.random
+
+    async def insist(
+        self, act: Callable[[], Awaitable[T]], *, task: str, stop: Stop, failed: Callable[[str], None]
+    ) -> T | None:
+        """Do `act`, again and again while the series store or the database is away; `None` where told to stop first.
+
+        `task` names it in the log; `failed` is told `series` or `database` for each try that failed.
+        """
+        attempt = 0
+        while True:
+            try:
+                return await act()
+            except SeriesUnavailableError as error:
+                away, why = "series", str(error)
+            except DATABASE_AWAY as error:
+                away, why = "database", str(error)
+            attempt += 1
+            wait_s = delay_s(attempt, self.chance, first_s=self.first_s, cap_s=self.cap_s)
+            failed(away)
+            _log.warning("store away, will try again", task=task, store=away, error=why[:500], wait_s=round(wait_s, 3))
+            if await stop.pause(wait_s):
+                return None

@@ -1,0 +1,65 @@
+"""What ingest needs to know: from a TOML file, from the environment, the environment winning.
+
+| key | environment | meaning |
+|---|---|---|
+| `broker` | `PLUMBLINE_BROKER` | `mqtt://user:password@host:1883` |
+| `database` | `PLUMBLINE_DATABASE` | `sqlite:///FILE` or `postgresql://user:password@host/name` |
+| `series` | `PLUMBLINE_SERIES` | `influx:http://user:token@host:8086/db` or `embedded:/path/file.duckdb` |
+| `sites` | `PLUMBLINE_SITES` | folder of site files (`*.toml`) |
+| `share` | `PLUMBLINE_SHARE` | shared subscription's name; empty: none |
+| `mqtt` | `PLUMBLINE_MQTT` | `5` or `3.1.1` |
+| `worker` | `PLUMBLINE_WORKER` | this worker's name; default: the host's |
+| `metrics_port` | `PLUMBLINE_METRICS_PORT` | Prometheus metrics on 127.0.0.1; absent: none |
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from msgspec import Meta, Struct
+
+from plumbline import settings, site
+from plumbline.errors import SettingsError
+from plumbline.event import Name
+from plumbline.mqtt import Version
+from plumbline.site import SiteFile
+
+KEYS: Final = ("broker", "database", "series", "sites", "share", "mqtt", "worker", "metrics_port")
+
+
+class IngestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """See the module."""
+
+    broker: str
+    database: str
+    series: str
+    sites: str
+    share: str = "ingest"
+    mqtt: Version = "5"
+    worker: Name | None = None
+    metrics_port: Annotated[int, Meta(ge=1, le=65535)] | None = None
+
+
+def load(path: Path | None, environment: Mapping[str, str]) -> IngestSettings:
+    """Read the settings. Raises `SettingsError` with file or variable, key and remedy."""
+    table: dict[str, Any] = settings.load(path, dict[str, Any]) if path is not None else {}
+    for key in KEYS:
+        text = environment.get(f"PLUMBLINE_{key.upper()}")
+        if text is not None:
+            table[key] = int(text) if key == "metrics_port" and text.isdecimal() else text
+    where = f"{path} and PLUMBLINE_… in the environment" if path else "PLUMBLINE_… in the environment"
+    return settings.convert(table, IngestSettings, where)
+
+
+def load_sites(folder: Path) -> dict[str, SiteFile]:
+    """Read every site file of a folder. Raises `SettingsError` where it is not there or two files name one site."""
+    if not folder.is_dir():
+        raise SettingsError(f"{folder}: is not a folder; name the one that holds the site files")
+    found: dict[str, Path] = {}
+    sites: dict[str, SiteFile] = {}
+    for path in sorted(folder.glob("*.toml")):
+        one = site.load(path)
+        if one.id in found:
+            raise SettingsError(f"{path}: id: '{one.id}' is the site of {found[one.id]} too; give each its own")
+        found[one.id], sites[one.id] = path, one
+    return sites

@@ -1,0 +1,88 @@
+"""The tables that belong to ingest alone: the ledger and the dead letters.
+
+What tracking reads too (`inbox`, `gateway`) stands in `plumbline.inbox`. `ingest/migrations/` makes both; a test holds them together.
+"""
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, UniqueConstraint
+
+metadata: Final = MetaData()
+
+_COUNTS: Final = ("received", "duplicate", "late", "dead", "thinned")
+
+
+def _stream_columns() -> list[Column[str]]:
+    return [
+        Column("site", String(64), primary_key=True),
+        Column("gateway", String(64), primary_key=True),
+        Column("epoch", String(64), primary_key=True),
+        Column("event_class", String(16), primary_key=True),
+    ]
+
+
+def _counts() -> list[Column[int]]:
+    """`received`: taken in; `duplicate`: came again, not written; `late`: of the received, long after they happened;
+    `dead`: refused, kept as dead letters; `thinned`: dropped by the gateway's policy, as it told us."""  # noqa: D205, D209 - one sentence
+    return [Column(name, BigInteger, nullable=False, server_default="0") for name in _COUNTS]
+
+
+ledger_stream: Final = Table(
+    "ledger_stream",
+    metadata,
+    *_stream_columns(),
+    Column("upto", BigInteger, nullable=False, server_default="0"),  # the watermark: 1..upto are settled
+    Column("beyond", Text, nullable=False, server_default="[]"),  # settled ranges above it, JSON [[first,last],…]
+    *_counts(),
+    Column("first_seen", BigInteger, nullable=False),  # ns, ingest's clock
+    Column("last_seen", BigInteger, nullable=False),
+)
+
+ledger_day: Final = Table(
+    "ledger_day",
+    metadata,
+    *_stream_columns(),
+    Column("day", String(10), primary_key=True),  # ISO date in the site's zone, by the event's own time
+    *_counts(),
+    Column("first_seq", BigInteger, nullable=False),  # smallest and largest number of that day: tells whose day a hole is
+    Column("last_seq", BigInteger, nullable=False),
+)
+
+ledger_thinned: Final = Table(
+    "ledger_thinned",
+    metadata,
+    *_stream_columns(),
+    Column("first", BigInteger, primary_key=True),
+    Column("last", BigInteger, nullable=False),
+    Column("told_at", BigInteger, nullable=False),  # ns, when the gateway's word was committed
+)
+
+dead_letter: Final = Table(
+    "dead_letter",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("received_at", BigInteger, nullable=False),  # ns
+    Column("topic", String(512), nullable=False),
+    Column("site", String(64), nullable=True),
+    Column("gateway", String(64), nullable=True),
+    Column("epoch", String(64), nullable=True),
+    Column("event_class", String(16), nullable=True),
+    Column("seq", BigInteger, nullable=True),  # NULL: a whole message whose numbers are not known
+    Column("reason", String(32), nullable=False),  # a short stable word
+    Column("detail", Text, nullable=False),  # what was wrong, where, what to do
+    Column("payload", LargeBinary, nullable=False),  # the event's JSON, or the message as far as it is kept
+    Column("size", BigInteger, nullable=False),  # bytes of the whole payload: larger than what is kept means cut
+    Column("digest", String(64), nullable=False),  # the same letter twice is one letter
+    Column("times", Integer, nullable=False, server_default="1"),  # how often it came
+    Column("booked_day", String(10), nullable=True),  # the ledger day that counts it as dead; NULL: the ledger does not
+    Column("replay_requested_at", BigInteger, nullable=True),  # ns; ingest's next round takes it up
+    Column("replayed_at", BigInteger, nullable=True),  # ns
+    UniqueConstraint("digest", name="uq_dead_letter_digest"),
+    sqlite_autoincrement=True,
+)
+Index(
+    "ix_dead_letter_replay",
+    dead_letter.c.id,
+    sqlite_where=dead_letter.c.replay_requested_at.is_not(None),
+    postgresql_where=dead_letter.c.replay_requested_at.is_not(None),
+)

@@ -1,0 +1,29 @@
+"""INSERT … ON CONFLICT, which SQLite and PostgreSQL both have and SQLAlchemy spells per dialect."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Table, case
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+Insert = postgresql.Insert | sqlite.Insert
+
+
+def insert_into(connection: AsyncConnection, table: Table) -> Insert:
+    """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update` in the connection's dialect."""
+    return postgresql.insert(table) if is_postgresql(connection) else sqlite.insert(table)
+
+
+def is_postgresql(connection: AsyncConnection | AsyncEngine) -> bool:
+    """Whether the connection or engine speaks to PostgreSQL (else SQLite)."""
+    return connection.dialect.name == "postgresql"
+
+
+def larger(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The larger of two values that are not NULL (PostgreSQL says GREATEST, SQLite MAX)."""
+    return case((one >= other, one), else_=other)
+
+
+def smaller(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The smaller of two values that are not NULL."""
+    return case((one <= other, one), else_=other)

@@ -1,0 +1,60 @@
+"""`plumbline ingest`: the server's intake."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import ingest as service
+from ingest import settings
+from ingest.series import open_store
+from plumbline.database import open_engine
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@app.callback()
+def ingest() -> None:
+    """Take in what the gateways send: MQTT to the series store, the inbox and the ledger."""
+
+
+@app.command()
+def run(
+    config: Annotated[Path | None, typer.Option(help="TOML file; PLUMBLINE_… in the environment win over it.")] = None,
+    worker: Annotated[str | None, typer.Option(help="This worker's name, unique on the broker; default: the host's.")] = None,
+) -> None:
+    """Run one worker until SIGTERM or Ctrl-C; any number of them share the work. Brings the database to this version first."""
+    environment = dict(os.environ)
+    if worker is not None:
+        environment["PLUMBLINE_WORKER"] = worker
+    asyncio.run(_run(settings.load(config, environment)))
+
+
+async def _run(chosen: settings.IngestSettings) -> None:
+    sites = settings.load_sites(Path(chosen.sites))
+    engine = open_engine(chosen.database)
+    try:
+        await service.migrate(engine)
+        store = await open_store(chosen.series)
+        try:
+            worker = service.IngestService(
+                broker=chosen.broker,
+                engine=engine,
+                store=store,
+                sites=sites,
+                share=chosen.share or None,
+                version=chosen.mqtt,
+                worker=chosen.worker,
+                metrics_port=chosen.metrics_port,
+            )
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, worker.stop)
+            await worker.run()
+        finally:
+            await store.aclose()
+    finally:
+        await engine.dispose()

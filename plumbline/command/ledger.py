@@ -1,0 +1,56 @@
+"""`plumbline ledger`: prove what arrived."""
+
+import asyncio
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ingest.ledger_report import StreamReport, report
+from plumbline.database import open_engine
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+Database = Annotated[
+    str, typer.Option(envvar="PLUMBLINE_DATABASE", help="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME.")
+]
+
+
+@app.command()
+def ledger(
+    database: Database,
+    site: Annotated[str | None, typer.Option(help="Only this site.")] = None,
+    gateway: Annotated[str | None, typer.Option(help="Only this gateway.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
+) -> None:
+    """Per gateway, epoch, class and day: received, duplicate, late, thinned, dead, missing. Exit code 1: something is missing."""
+    streams = asyncio.run(_report(database, site, gateway))
+    if as_json:
+        print(msgspec.json.encode(streams).decode())
+    else:
+        Console().print(_table(streams))
+    if any(stream.missing for stream in streams):
+        raise typer.Exit(1)
+
+
+async def _report(database: str, site: str | None, gateway: str | None) -> list[StreamReport]:
+    engine = open_engine(database)
+    try:
+        return await report(engine, site=site, gateway=gateway)
+    finally:
+        await engine.dispose()
+
+
+def _table(streams: list[StreamReport]) -> Table:
+    table = Table("site", "gateway", "epoch", "class", "day")
+    counts = ("received", "duplicate", "late", "thinned", "dead", "missing")
+    for name in (*counts, "watermark"):
+        table.add_column(name, justify="right")
+    for stream in streams:
+        place = (stream.site, stream.gateway, stream.epoch, stream.event_class)
+        for day in stream.days:
+            table.add_row(*place, day.day, *(f"{getattr(day, name):,}" for name in counts), "")
+        table.add_row(*place, "all", *(f"{getattr(stream, name):,}" for name in counts), f"{stream.watermark:,}", style="bold")
+    return table
