@@ -61,7 +61,16 @@ class _Sync:
     done: asyncio.Future[None]
 
 
-_Work = _Append | _Commit | _Sync
+@dataclass(slots=True, eq=False)
+class _Broken:
+    """Somebody who read the file of `epoch` found it damaged."""
+
+    epoch: str
+    error: OutboxDamagedError
+    done: asyncio.Future[None]
+
+
+_Work = _Append | _Commit | _Sync | _Broken
 
 
 class Outbox:
@@ -143,22 +152,13 @@ class Outbox:
     async def commit_watermark(self, watermark: Watermark) -> bool:
         """Note what ingest holds; `False` where the watermark speaks of another epoch, which is ignored and logged.
 
-        Never takes anything back: a lower watermark (a server restored from a backup) changes nothing here.
+        Never takes anything back: a lower watermark (a server restored from a backup) changes nothing here. Where ingest
+        holds numbers that this file never gave (a gateway restored from an older copy of its disk), they would be given
+        twice: the file is put aside like a damaged one, and what it holds moves to a new epoch.
         """
-        stream = self.stream(watermark.event_class)
         if watermark.epoch != self.epoch or (watermark.site, watermark.gateway) != (self.site, self.gateway):
             _log.info("outbox.watermark.other_epoch", said=watermark.epoch, ours=self.epoch, event_class=watermark.event_class)
             return False
-        newest = max([watermark.upto, *(last for _, last in watermark.beyond)])
-        if newest > stream.last:
-            _log.error(
-                "outbox.watermark.unknown_numbers",
-                event_class=watermark.event_class,
-                said=newest,
-                newest=stream.last,
-                check="whether this gateway's disk was restored from an older copy: its numbers would be given twice;"
-                " stop the agent, move the outbox file away, start it",
-            )
         done: asyncio.Future[None] = self._loop.create_future()
         self._queue.put(_Commit(watermark, done))
         await done
@@ -201,7 +201,13 @@ class Outbox:
             except sqlite3.Error as error:
                 raise explain(self.path, error) from error
 
-        return await self._loop.run_in_executor(self._reading, work)
+        try:
+            return await self._loop.run_in_executor(self._reading, work)
+        except OutboxDamagedError as error:
+            done: asyncio.Future[None] = self._loop.create_future()
+            self._queue.put(_Broken(self.epoch, error, done))
+            await done
+            raise
 
     # What follows runs in threads.
 
@@ -278,11 +284,23 @@ class Outbox:
                 elif isinstance(work, _Commit):
                     mark = work.watermark
                     if mark.epoch == file.epoch:
-                        file.commit_watermark(mark.event_class, mark.upto, mark.beyond)
-                else:
+                        self._commit(file, mark)
+                elif isinstance(work, _Sync):
                     file.mark()
+                elif work.epoch == file.epoch:
+                    raise work.error
                 answers.append(answer)
         return answers
+
+    def _commit(self, file: OutboxFile, mark: Watermark) -> None:
+        newest = max([mark.upto, *(last for _, last in mark.beyond)])
+        ours = file.streams[mark.event_class].last
+        if newest > ours:
+            raise OutboxDamagedError(
+                f"{self.path}: ingest holds {mark.event_class} number {newest} but this file ends at {ours}: it is an older"
+                " copy; it is put aside and what ingest does not hold moves to a new one"
+            )
+        file.commit_watermark(mark.event_class, mark.upto, mark.beyond)
 
     def _encoded(self, events: Sequence[Event]) -> dict[EventClass, list[bytes]]:
         """Number and encode; touches nothing, so that an event that cannot be written leaves no hole."""

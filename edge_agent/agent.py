@@ -1,0 +1,141 @@
+"""The agent of a gateway: everything is built and wired here.
+
+reader → supervisor → Agent.take (header, refusals) → outbox → uplink → ingest
+                                                         ▲──── watermark ────┘
+"""
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import structlog
+
+from edge_agent.complete import Completer
+from edge_agent.config import Config, ReaderEntry
+from edge_agent.lock import exclusive
+from edge_agent.outbox import Outbox, OutboxError
+from edge_agent.reader import Capture, Context, Reader
+from edge_agent.supervisor import Supervisor
+from edge_agent.uplink import Uplink
+from plumbline.clock import EventClock
+from plumbline.errors import CodecError, SettingsError
+from plumbline.event import CLASSES, Health
+
+_log = structlog.get_logger(__name__)
+
+#: How long a stop waits for ingest to commit what is still waiting, and for readers to close their devices.
+DRAIN_S: Final = 3.0
+CLOSE_S: Final = 2.0
+
+
+class Agent:
+    """One gateway's agent.
+
+    Args:
+        config: checked configuration.
+        clock: stamps the events.
+        drain_s: how long a stop waits for ingest to commit what is still waiting.
+    """
+
+    def __init__(self, config: Config, *, clock: EventClock | None = None, drain_s: float = DRAIN_S) -> None:
+        self._config = config
+        self._drain_s = drain_s
+        self._completer = Completer(site=config.site, gateway=config.gateway, clock=clock)
+        self._refused = 0
+        self.outbox = Outbox(
+            config.data / "outbox.db",
+            site=config.site,
+            gateway=config.gateway,
+            fsync={"business": config.outbox.fsync.business, "telemetry": config.outbox.fsync.telemetry},
+            history_bytes=config.outbox.history_bytes,
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set, then drain and close.
+
+        Raises `LockedError` where another agent holds the data folder, `OutboxError` where the outbox cannot be opened
+        and `SettingsError` where a reader refuses its settings.
+        """
+        with exclusive(self._config.data):
+            async with self.outbox:
+                await self._run(stop)
+        _log.info("agent.stopped", gateway=self._config.gateway)
+
+    async def _run(self, stop: asyncio.Event) -> None:
+        config = self._config
+        uplink = Uplink(self.outbox, server=config.server, settings=config.uplink)
+        supervisor = Supervisor(self.take, trip_after=config.supervisor.trip_after, open_s=config.supervisor.open_s)
+        for entry in config.readers:
+            supervisor.add(entry.name, self._build(entry, partial(supervisor.report, entry.name)))
+        names = [entry.name for entry in config.readers]
+        _log.info("agent.started", site=config.site, gateway=config.gateway, readers=names, epoch=self.outbox.epoch)
+        async with asyncio.TaskGroup() as group:
+            sending = group.create_task(uplink.run(), name="uplink")
+            reading = group.create_task(supervisor.run(), name="supervisor")
+            health = group.create_task(self._health(supervisor, uplink), name="health")
+            await stop.wait()
+            _log.info("agent.stopping", waiting=sum(self.outbox.stream(name).pending for name in CLASSES))
+            reading.cancel()
+            health.cancel()
+            await asyncio.wait([reading], timeout=CLOSE_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._drain_s):
+                    await uplink.drained()
+            uplink.stop()
+            await asyncio.wait([sending], timeout=CLOSE_S)
+            sending.cancel()
+
+    async def take(self, capture: Capture) -> None:
+        """Complete a capture and keep it; returns when it is safe. Raises `OutboxError`.
+
+        What no one could read on the other side is refused and logged: it must not stop the device's next message.
+        """
+        try:
+            event = self._completer.complete(capture)
+        except (CodecError, TypeError, ValueError) as error:
+            self._refused += 1
+            _log.error(
+                "agent.refused", device=capture.device, error=str(error), check="what this device sends, and its profile"
+            )
+            return
+        if event is not None:
+            await self.outbox.append((event,))
+
+    def _build(self, entry: ReaderEntry, report: Callable[[str, str], None]) -> Reader:
+        folder = self._config.data / "readers" / entry.name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(f"{folder}: cannot be made ({error.strerror}); check 'data' and who owns it") from None
+        context = Context(profiles=self._config.profiles, base=self._config.path.parent, data=folder, report=report)
+        return entry.build(entry.name, entry.settings, context)
+
+    async def _health(self, supervisor: Supervisor, uplink: Uplink) -> None:
+        """Say how the gateway is, now and every `health.every_s`."""
+        while True:
+            try:
+                await self.take(Capture(self._config.gateway, self._health_event(supervisor, uplink)))
+            except OutboxError as error:
+                _log.error("agent.health", error=str(error))
+            await asyncio.sleep(self._config.health.every_s)
+
+    def _health_event(self, supervisor: Supervisor, uplink: Uplink) -> Callable[..., Health]:
+        streams = {name: self.outbox.stream(name) for name in CLASSES}
+        values = {f"queue_{name}_events": float(stream.pending) for name, stream in streams.items()}
+        values["queue_bytes"] = float(sum(stream.pending_bytes for stream in streams.values()))
+        values["history_bytes"] = float(sum(stream.history_bytes for stream in streams.values()))
+        try:
+            values["disk_free_bytes"] = float(shutil.disk_usage(self._config.data).free)
+        except OSError as error:
+            _log.warning("agent.disk", folder=str(self._config.data), error=str(error))
+        statuses = supervisor.statuses
+        values["readers_failing"] = float(sum(status.text() != "ok" for status in statuses.values()))
+        values["messages_refused"] = float(self._refused + sum(status.reports for status in statuses.values()))
+        values["captures"] = float(sum(status.captures for status in statuses.values()))
+        values["batches_resent"] = float(uplink.resent)
+        values["online"] = float(uplink.connected)
+        texts = {name: status.text() for name, status in list(statuses.items())[:256]}
+        return partial(Health, values=values, readers=texts)

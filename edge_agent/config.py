@@ -1,0 +1,289 @@
+"""The configuration of a gateway: one TOML file, and every mistake in it told at once.
+
+`edge_agent/sample.toml` shows and explains all of it.
+"""
+
+import difflib
+import importlib
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Protocol, TypeVar, cast, runtime_checkable
+
+import msgspec
+from msgspec import Meta, Struct, structs
+
+from edge_agent.outbox import Fsync
+from edge_agent.reader import Context, Reader
+from edge_agent.readers import READERS
+from plumbline import profile, settings
+from plumbline.errors import SettingsError
+from plumbline.event import Name
+from plumbline.ids import is_name
+from plumbline.mqtt import Address, Version
+from plumbline.profile import DeviceProfile
+
+T = TypeVar("T", bound=Struct)
+
+_OWN: Final = frozenset({"edge_agent", "plumbline"})
+
+
+class ConfigError(SettingsError):
+    """The configuration has mistakes; `mistakes` lists them, each with key and remedy."""
+
+    def __init__(self, path: Path, mistakes: list[str]) -> None:
+        head = f"{path}: " + ("1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes")
+        super().__init__("\n  - ".join([head, *mistakes]))
+        self.path = path
+        self.mistakes = tuple(mistakes)
+
+
+class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the batches go."""
+
+    brokers: Annotated[tuple[str, ...], Meta(min_length=1, max_length=16)]
+    """`mqtt://user:password@host:1883`, `mqtts://…`, `ws://…`, `wss://…`; the first that answers, in this order."""
+    version: Version = "5"
+    keepalive_s: Annotated[int, Meta(ge=5, le=3600)] = 20
+
+
+class Linger(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long an event may wait for company, in milliseconds, per class."""
+
+    business: Annotated[int, Meta(ge=0, le=60_000)] = 5
+    telemetry: Annotated[int, Meta(ge=0, le=60_000)] = 100
+
+
+class UplinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How batches are cut and what happens to those that are not committed."""
+
+    batch_events: Annotated[int, Meta(ge=1, le=10_000)] = 500
+    batch_bytes: Annotated[int, Meta(ge=1024, le=3_000_000)] = 256 * 1024
+    linger_ms: Linger = Linger()
+    window: Annotated[int, Meta(ge=1, le=500)] = 16
+    """Batches of one class that may be under way without being committed."""
+    resend_after_s: Annotated[float, Meta(gt=0, le=3600)] = 15.0
+    """What is not committed by then is sent again; doubled each time, up to 16 times as long, while ingest is silent."""
+
+
+class FsyncSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whether a device hears 'accepted' when the disk has the event (`full`) or the operating system (`normal`)."""
+
+    business: Fsync = "full"
+    telemetry: Fsync = "normal"
+
+
+class OutboxSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How events are kept."""
+
+    fsync: FsyncSettings = FsyncSettings()
+    history_bytes: Annotated[int, Meta(ge=0, le=2**40)] = 256 * 1024 * 1024
+    """Committed events that stay, per class, to refill a server that lost them."""
+
+
+class HealthSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How often the gateway says how it is."""
+
+    every_s: Annotated[float, Meta(gt=0, le=3600)] = 30.0
+
+
+class SupervisorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What happens to a reader that fails."""
+
+    trip_after: Annotated[int, Meta(ge=1, le=1000)] = 5
+    """Failures in a row after which its breaker opens."""
+    open_s: Annotated[float, Meta(gt=0, le=86_400)] = 60.0
+    """How long an open breaker waits between two tries."""
+
+
+class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    site: Name
+    gateway: Name
+    server: Server
+    data: str = "data"
+    profiles: str | None = None
+    uplink: UplinkSettings = UplinkSettings()
+    outbox: OutboxSettings = OutboxSettings()
+    health: HealthSettings = HealthSettings()
+    supervisor: SupervisorSettings = SupervisorSettings()
+    reader: tuple[dict[str, Any], ...] = ()
+
+
+@runtime_checkable
+class _ReaderModule(Protocol):
+    Settings: type[Struct]
+    build: Callable[[str, Any, Context], Reader]
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderEntry:
+    """One `[[reader]]` table, checked."""
+
+    type: str
+    name: str
+    settings: Struct
+    build: Callable[[str, Any, Context], Reader]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """A gateway's configuration without mistakes; paths are absolute."""
+
+    path: Path
+    site: str
+    gateway: str
+    data: Path
+    profiles_folder: Path | None
+    profiles: Mapping[str, DeviceProfile]
+    server: Server
+    uplink: UplinkSettings
+    outbox: OutboxSettings
+    health: HealthSettings
+    supervisor: SupervisorSettings
+    readers: tuple[ReaderEntry, ...]
+
+
+def load(path: Path) -> Config:
+    """Read and check a configuration. Raises `ConfigError` with every mistake found; opens no device and no connection."""
+    path = path.absolute()
+    table = settings.load(path, dict[str, Any])
+    mistakes: list[str] = []
+    file = _checked(table, _File, "", mistakes)
+    base = path.parent
+    for i, url in enumerate(_brokers(table)):
+        try:
+            Address.parse(url)
+        except SettingsError as error:
+            mistakes.append(f"server.brokers[{i}]: {error}")
+    folder = _profiles_folder(base, table.get("profiles"))
+    profiles: dict[str, DeviceProfile] = {}
+    if folder is not None:
+        try:
+            profiles = profile.load_all(folder)
+        except SettingsError as error:
+            mistakes.append(f"profiles: {error}")
+    readers = _readers(table.get("reader"), mistakes)
+    trial = Context(profiles=profiles, base=base)
+    for entry in readers:
+        try:  # building opens nothing; it checks what the settings alone cannot, such as a profile's name
+            entry.build(entry.name, entry.settings, trial)
+        except SettingsError as error:
+            mistakes.append(f"reader '{entry.name}': {error}")
+    if mistakes or file is None:
+        raise ConfigError(path, mistakes)
+    return Config(
+        path=path,
+        site=file.site,
+        gateway=file.gateway,
+        data=(base / Path(file.data).expanduser()).resolve(),
+        profiles_folder=folder,
+        profiles=profiles,
+        server=file.server,
+        uplink=file.uplink,
+        outbox=file.outbox,
+        health=file.health,
+        supervisor=file.supervisor,
+        readers=tuple(readers),
+    )
+
+
+def _brokers(table: dict[str, Any]) -> list[str]:
+    server = table.get("server")
+    urls = cast("dict[str, Any]", server).get("brokers") if isinstance(server, dict) else None
+    return [url for url in cast("list[Any]", urls) if isinstance(url, str)] if isinstance(urls, list) else []
+
+
+def _profiles_folder(base: Path, given: object) -> Path | None:
+    """The folder that is named, else `firmware_configs` beside the configuration, else the one that came with this code."""
+    if isinstance(given, str):
+        return (base / Path(given).expanduser()).resolve()
+    near = (base / "firmware_configs", Path(__file__).resolve().parents[1] / "firmware_configs")
+    return next((folder for folder in near if folder.is_dir()), None)
+
+
+def _readers(tables: object, mistakes: list[str]) -> list[ReaderEntry]:
+    entries: list[ReaderEntry] = []
+    rows = (
+        [cast("dict[str, Any]", row) for row in cast("list[Any]", tables) if isinstance(row, dict)]
+        if isinstance(tables, list)
+        else []
+    )
+    for i, table in enumerate(rows):
+        rest = dict(table)
+        kind, name = rest.pop("type", None), rest.pop("name", None)
+        where = f"reader[{i}]" if not isinstance(name, str) else f"reader '{name}'"
+        if not isinstance(name, str) or not is_name(name):
+            mistakes.append(f"{where}: name: must be 1 to 64 letters, digits, '.', '_', '-', and begin with a letter or digit")
+            continue
+        module = _module(kind, where, mistakes)
+        if module is None:
+            continue
+        own = _checked(rest, module.Settings, f"{where}: ", mistakes)
+        if own is not None:
+            entries.append(ReaderEntry(str(kind), name, own, module.build))
+    names = Counter(str(row.get("name")) for row in rows if row.get("name") is not None)
+    mistakes.extend(
+        f"reader '{name}': name: is given {n} times; each reader needs one of its own" for name, n in names.items() if n > 1
+    )
+    return entries
+
+
+def _module(kind: object, where: str, mistakes: list[str]) -> _ReaderModule | None:
+    if not isinstance(kind, str) or kind not in READERS:
+        near = difflib.get_close_matches(kind, READERS, n=1) if isinstance(kind, str) else []
+        hint = f"did you mean '{near[0]}'? " if near else ""
+        said = "is missing" if kind is None else f"there is no reader {kind!r}"
+        mistakes.append(f"{where}: type: {said}; {hint}known are {', '.join(READERS)}")
+        return None
+    try:
+        module = importlib.import_module(READERS[kind])
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in _OWN:
+            raise
+        extra = "camera" if kind == "camera" else "edge"
+        mistakes.append(f"{where}: type: '{kind}' needs the package {package}; install plumbline-site[{extra}]")
+        return None
+    assert isinstance(module, _ReaderModule), f"{READERS[kind]} lacks Settings or build"
+    return module
+
+
+def _checked(table: dict[str, Any], kind: type[T], where: str, mistakes: list[str]) -> T | None:
+    """Convert field by field, so that one mistake does not hide the next; `None` where there was one."""
+    fields = {field.encode_name: field for field in structs.fields(kind)}
+    before = len(mistakes)
+    for key in table:
+        if key not in fields:
+            near = difflib.get_close_matches(key, fields, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else "check the spelling or delete it"
+            mistakes.append(f"{where}{key}: is not a setting here; {hint}")
+    for key, field in fields.items():
+        if key not in table:
+            if field.required:
+                mistakes.append(f"{where}{key}: is missing; add it")
+            continue
+        value = table[key]
+        inner: object = field.type
+        if isinstance(inner, type) and issubclass(inner, Struct) and isinstance(value, dict):
+            _checked(cast("dict[str, Any]", value), inner, f"{where}{key}.", mistakes)
+            continue
+        try:
+            msgspec.convert(value, cast("Any", inner))
+        except msgspec.ValidationError as error:
+            mistakes.append(where + _placed(key, str(error)))
+    if len(mistakes) > before:
+        return None
+    try:
+        return msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:  # what the struct itself demands beyond its fields
+        mistakes.append(where + settings.explain(str(error)))
+        return None
+
+
+def _placed(key: str, detail: str) -> str:
+    """Put `key` in front of the path that msgspec counted from the value."""
+    if " - at `$" in detail:
+        what, _, rest = detail.partition(" - at `$")
+        return settings.explain(f"{what} - at `$.{key}{rest}")
+    return settings.explain(f"{detail} - at `$.{key}`")

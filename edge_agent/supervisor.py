@@ -1,0 +1,146 @@
+"""Keeps every reader running: one that fails, ends or hangs does not touch the others.
+
+A reader that fails waits longer from time to time; after `trip_after` failures in a row its circuit breaker opens: it is
+tried only every `open_s`, and health says so.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import structlog
+
+from edge_agent.outbox import OutboxError, OutboxRefusedError
+from edge_agent.reader import Capture, Emit, Reader, ReaderError
+from plumbline.backoff import CAP_S, delay_s
+
+_log = structlog.get_logger(__name__)
+
+#: Health texts are short (`plumbline.event.ShortText`).
+_LONGEST: Final = 256
+
+
+@dataclass(slots=True)
+class ReaderStatus:
+    """How one reader is."""
+
+    state: Literal["running", "waiting", "open"] = "waiting"
+    """`waiting`: for its next try; `open`: the breaker is open, tries are rare."""
+    failures: int = 0
+    """In a row."""
+    what: str = "not started yet"
+    """The last thing that was wrong and what to check."""
+    captures: int = 0
+    reports: int = 0
+    """Messages that the reader could not use, although it goes on."""
+
+    def text(self) -> str:
+        """One line for health: `ok`, or what is wrong and what to check."""
+        if self.state == "running" and self.failures == 0:
+            return "ok"
+        return (f"failed {self.failures} times: {self.what}" if self.failures > 1 else self.what)[:_LONGEST]
+
+
+class Supervisor:
+    """Runs readers.
+
+    Args:
+        emit: takes a capture over; called from each reader's task.
+        trip_after: failures in a row after which the breaker opens.
+        open_s: seconds between two tries while it is open.
+        first_s: the first wait.
+        cap_s: the longest wait before the breaker opens, and how long a reader must run for its failures to be forgotten.
+        chance: a number in [0, 1), for the jitter.
+    """
+
+    def __init__(
+        self,
+        emit: Emit,
+        *,
+        trip_after: int = 5,
+        open_s: float = 60.0,
+        first_s: float = 0.5,
+        cap_s: float = CAP_S,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._readers: dict[str, Reader] = {}
+        self._emit = emit
+        self._trip_after = trip_after
+        self._open_s = open_s
+        self._first_s = first_s
+        self._cap_s = cap_s
+        self._chance = chance
+        self.statuses: dict[str, ReaderStatus] = {}
+
+    def add(self, name: str, reader: Reader) -> None:
+        """Take a reader on, before `run`."""
+        self._readers[name] = reader
+        self.statuses.setdefault(name, ReaderStatus())
+
+    async def run(self) -> None:
+        """Run all readers until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for name, reader in self._readers.items():
+                group.create_task(self._keep(name, reader), name=f"reader-{name}")
+
+    def report(self, name: str, device: str, what: str) -> None:
+        """Note that reader `name` could not use one message of `device`."""
+        self.statuses.setdefault(name, ReaderStatus()).reports += 1  # a reader may report while it is built
+        _log.warning("reader.report", reader=name, device=device, what=what)
+
+    async def _keep(self, name: str, reader: Reader) -> None:
+        status = self.statuses[name]
+        loop = asyncio.get_running_loop()
+
+        async def emit(capture: Capture) -> None:
+            await self._emit(capture)
+            status.captures += 1
+            status.failures = 0
+
+        denied = 0
+        while True:
+            status.state = "running"
+            stable = loop.call_later(self._cap_s, _recovered, status)
+            before = denied
+            try:
+                await reader.run(emit)
+                status.what = "it ended; it is started again"
+                _log.info("reader.ended", reader=name)
+            except ReaderError as error:
+                status.what = str(error)
+                _log.warning("reader.failed", reader=name, device=error.device, what=error.what, check=error.check)
+            except OutboxRefusedError as error:
+                status.what = str(error)
+                _log.error("reader.refused", reader=name, error=str(error))
+            except OutboxError as error:
+                denied, status.what = denied + 1, str(error)
+                _log.error("reader.outbox", reader=name, error=str(error))
+            except Exception as error:  # noqa: BLE001 - one reader's mistake must not stop the others; it is logged with its trace
+                status.what = f"{type(error).__name__}: {error}; check the agent's log and report it"
+                _log.exception(
+                    "reader.crashed", reader=name, check="this is a mistake in the reader: report it with this trace"
+                )
+            finally:
+                stable.cancel()
+            if denied > before:  # the outbox's trouble is no fault of the device and does not open its breaker
+                status.state = "waiting"
+                await asyncio.sleep(delay_s(denied, self._chance, first_s=self._first_s, cap_s=self._cap_s))
+                continue
+            denied = 0
+            status.failures += 1
+            await asyncio.sleep(self._wait_s(name, status))
+
+    def _wait_s(self, name: str, status: ReaderStatus) -> float:
+        if status.failures < self._trip_after:
+            status.state = "waiting"
+            return delay_s(status.failures, self._chance, first_s=self._first_s, cap_s=self._cap_s)
+        if status.failures == self._trip_after:
+            _log.error("reader.breaker_open", reader=name, failures=status.failures, what=status.what)
+        status.state = "open"
+        return self._open_s * (0.75 + self._chance() / 4)
+
+
+def _recovered(status: ReaderStatus) -> None:
+    status.failures = 0
