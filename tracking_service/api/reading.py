@@ -1,0 +1,290 @@
+"""The parts of the wall that come from the database."""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Row, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from plumbline.codec import decode_event
+from plumbline.errors import CodecError
+from plumbline.event import Scan
+from plumbline.inbox import inbox
+from plumbline.site import SiteFile
+from tracking_service import activity, gateways
+from tracking_service.activity import Entry
+from tracking_service.api.models import (
+    ActivityModel,
+    EquipmentModel,
+    EvidenceModel,
+    GatewayModel,
+    LineModel,
+    MilestoneModel,
+    OrderModel,
+    People,
+    PlaceCount,
+    Text,
+    UnlinkedModel,
+    both,
+    iso,
+    iso_or_none,
+)
+from tracking_service.domain import text, wording
+from tracking_service.domain.milestone import (
+    RULE,
+    Arrival,
+    MaterialArrived,
+    Progress,
+    Required,
+    Silence,
+    advance,
+    assess,
+    quietest,
+    worst,
+)
+from tracking_service.domain.notice import local
+from tracking_service.domain.order import line_state
+from tracking_service.draft import device_title
+from tracking_service.tables import (
+    equipment_state,
+    evidence,
+    material_line,
+    milestone,
+    milestone_line,
+    orders,
+    presence,
+    unlinked_scan,
+)
+
+Ledger = Callable[[str], Awaitable[Mapping[str, int]]]
+"""Missing events by gateway of a site, as ingest's ledger knows them."""
+
+#: Who checked in longer ago and never left has forgotten to: nobody works longer than this.
+_SHIFT_NS: Final = 16 * 3_600_000_000_000
+#: A screen shows at most so many orders, those of the newest import.
+_ORDERS: Final = 200
+_UNLINKED: Final = 500
+
+
+async def read_orders(
+    connection: AsyncConnection, site: SiteFile | None, *, now: int, zones: Mapping[str, ZoneInfo], number: str | None = None
+) -> list[OrderModel]:
+    """Orders with lines and milestones: of a site, one by number, or all."""
+    statement = select(orders).order_by(orders.c.imported_at.desc(), orders.c.number).limit(_ORDERS)
+    if site is not None:
+        statement = statement.where(orders.c.site == site.id)
+    if number is not None:
+        statement = statement.where(orders.c.number == number)
+    found = sorted((await connection.execute(statement)).all(), key=lambda row: row.number)
+    numbers = [row.number for row in found]
+    lines: dict[str, list[LineModel]] = defaultdict(list)
+    titles: dict[str, int] = defaultdict(int)
+    statement = select(material_line).where(material_line.c.order_number.in_(numbers)).order_by(material_line.c.ordinal)
+    for row in await connection.execute(statement):
+        lines[row.order_number].append(_line(row, now))
+    counted = (
+        select(milestone_line.c.milestone_id, func.count().label("lines"))
+        .join(milestone, milestone.c.id == milestone_line.c.milestone_id)
+        .where(milestone.c.order_number.in_(numbers))
+        .group_by(milestone_line.c.milestone_id)
+    )
+    for row in await connection.execute(counted):
+        titles[row.milestone_id] = row.lines
+    silent = gateways.by_site(await gateways.read(connection, site.id if site else None))
+    milestones: dict[str, list[MilestoneModel]] = defaultdict(list)
+    sites = {row.number: row.site for row in found}
+    statement = select(milestone).where(milestone.c.order_number.in_(numbers)).order_by(milestone.c.ordinal)
+    for row in await connection.execute(statement):
+        where = sites[row.order_number]
+        quiet = silent.get(where, ())
+        milestones[row.order_number].append(_milestone(row, titles[row.id], now, quiet, zones.get(where, ZoneInfo("UTC"))))
+    return [_order(row, lines[row.number], milestones[row.number]) for row in found]
+
+
+def _order(row: Row[Any], lines: list[LineModel], milestones: list[MilestoneModel]) -> OrderModel:
+    percents = [plan.percent for plan in milestones]
+    if not percents:  # an order without milestones is as far as its material
+        percents = [min(100.0, 100 * line.arrived / line.expected) for line in lines]
+    return OrderModel(
+        id=row.number,
+        number=row.number,
+        title=Text(en=row.title_en, zh=row.title_zh),
+        customer=row.customer,
+        percent=int(100 * sum(percents) / len(percents)) / 100 if percents else 0,
+        rag=worst(plan.rag for plan in milestones),
+        lines=lines,
+        milestones=milestones,
+    )
+
+
+def _line(row: Row[Any], now: int) -> LineModel:
+    return LineModel(
+        id=row.id,
+        title=Text(en=row.title_en, zh=row.title_zh),
+        unit=row.unit,
+        expected=float(row.expected),
+        arrived=float(row.arrived),
+        needed_by=iso_or_none(row.needed_by),
+        state=line_state(expected=row.expected, arrived=row.arrived, needed_by=row.needed_by, now=now),
+    )
+
+
+def _milestone(row: Row[Any], lines: int, now: int, silent: Sequence[Silence], zone: ZoneInfo) -> MilestoneModel:
+    quiet = quietest(silent, row.due) if row.due is not None else None
+    clock = local(quiet.since, zone) if quiet else ""
+    found = assess(percent=row.percent, done_at=row.done_at, due=row.due, now=now, silent=silent, clock=clock)
+    policy = MaterialArrived((Required("", row.percent),) * lines, row.ratio)
+    return MilestoneModel(
+        id=row.id,
+        title=Text(en=row.title_en, zh=row.title_zh),
+        percent=float(row.percent),
+        state=found.state,
+        rag=found.rag,
+        due=iso_or_none(row.due),
+        reason=both(found.reason),
+        evidence=row.evidence,
+        policy=both(policy.sentence),
+        rule=both(RULE),
+    )
+
+
+async def read_gateways(connection: AsyncConnection, site: str, ledger: Ledger | None) -> list[GatewayModel]:
+    """The gateways of a site, with what the ledger misses of each where a ledger is at hand."""
+    missing = await ledger(site) if ledger is not None else None
+    return [
+        GatewayModel(
+            id=gateway.id,
+            online=gateway.online,
+            since=iso(gateway.since),
+            last_seen=iso(gateway.last_seen),
+            data_until=iso_or_none(gateway.data_until),
+            missing=missing.get(gateway.id, 0) if missing is not None else None,
+            backlog=gateway.backlog,
+            state=gateway.state,
+        )
+        for gateway in await gateways.read(connection, site)
+    ]
+
+
+async def read_equipment(connection: AsyncConnection, site: SiteFile) -> list[EquipmentModel]:
+    """Every machine of the site file and every device that told a state; positions are the series store's."""
+    statement = select(equipment_state).where(equipment_state.c.site == site.id).order_by(equipment_state.c.device)
+    stored = {row.device: row for row in await connection.execute(statement)}
+    ids = [device.id for device in site.devices if device.kind == "machine"]
+    ids += [device for device in stored if device not in ids]
+    sites = {site.id: site}
+    models: list[EquipmentModel] = []
+    for device in ids:
+        row, known = stored.get(device), site.devices_by_id.get(device)
+        models.append(
+            EquipmentModel(
+                device=device,
+                title=both(device_title(sites, site.id, device)),
+                state=row.state if row else "unknown",
+                since=iso(row.since) if row else None,
+                lat=None,
+                lon=None,
+                zone=known.zone if known else None,
+            )
+        )
+    return models
+
+
+async def read_people(connection: AsyncConnection, site: SiteFile, *, now: int) -> People:
+    """Who checked in within a shift's time and has not left, by place."""
+    statement = (
+        select(presence.c.place, func.count().label("count"))
+        .where(presence.c.site == site.id, presence.c.direction == "in", presence.c.at > now - _SHIFT_NS)
+        .group_by(presence.c.place)
+        .order_by(presence.c.place)
+    )
+    places: list[PlaceCount] = []
+    for place, count in await connection.execute(statement):
+        zone = site.zones_by_id.get(place)
+        title = Text(en=zone.title_en, zh=zone.title_zh) if zone else Text(en=place, zh=place)
+        places.append(PlaceCount(place=place, title=title, count=count))
+    return People(on_site=sum(place.count for place in places), by_place=places)
+
+
+def activity_model(entry: Entry) -> ActivityModel:
+    """An entry of the activity list as the API has it."""
+    return ActivityModel(id=entry.id, at=iso(entry.at), kind=entry.kind, text=both(entry.text), level=entry.level)
+
+
+async def read_activity(connection: AsyncConnection, site: str) -> list[ActivityModel]:
+    """The newest entries, newest first."""
+    return [activity_model(entry) for entry in await activity.newest(connection, site)]
+
+
+async def count_unlinked(connection: AsyncConnection, site: str) -> int:
+    """How many scans wait for a person."""
+    statement = select(func.count()).select_from(unlinked_scan).where(unlinked_scan.c.site == site)
+    return (await connection.execute(statement)).scalar_one()
+
+
+async def read_unlinked(connection: AsyncConnection, site: str) -> list[UnlinkedModel]:
+    """The newest scans that wait for a person."""
+    statement = select(unlinked_scan).where(unlinked_scan.c.site == site).order_by(unlinked_scan.c.at.desc()).limit(_UNLINKED)
+    return [
+        UnlinkedModel(
+            event_id=row.event_id,
+            at=iso(row.at),
+            device=row.device,
+            text=row.text,
+            reason=Text(en=row.reason_en, zh=row.reason_zh),
+        )
+        for row in await connection.execute(statement)
+    ]
+
+
+async def read_evidence(
+    connection: AsyncConnection, milestone_id: str, sites: Mapping[str, SiteFile]
+) -> list[EvidenceModel] | None:
+    """Exactly the scans that a milestone's percentage rests on, in the order they happened; `None`: no such milestone."""
+    plan = (await connection.execute(select(milestone.c.ratio).where(milestone.c.id == milestone_id))).first()
+    if plan is None:
+        return None
+    statement = (
+        select(material_line)
+        .join(milestone_line, milestone_line.c.line_id == material_line.c.id)
+        .where(milestone_line.c.milestone_id == milestone_id)
+    )
+    lines = {row.id: row for row in await connection.execute(statement)}
+    statement = (
+        select(evidence, inbox.c.body)
+        .outerjoin(inbox, inbox.c.event_id == evidence.c.event_id)
+        .where(evidence.c.line_id.in_(lines))
+    )
+    rows = {(row.event_id, row.line_id): row for row in await connection.execute(statement)}
+    policy = MaterialArrived(tuple(Required(row.id, row.expected) for row in lines.values()), plan.ratio)
+    arrivals = (Arrival(row.at, row.event_id, row.line_id, row.piece, row.quantity) for row in rows.values())
+    progress, _ = advance(policy, Progress(), arrivals)
+    models: list[EvidenceModel] = []
+    for arrival in sorted(progress.counted.values()):
+        row, line = rows[arrival.event_id, arrival.line], lines[arrival.line]
+        title, raw = text.Text(line.title_en, line.title_zh), _raw(row.body)
+        device = device_title(sites, row.site, row.device)
+        models.append(
+            EvidenceModel(
+                event_id=row.event_id,
+                at=iso(row.at),
+                device=row.device,
+                line=both(title),
+                quantity=float(row.quantity),
+                sentence=both(wording.proof(title, line.unit, row.quantity, device, raw)),
+                raw=raw,
+            )
+        )
+    return models
+
+
+def _raw(body: bytes | None) -> str | None:
+    if body is None:
+        return None
+    try:
+        event = decode_event(body)
+    except CodecError:
+        return None
+    return text.visible(event.text, 512) if isinstance(event, Scan) else None

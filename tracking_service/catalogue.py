@@ -1,0 +1,83 @@
+"""What the database knows of the codes in a batch of scans, and of the orders behind them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tracking_service.domain.linking import Catalogue, Identity
+from tracking_service.domain.order import DeliveryUnit, Line
+from tracking_service.domain.text import Text
+from tracking_service.tables import delivery_unit, material_line, orders
+
+#: The columns that make a `Line`.
+LINE_COLUMNS = (*material_line.c, orders.c.site)
+
+
+async def look_up(connection: AsyncConnection, identities: Iterable[Identity]) -> Catalogue:
+    """Fetch the lines and units that these identities may belong to."""
+    found = tuple(identities)
+    units = {identity.sscc for identity in found if identity.sscc is not None}
+    items = {identity.gtin for identity in found if identity.gtin is not None}
+    numbers = {identity.own[0] for identity in found if identity.own is not None}
+    # a label is at most 256 characters and holds no NUL: what is not so can match nothing
+    texts = {identity.text for identity in found if len(identity.text) <= 256 and "\0" not in identity.text}
+    by_unit: dict[str, list[DeliveryUnit]] = defaultdict(list)
+    if units:
+        statement = (
+            select(
+                delivery_unit.c.sscc,
+                delivery_unit.c.quantity.label("unit_quantity"),
+                delivery_unit.c.delivery_note,
+                *LINE_COLUMNS,
+            )
+            .join(material_line, material_line.c.id == delivery_unit.c.line_id)
+            .join(orders, orders.c.number == material_line.c.order_number)
+            .where(delivery_unit.c.sscc.in_(_bounded(units, 18)))
+            .order_by(delivery_unit.c.sscc, delivery_unit.c.line_id)
+        )
+        for row in await connection.execute(statement):
+            by_unit[row.sscc].append(DeliveryUnit(row.sscc, line_of(row), row.unit_quantity, row.delivery_note))
+    return Catalogue(
+        units=by_unit,
+        items=await _lines(connection, material_line.c.gtin, _bounded(items, 14)),
+        orders=await _lines(connection, material_line.c.order_number, _bounded(numbers, 64)),
+        labels=await _lines(connection, material_line.c.label, texts),
+    )
+
+
+def line_of(row: Row[Any]) -> Line:
+    """A row of `LINE_COLUMNS` as the domain has it."""
+    return Line(
+        id=row.id,
+        order=row.order_number,
+        number=row.line,
+        site=row.site,
+        title=Text(row.title_en, row.title_zh),
+        unit=row.unit,
+        expected=row.expected,
+        gtin=row.gtin,
+        batch=row.batch,
+        label=row.label,
+        needed_by=row.needed_by,
+    )
+
+
+def _bounded(codes: Iterable[str], length: int) -> set[str]:
+    return {code for code in codes if len(code) <= length and "\0" not in code}
+
+
+async def _lines(connection: AsyncConnection, column: ColumnElement[Any], values: set[str]) -> dict[str, Sequence[Line]]:
+    by_value: dict[str, list[Line]] = defaultdict(list)
+    if values:
+        statement = (
+            select(column.label("found_by"), *LINE_COLUMNS)
+            .join(orders, orders.c.number == material_line.c.order_number)
+            .where(column.in_(values))
+            .order_by(material_line.c.order_number, material_line.c.ordinal)
+        )
+        for row in await connection.execute(statement):
+            by_value[row.found_by].append(line_of(row))
+    return dict(by_value)

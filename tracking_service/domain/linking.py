@@ -1,0 +1,210 @@
+"""Which material line a scan speaks of, and how much of it: or why that cannot be told.
+
+In this order: our own label, the logistic unit (SSCC, AI 00) by its delivery note, the trade item (GTIN, AI 01 or 02)
+with its batch (AI 10), a text that a line declares as its label. Application identifiers as in the GS1 General
+Specifications, section 3.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final, Literal
+
+from tracking_service.domain.order import DeliveryUnit, Line
+from tracking_service.domain.text import Text, visible
+
+Reason = Literal[
+    "unknown_code",
+    "unknown_unit",
+    "unknown_item",
+    "unknown_order",
+    "unknown_line",
+    "wrong_batch",
+    "batch_missing",
+    "wrong_site",
+    "ambiguous",
+    "bad_quantity",
+    "unreadable",
+]
+
+_OWN_LABEL: Final = re.compile(r"PL1:(?P<order>[^/\s]{1,64})/(?P<line>[^/\s]{1,64})(?:/(?P<piece>[^/\s]{1,64}))?\Z")
+_GTIN_LENGTHS: Final = (8, 12, 13, 14)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a scan says about itself."""
+
+    text: str
+    own: tuple[str, str, str | None] | None = None
+    """Order, line and piece of our own label."""
+    sscc: str | None = None
+    gtin: str | None = None
+    """14 digits."""
+    batch: str | None = None
+    serial: str | None = None
+    count: str | None = None
+    """AI 30 or 37 as scanned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What is known of the codes in question, on every site."""
+
+    units: Mapping[str, Sequence[DeliveryUnit]] = field(default_factory=dict[str, Sequence[DeliveryUnit]])
+    """By SSCC."""
+    items: Mapping[str, Sequence[Line]] = field(default_factory=dict[str, Sequence[Line]])
+    """By GTIN in 14 digits."""
+    orders: Mapping[str, Sequence[Line]] = field(default_factory=dict[str, Sequence[Line]])
+    """By order number: all its lines."""
+    labels: Mapping[str, Sequence[Line]] = field(default_factory=dict[str, Sequence[Line]])
+    """By the line's declared label."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """So much of a line."""
+
+    line: Line
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """The scan is an arrival of these lines (more than one where a unit is mixed)."""
+
+    shares: tuple[Share, ...]
+    piece: str | None
+    """What was scanned, as an identity: seen twice it is one arrival. `None`: nothing tells this piece from the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unlinked:
+    """The scan waits for a person, with the reason."""
+
+    reason: Reason
+    text: Text
+
+
+def identify(text: str, gs1: Sequence[tuple[str, str]] | None) -> Identity:
+    """Read the identities in a scan: our own label, GS1 elements, or a bare GTIN (EAN-8, UPC-A, EAN-13, ITF-14)."""
+    if own := _OWN_LABEL.match(text):
+        return Identity(text, own=(own["order"], own["line"], own["piece"]))
+    if gs1 is None:
+        bare = len(text) in _GTIN_LENGTHS and text.isascii() and text.isdigit() and check_digit_fits(text)
+        return Identity(text, gtin=text.zfill(14) if bare else None)
+    elements: dict[str, str] = {}
+    for identifier, value in gs1:
+        elements.setdefault(identifier, value)
+    gtin = elements.get("01", elements.get("02"))
+    return Identity(
+        text,
+        sscc=elements.get("00"),
+        gtin=gtin.zfill(14) if gtin is not None else None,
+        batch=elements.get("10"),
+        serial=elements.get("21"),
+        count=elements.get("37", elements.get("30")),
+    )
+
+
+def check_digit_fits(digits: str) -> bool:
+    """Whether the last digit is the check digit of those before (GS1 General Specifications, 7.9.1)."""
+    weighted = sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(reversed(digits)))
+    return weighted % 10 == 0
+
+
+def link(identity: Identity, site: str, catalogue: Catalogue) -> Linked | Unlinked:  # noqa: PLR0911 - a way out for each rule
+    """Find the lines that a scan on `site` speaks of."""
+    count: Decimal | None = None
+    if identity.count is not None:
+        if not (identity.count.isascii() and identity.count.isdigit() and 0 < len(identity.count) <= 8 and int(identity.count)):
+            return Unlinked(
+                "bad_quantity",
+                Text(
+                    f"the count '{visible(identity.count, 20)}' is not a number",
+                    f"数量「{visible(identity.count, 20)}」不是有效数字",
+                ),
+            )
+        count = Decimal(identity.count)
+    if identity.own is not None:
+        return _by_own_label(*identity.own, site=site, catalogue=catalogue)
+    if identity.sscc is not None and (units := catalogue.units.get(identity.sscc)):
+        return _by_unit(identity.sscc, units, count, site)
+    if identity.gtin is not None:
+        return _by_item(identity, identity.gtin, count, site, catalogue)
+    if identity.sscc is not None:
+        return Unlinked(
+            "unknown_unit",
+            Text(
+                f"no delivery note lists the unit {visible(identity.sscc, 20)}",
+                f"没有送货单包含物流单元 {visible(identity.sscc, 20)}",
+            ),
+        )
+    if lines := catalogue.labels.get(identity.text):
+        return _only(lines, site, Decimal(1), None)
+    return Unlinked("unknown_code", Text("no order knows this code", "没有订单包含此条码"))
+
+
+def _by_own_label(order: str, number: str, piece: str | None, *, site: str, catalogue: Catalogue) -> Linked | Unlinked:
+    lines = catalogue.orders.get(order)
+    if not lines:
+        return Unlinked("unknown_order", Text(f"there is no order {order}", f"没有订单 {order}"))
+    chosen = [line for line in lines if line.number == number]
+    if not chosen:
+        return Unlinked("unknown_line", Text(f"order {order} has no line {number}", f"订单 {order} 没有第 {number} 行"))
+    return _only(chosen, site, Decimal(1), f"label:{number}/{piece}" if piece is not None else None)
+
+
+def _by_unit(sscc: str, units: Sequence[DeliveryUnit], count: Decimal | None, site: str) -> Linked | Unlinked:
+    here = [unit for unit in units if unit.line.site == site]
+    if not here:
+        return _elsewhere([unit.line for unit in units])
+    if len(here) == 1 and count is not None:
+        return Linked((Share(here[0].line, count),), f"sscc:{sscc}")
+    return Linked(tuple(Share(unit.line, unit.quantity) for unit in here), f"sscc:{sscc}")
+
+
+def _by_item(identity: Identity, gtin: str, count: Decimal | None, site: str, catalogue: Catalogue) -> Linked | Unlinked:
+    lines = catalogue.items.get(gtin)
+    if not lines:
+        return Unlinked(
+            "unknown_item", Text(f"no order asks for item {visible(gtin, 20)}", f"没有订单需要物料 {visible(gtin, 20)}")
+        )
+    here = [line for line in lines if line.site == site]
+    if not here:
+        return _elsewhere(lines)
+    if identity.batch is not None and (exact := [line for line in here if line.batch == identity.batch]):
+        fitting = exact
+    else:
+        fitting = [line for line in here if line.batch is None]
+    if not fitting:
+        wanted = " / ".join(sorted({visible(line.batch, 24) for line in here if line.batch is not None})[:4])
+        if identity.batch is None:
+            return Unlinked(
+                "batch_missing", Text(f"the code names no batch; {wanted} is ordered", f"条码没有批号;订购批号为 {wanted}")
+            )
+        found = visible(identity.batch, 24)
+        return Unlinked(
+            "wrong_batch", Text(f"batch {found} was scanned; {wanted} is ordered", f"扫描到批号 {found};订购批号为 {wanted}")
+        )
+    if identity.serial is not None:
+        piece = f"item:{gtin}/{identity.serial}"
+    else:
+        piece = f"sscc:{identity.sscc}" if identity.sscc is not None else None
+    return _only(fitting, site, count if count is not None else Decimal(1), piece)
+
+
+def _only(lines: Sequence[Line], site: str, quantity: Decimal, piece: str | None) -> Linked | Unlinked:
+    here = [line for line in lines if line.site == site]
+    if not here:
+        return _elsewhere(lines)
+    if len(here) > 1:
+        named = ", ".join(sorted(f"{line.order}/{line.number}" for line in here)[:4])
+        return Unlinked("ambiguous", Text(f"it could belong to {len(here)} lines: {named}", f"可能属于 {len(here)} 行:{named}"))
+    return Linked((Share(here[0], quantity),), piece)
+
+
+def _elsewhere(lines: Sequence[Line]) -> Unlinked:
+    sites = ", ".join(sorted({line.site for line in lines})[:4])
+    return Unlinked("wrong_site", Text(f"it was ordered for another site: {sites}", f"此物料是为其他工地订购的:{sites}"))

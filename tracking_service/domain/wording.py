@@ -1,0 +1,85 @@
+"""The sentences of the wall's activity list and of the evidence page."""
+
+from decimal import Decimal
+
+from plumbline.event import CheckIn, Inspection, State
+from tracking_service.domain.linking import Share
+from tracking_service.domain.text import Text, amount, joined, visible
+
+_STATES = {
+    "off": Text("off", "已关闭"),
+    "idle": Text("idle", "待机"),
+    "working": Text("working", "作业中"),
+    "fault": Text("reports a fault", "报故障"),
+}
+_RESULTS = {
+    "passed": Text("passed", "合格"),
+    "failed": Text("failed", "不合格"),
+    "conditional": Text("passed with conditions", "有条件通过"),
+}
+_METHODS = {
+    "badge": Text("badge", "胸卡"),
+    "qr": Text("QR code", "二维码"),
+    "gps": Text("GPS", "定位"),
+    "manual": Text("by hand", "人工登记"),
+}
+
+
+def brought(shares: tuple[Share, ...], *, counted: bool, over: bool) -> Text:
+    """A linked scan: what it brought."""
+    what = joined(
+        Text(
+            f"{amount(share.quantity)} {share.line.unit} {share.line.title.en} ({share.line.order}/{share.line.number})",
+            f"{share.line.title.zh} {amount(share.quantity)} {share.line.unit}({share.line.order}/{share.line.number})",
+        )
+        for share in shares
+    )
+    if not counted:
+        return Text(f"Seen again, counted once: {what.en}", f"重复扫描,只计一次:{what.zh}")
+    if over:
+        return Text(f"Arrived, more than ordered: {what.en}", f"到货,超出订购量:{what.zh}")
+    return Text(f"Arrived: {what.en}", f"到货:{what.zh}")
+
+
+def waits(text: str, reason: Text) -> Text:
+    """An unlinked scan."""
+    shown = visible(text, 48)
+    return Text(f"Not linked: {shown}: {reason.en}", f"未关联:{shown}:{reason.zh}")
+
+
+def checked_in(event: CheckIn, place: Text) -> Text:
+    """A person came or went."""
+    person, method = visible(event.person, 48), _METHODS[event.method]
+    if event.direction == "in":
+        return Text(f"{person} checked in at {place.en} ({method.en})", f"{person} 在{place.zh}签到({method.zh})")
+    return Text(f"{person} left {place.en} ({method.en})", f"{person} 离开{place.zh}({method.zh})")
+
+
+def changed_state(event: State, device: Text) -> Text:
+    """A machine changed its state."""
+    state = _STATES[event.state]
+    code = f" {visible(event.code, 32)}" if event.code else ""
+    return Text(f"{device.en}: {state.en}{code}", f"{device.zh}:{state.zh}{code}")
+
+
+def inspected(event: Inspection) -> Text:
+    """A quality check was carried out."""
+    check, result = visible(event.check, 64), _RESULTS[event.result]
+    order_en = f" ({visible(event.order, 64)})" if event.order else ""
+    return Text(f"Inspection {check}: {result.en}{order_en}", f"检查 {check}:{result.zh}{order_en}")
+
+
+def gateway_turned(gateway: str, *, online: bool) -> Text:
+    """A gateway came back or fell silent."""
+    if online:
+        return Text(f"Gateway {gateway} is online", f"网关 {gateway} 已上线")
+    return Text(f"Gateway {gateway} went offline", f"网关 {gateway} 已离线")
+
+
+def proof(title: Text, unit: str, quantity: Decimal, device: Text, symbol: str | None) -> Text:
+    """One line of evidence: a scan that counts."""
+    code_en = f" ({visible(symbol, 48)})" if symbol else ""
+    return Text(
+        f"{device.en} scanned {amount(quantity)} {unit} {title.en}{code_en}",
+        f"{device.zh}扫描到{title.zh} {amount(quantity)} {unit}{code_en}",
+    )

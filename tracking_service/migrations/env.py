@@ -1,0 +1,3 @@
+from plumbline.database import run_migrations
+
+run_migrations()

@@ -1,0 +1,241 @@
+"""The tables of tracking. `migrations/` makes them; a test holds the two together.
+
+Times are UTC nanoseconds, quantities exact millionths. What can be recomputed from the inbox (`arrived`, `percent`,
+`done_at`, `evidence`) stands here so that a screen need not: `progress` keeps it true in the transaction that changes it.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import TypeDecorator
+
+metadata: Final = MetaData()
+
+_MILLION: Final = 1_000_000
+
+
+class Exact(TypeDecorator[Decimal]):
+    """A decimal with six places, kept as an integer: exact on SQLite too, which has only floating point."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Decimal to millionths."""
+        return None if value is None else int(value * _MILLION)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Millionths to decimal."""
+        return None if value is None else Decimal(int(value)) / _MILLION
+
+
+def _order_column(*, primary_key: bool = False, nullable: bool = False) -> Column[str]:
+    return Column(
+        "order_number",
+        String(64),
+        ForeignKey("orders.number", ondelete="CASCADE"),
+        primary_key=primary_key,
+        nullable=nullable,
+    )
+
+
+orders: Final = Table(
+    "orders",
+    metadata,
+    Column("number", String(64), primary_key=True),
+    Column("site", String(64), nullable=False, index=True),
+    Column("title_en", String(256), nullable=False),
+    Column("title_zh", String(256), nullable=False),
+    Column("customer", String(256), nullable=False),
+    Column("document", Text, nullable=False),  # canonical JSON of the document it was imported from
+    Column("imported_at", BigInteger, nullable=False),
+)
+
+material_line: Final = Table(
+    "material_line",
+    metadata,
+    Column("id", String(130), primary_key=True),
+    _order_column(),
+    Column("ordinal", Integer, nullable=False),
+    Column("line", String(64), nullable=False),
+    Column("title_en", String(256), nullable=False),
+    Column("title_zh", String(256), nullable=False),
+    Column("gtin", String(14), nullable=True, index=True),
+    Column("batch", String(64), nullable=True),
+    Column("label", String(256), nullable=True, index=True),
+    Column("unit", String(16), nullable=False),
+    Column("expected", Exact, nullable=False),
+    Column("arrived", Exact, nullable=False),
+    Column("needed_by", BigInteger, nullable=True),
+    Column("certificate_required", Boolean, nullable=False),
+    Index("ix_material_line_order", "order_number"),
+)
+
+delivery_unit: Final = Table(
+    "delivery_unit",
+    metadata,
+    Column("sscc", String(18), primary_key=True),
+    Column("line_id", String(130), ForeignKey("material_line.id", ondelete="CASCADE"), primary_key=True),
+    Column("quantity", Exact, nullable=False),
+    Column("delivery_note", String(64), nullable=False),
+    Index("ix_delivery_unit_line", "line_id"),
+)
+
+milestone: Final = Table(
+    "milestone",
+    metadata,
+    Column("id", String(130), primary_key=True),
+    _order_column(),
+    Column("ordinal", Integer, nullable=False),
+    Column("title_en", String(256), nullable=False),
+    Column("title_zh", String(256), nullable=False),
+    Column("due", BigInteger, nullable=True),
+    Column("ratio", Exact, nullable=False),
+    Column("percent", Exact, nullable=False),
+    Column("done_at", BigInteger, nullable=True),
+    Column("evidence", Integer, nullable=False),
+    Column("short_told", BigInteger, nullable=True),  # the due time for which 'material is short' was told
+    Index("ix_milestone_order", "order_number"),
+    Index("ix_milestone_due", "due"),
+)
+
+#: Which lines a milestone's policy counts on.
+milestone_line: Final = Table(
+    "milestone_line",
+    metadata,
+    Column("milestone_id", String(130), ForeignKey("milestone.id", ondelete="CASCADE"), primary_key=True),
+    Column("line_id", String(130), ForeignKey("material_line.id", ondelete="CASCADE"), primary_key=True),
+    Index("ix_milestone_line_line", "line_id"),
+)
+
+subscription: Final = Table(
+    "subscription",
+    metadata,
+    _order_column(primary_key=True),
+    Column("email", String(254), primary_key=True),
+    Column("name", String(128), nullable=False),
+    Column("language", String(2), nullable=False),
+)
+
+#: Every scan that was linked, counted or seen again.
+evidence: Final = Table(
+    "evidence",
+    metadata,
+    Column("event_id", String(36), primary_key=True),
+    Column("line_id", String(130), ForeignKey("material_line.id", ondelete="CASCADE"), primary_key=True),
+    Column("site", String(64), nullable=False),
+    Column("device", String(64), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("piece", String(300), nullable=False),
+    Column("quantity", Exact, nullable=False),
+    Index("ix_evidence_line", "line_id"),
+)
+
+#: Scans that belong to no line, and events that could not be taken in.
+unlinked_scan: Final = Table(
+    "unlinked_scan",
+    metadata,
+    Column("event_id", String(36), primary_key=True),
+    Column("site", String(64), nullable=False),
+    Column("device", String(64), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("text", String(256), nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("reason_en", String(512), nullable=False),
+    Column("reason_zh", String(512), nullable=False),
+    Index("ix_unlinked_scan_site_at", "site", "at"),
+)
+
+#: The outbox of notices: written with the state that caused them, sent from here only.
+notice: Final = Table(
+    "notice",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("dedup_key", String(300), nullable=False),
+    Column("recipient", String(254), nullable=False),
+    Column("name", String(128), nullable=False),
+    Column("language", String(2), nullable=False),
+    Column("subject", String(512), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("state", String(8), nullable=False),  # waiting, sent, dead
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("next_attempt_at", BigInteger, nullable=False),
+    Column("sent_at", BigInteger, nullable=True),
+    Column("last_error", Text, nullable=True),
+    UniqueConstraint("dedup_key", "recipient", name="uq_notice_dedup_key"),
+    Index("ix_notice_waiting", "state", "next_attempt_at"),
+)
+
+#: Where each person last checked in or out.
+presence: Final = Table(
+    "presence",
+    metadata,
+    Column("site", String(64), primary_key=True),
+    Column("person", String(256), primary_key=True),
+    Column("place", String(256), nullable=False),
+    Column("direction", String(3), nullable=False),
+    Column("role", String(256), nullable=True),
+    Column("at", BigInteger, nullable=False),
+)
+
+#: What each machine last said of itself.
+equipment_state: Final = Table(
+    "equipment_state",
+    metadata,
+    Column("site", String(64), primary_key=True),
+    Column("device", String(64), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("since", BigInteger, nullable=False),  # the first event of an unbroken run of this state
+    Column("at", BigInteger, nullable=False),  # the newest event
+    Column("code", String(256), nullable=True),
+)
+
+#: What happened lately, as the wall tells it; the oldest make room.
+activity: Final = Table(
+    "activity",
+    metadata,
+    Column("id", String(300), primary_key=True),
+    Column("site", String(64), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("text_en", String(512), nullable=False),
+    Column("text_zh", String(512), nullable=False),
+    Column("level", String(4), nullable=False),
+    Index("ix_activity_site_at", "site", "at"),
+)
+
+#: The most rows in one INSERT: SQLite takes 32,766 parameters, PostgreSQL's protocol 32,767; no table here has 20 columns.
+_ROWS: Final = 1_000
+
+
+async def insert_new(connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Insert the rows that are not there yet (by any unique key); returns how many were new."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    new = 0
+    for start in range(0, len(rows), _ROWS):
+        statement = dialect.insert(table).values(list(rows[start : start + _ROWS])).on_conflict_do_nothing()
+        new += (await connection.execute(statement)).rowcount
+    return new
+
+
+def insert(connection: AsyncConnection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that knows `on_conflict_do_update`, in the connection's dialect."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
