@@ -25,4 +25,7 @@ class Sightings:
 
 def distinct(symbols: list[Symbol]) -> list[Symbol]:
     """One symbol for each content: labels repeat it on several sides of a pallet, and as a bar code and a 2D code."""
-    return list({symbol.bytes: symbol for symbol in reversed(symbols)}.values())[::-1]
+    first: dict[bytes, Symbol] = {}
+    for symbol in symbols:
+        first.setdefault(symbol.bytes, symbol)
+    return list(first.values())

@@ -1,0 +1,34 @@
+"""Photos of the corpus: how many are read, how many misread, and how zxing-cpp alone does on the same photos.
+
+Run with `-rP` to see the figures. The floors are what this code reached; they only ever go up.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from edge_agent.decode.benchmark import measure
+
+CORPUS = Path(os.environ.get("PLUMBLINE_CORPUS", Path(__file__).parents[3] / "shared" / "corpus"))
+
+
+@pytest.mark.parametrize(
+    ("folder", "at_least_percent", "most_misread"),
+    [
+        ("symbols", 97.0, 1),
+        # One photo of `labels` says 4120566906991 where the bars and both engines say 4190566906901.
+        ("labels", 90.0, 1),
+    ],
+)
+def test_photos_are_read_and_hardly_any_is_misread(folder, at_least_percent, most_misread):
+    if not (CORPUS / folder / "expected.json").is_file():
+        pytest.skip(f"the corpus is not at {CORPUS}; set PLUMBLINE_CORPUS")
+    figures = measure(CORPUS / folder, budget_ms=400)  # twice and a bit the default: test machines are shared
+    print(folder, json.dumps(figures.as_dict(), indent=1))
+    for word, photos in (("missed", figures.ours.missed), ("misread", figures.ours.misread), ("extra", figures.ours.extra)):
+        print(word, *photos, sep="\n   ")
+    assert len(figures.ours.misread) <= most_misread
+    assert figures.as_dict()["decode"]["read_percent"] >= at_least_percent
+    assert figures.ours.read > figures.zxing_alone.read
