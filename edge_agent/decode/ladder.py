@@ -38,7 +38,7 @@ def climb(gray: Gray, budget: Budget) -> list[Claim]:
     if first is not whole and not budget.over:
         ballot.add(engines.zxing(whole.limited(_SECOND_LOOK_MP)), "full")
         _confirm(ballot, gray, budget)
-    texture = strips.find(gray)
+    texture = strips.find(gray, [claim.reading.points for claim in ballot.accepted()])
     for region in _unread(ballot, texture.linear):
         if budget.over:
             break

@@ -4,8 +4,8 @@ The bars of a linear code all point one way: their gradients are coherent (struc
 finds codes at any angle in about two milliseconds.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 import cv2
@@ -21,6 +21,9 @@ Field = NDArray[np.float32]
 _WINDOWS: Final = (11, 25)
 #: Scharr magnitude below which nothing is a bar (20 grey levels across one pixel).
 _FAINTEST: Final = 20.0 * 16
+#: Pixels of the reduced picture that a candidate fills at least.
+_SMALLEST_LINEAR: Final = 150
+_SMALLEST_MATRIX: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +65,15 @@ class Texture:
     matrix: list[Region]
 
 
-def find(gray: Gray, *, most: int = 4, work: int = 480) -> Texture:
-    """Look for at most `most` candidates of a kind in a copy reduced to `work` pixels."""
+def find(gray: Gray, read: Sequence[Quad] = (), *, most: int = 4, work: int = 480) -> Texture:
+    """Look for at most `most` candidates of a kind in a copy reduced to `work` pixels, outside the corners in `read`."""
     height, width = gray.shape
     scale = min(1.0, work / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cast("Gray", cv2.resize(gray, size, interpolation=cv2.INTER_AREA)) if scale < 1 else gray
     if min(small.shape) < 8:
         return Texture([], [])
+    fresh = _outside(small.shape, read, scale)
     gx, gy = cv2.Scharr(small, cv2.CV_32F, 1, 0), cv2.Scharr(small, cv2.CV_32F, 0, 1)
     products = [cv2.multiply(gx, gx), cv2.multiply(gy, gy), cv2.multiply(gx, gy)]
     linear: list[Region] = []
@@ -78,13 +82,27 @@ def find(gray: Gray, *, most: int = 4, work: int = 480) -> Texture:
         k = min(window, (min(small.shape) // 2) | 1)
         jx, jy, jxy = (cast("Field", cv2.boxFilter(p, -1, (k, k))) for p in products)
         total = cv2.add(jx, jy)
-        coherence = cv2.divide(cv2.magnitude(cv2.subtract(jx, jy), jxy + jxy), total + 1e-3)
         energy = cast("Field", cv2.sqrt(total))
         busy = energy > max(_FAINTEST, 0.35 * float(np.percentile(energy[::4, ::4], 99)))
+        busy &= fresh
+        if np.count_nonzero(busy) < _SMALLEST_LINEAR:
+            continue
+        coherence = cv2.divide(cv2.magnitude(cv2.subtract(jx, jy), jxy + jxy), total + 1e-3)
         linear += _linear(busy & (coherence > 0.6), (jx, jy, jxy), k, most)
-        if window == _WINDOWS[-1]:
-            matrix = _matrix(busy, energy, most)
+        if window == _WINDOWS[-1] and not read:
+            matrix = _matrix(busy, most)
     return Texture(_distinct(linear, scale, most), _distinct(matrix, scale, most))
+
+
+def _outside(shape: tuple[int, ...], read: Sequence[Quad], scale: float) -> NDArray[np.bool_]:
+    """Where nothing was read yet; quiet zones and digits belong to what was read."""
+    mask = np.ones(shape, np.uint8)
+    for quad in read:
+        region = Region.of(quad)
+        margin = 0.3 * min(region.length, region.height)
+        grown = replace(region, length=region.length + 2 * margin, height=region.height + 2 * margin).quad
+        cv2.fillConvexPoly(mask, np.rint(np.array(grown) * scale).astype(np.int32), (0,))
+    return mask.astype(np.bool_)
 
 
 def cut(gray: Gray, region: Region, width: int, *, margin: float = 1.25) -> View:
@@ -131,7 +149,7 @@ def _linear(mask: NDArray[np.bool_], tensor: tuple[Field, Field, Field], k: int,
     jx, jy, jxy = tensor
     opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
     closed = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, np.ones((k // 2 | 1, k // 2 | 1), np.uint8))
-    for columns, rows, piece, area in _components(cast("Gray", closed), most, 150):
+    for columns, rows, piece, area in _components(cast("Gray", closed), most, _SMALLEST_LINEAR):
         a, b, c = (float(j[rows, columns][piece].sum()) for j in (jx, jy, jxy))
         coherence = float(np.hypot(a - b, 2 * c)) / (a + b + 1e-6)
         if coherence < 0.5:
@@ -143,14 +161,13 @@ def _linear(mask: NDArray[np.bool_], tensor: tuple[Field, Field, Field], k: int,
             yield region
 
 
-def _matrix(mask: NDArray[np.bool_], energy: Field, most: int) -> list[Region]:
+def _matrix(mask: NDArray[np.bool_], most: int) -> list[Region]:
     """Blobs of texture, whatever its direction: a matrix code, or text, or leaves, which only an engine can tell."""
     closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))
     found: list[Region] = []
-    for columns, rows, piece, area in _components(cast("Gray", closed), most, 200):
-        ys, xs = np.nonzero(piece)
-        mean = float(energy[rows, columns][piece].mean())
-        found.append(_box(xs + columns.start, ys + rows.start, 0.0, area * mean / 1e3))
+    for columns, rows, _, area in _components(cast("Gray", closed), most, _SMALLEST_MATRIX):
+        width, height = columns.stop - columns.start, rows.stop - rows.start
+        found.append(Region((columns.start + width / 2, rows.start + height / 2), 0.0, width, height, area))
     return found
 
 
