@@ -1,0 +1,14 @@
+"""GS1 data: element strings, bracketed text, Digital Link URIs and plain GTINs, read and checked.
+
+    text ── parse ──► ElementStrings        (or Gs1Error, with the reason)
+
+The rules are those of the GS1 General Specifications and GS1's syntax dictionary; the table of the 541 application
+identifiers is `identifiers.txt`, code lists are `codes.txt`.
+"""
+
+from edge_agent.gs1.digits import check_digit, check_pair, normalise_gtin
+from edge_agent.gs1.error import Gs1Error
+from edge_agent.gs1.parse import ElementStrings, parse
+from edge_agent.gs1.table import Identifier, identifiers
+
+__all__ = ["ElementStrings", "Gs1Error", "Identifier", "check_digit", "check_pair", "identifiers", "normalise_gtin", "parse"]

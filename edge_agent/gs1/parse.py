@@ -1,0 +1,188 @@
+"""One way in for whatever a scanner, a camera or a person hands over."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from edge_agent.gs1 import digital_link, rules
+from edge_agent.gs1.digits import has_valid_check_digit, is_digits, normalise_gtin
+from edge_agent.gs1.elements import FNC1, Elements, bracketed, unbracketed
+from edge_agent.gs1.error import Gs1Error
+
+Form = Literal["element_strings", "bracketed", "digital_link", "plain"]
+
+#: No symbol holds more characters.
+MAX_LENGTH: Final = 8192
+#: AIM identifiers (ISO/IEC 15424) of symbols that hold element strings.
+_ELEMENT_CARRIERS: Final = frozenset({"]C1", "]d2", "]e0", "]e1", "]e2", "]J1", "]Q3"})
+#: … that hold what they like: a Digital Link, or text of no concern to GS1.
+_TEXT_CARRIERS: Final = frozenset({"]d1", "]J0", "]Q1"})
+#: … that hold the digits of one key alone, with the lengths that they transmit.
+_KEY_CARRIERS: Final = {"]E0": (12, 13), "]E4": (8,), "]I1": (14,)}
+#: A URI of another scheme, which is not GS1's concern.
+_OTHER_URI: Final = re.compile(r"\S{0,16}?(?::/|//)")
+_HALF_BRACKETED: Final = re.compile(r"\d{2,6}\)")
+_COMPOSITE: Final = "|"
+
+
+@dataclass(frozen=True, slots=True)
+class ElementStrings:
+    """What was read."""
+
+    form: Form
+    """How it was written; `plain` is the digits of one key, or text that is not GS1's concern."""
+    elements: tuple[tuple[str, str], ...]
+    """(AI, value), in the order of the data."""
+    symbology: str | None = None
+    """The AIM identifier in front of the data, where there was one."""
+    plain_gtin: str | None = None
+    """The GTIN, as 14 digits, of a symbol that holds it without an AI: EAN-13, EAN-8, UPC-A, ITF-14."""
+
+    @property
+    def gtin(self) -> str | None:
+        """The GTIN of the item, AI (01) or plain, as 14 digits."""
+        return self.get("01") or self.plain_gtin
+
+    @property
+    def sscc(self) -> str | None:
+        """The serial shipping container code, AI (00)."""
+        return self.get("00")
+
+    def get(self, ai: str) -> str | None:
+        """The value of an AI, or `None`."""
+        return next((value for name, value in self.elements if name == ai), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Options:
+    permit_unknown_ais: bool
+    permit_zero_suppressed_gtin: bool
+    requisites: bool
+
+
+def parse(
+    text: str | bytes,
+    *,
+    symbology: str | None = None,
+    requisites: bool = False,
+    fnc1: str = "^",
+    permit_unknown_ais: bool = False,
+    permit_zero_suppressed_gtin: bool = False,
+) -> ElementStrings:
+    """Read GS1 data in any of its forms. Raises `Gs1Error` with the reason where it is none, or breaks a rule.
+
+    The form is told by how `text` begins:
+
+    - `]` is an AIM symbology identifier, which `symbology` can also give; GS is the separator behind it;
+    - `fnc1`, or the control character GS, is the FNC1 of element strings, and is their separator, too;
+    - `(` is bracketed text; `http://` and `https://` are Digital Link URIs;
+    - a URI of another scheme is plain text, and not GS1's concern;
+    - digits that are a whole GTIN (8, 12, 13 or 14 with a right check digit) are a plain one;
+    - anything else is element strings whose FNC1 a scanner has kept to itself.
+
+    A label reader is not a label designer: a lone `(10)LOT` is read. `requisites` asks in addition that every AI has
+    those beside it that GS1 requires. Exclusions and contradicting repetitions are refused always.
+    """
+    data = _text(text)
+    if symbology is not None:
+        data = symbology + data
+    if len(data) > MAX_LENGTH:
+        raise Gs1Error(f"the text has {len(data)} characters; no symbol holds more than {MAX_LENGTH}")
+    options = _Options(
+        permit_unknown_ais=permit_unknown_ais,
+        permit_zero_suppressed_gtin=permit_zero_suppressed_gtin,
+        requisites=requisites,
+    )
+    if data.startswith("]"):
+        return _scan(data[:3], data[3:], options)
+    if data.startswith((fnc1 or FNC1, FNC1)):
+        return _checked("element_strings", _composite(data.replace(fnc1, FNC1) if fnc1 else data), options)
+    if data.startswith("("):
+        read = _in_parts(data, lambda part: bracketed(part, permit_unknown_ais=permit_unknown_ais))
+        return _checked("bracketed", read, options)
+    if digital_link.is_uri(data):
+        return _link(data, options)
+    return _bare(data, options)
+
+
+def _bare(data: str, options: _Options) -> ElementStrings:
+    """Text that does not say what it is."""
+    if not data:
+        raise Gs1Error("the text is empty")
+    if is_digits(data) and len(data) in {8, 12, 13, 14} and has_valid_check_digit(data):
+        return ElementStrings("plain", (), plain_gtin=normalise_gtin(data))
+    if _HALF_BRACKETED.match(data):
+        raise Gs1Error(f"'{data[:12]}' looks like bracketed text without its first bracket; write (01)…(10)…")
+    try:
+        elements = unbracketed(data)
+    except Gs1Error:
+        if _OTHER_URI.match(data):
+            return ElementStrings("plain", ())
+        raise
+    return _checked("element_strings", elements, options)
+
+
+def _scan(symbology: str, data: str, options: _Options) -> ElementStrings:
+    if symbology in _TEXT_CARRIERS:
+        if digital_link.is_uri(data):
+            return _link(data, options, symbology)
+        return ElementStrings("plain", (), symbology)
+    if symbology in _KEY_CARRIERS:
+        return _key(symbology, data, options)
+    if symbology not in _ELEMENT_CARRIERS:
+        raise Gs1Error(f"'{symbology}' is not the symbology identifier of a symbol that holds GS1 data")
+    if digital_link.is_uri(data):  # printed by mistake with FNC1 in front; its meaning is plain
+        return _link(data, options, symbology)
+    if not data:
+        raise Gs1Error(f"the symbol ({symbology}) is empty")
+    return _checked("element_strings", unbracketed(data), options, symbology)
+
+
+def _key(symbology: str, data: str, options: _Options) -> ElementStrings:
+    """A symbol with the digits of one key, and the composite component that may lie on it."""
+    key, bar, component = data.partition(_COMPOSITE)
+    if len(key) not in _KEY_CARRIERS[symbology]:
+        raise Gs1Error(f"a symbol {symbology} holds {_KEY_CARRIERS[symbology][-1]} digits, found {len(key)}")
+    gtin = normalise_gtin(key)
+    elements: Elements = []
+    if bar:
+        if not component.startswith("]e0"):
+            raise Gs1Error("a composite component must begin with ]e0")
+        elements = unbracketed(component[3:])
+        rules.check([("01", gtin), *elements], requisites=options.requisites)
+    return ElementStrings("plain", tuple(elements), symbology, plain_gtin=gtin)
+
+
+def _composite(data: str) -> Elements:
+    """Element strings with FNC1 in front, and those of a composite component behind `|`."""
+
+    def part(text: str) -> Elements:
+        if not text.startswith(FNC1) or len(text) == 1:
+            raise Gs1Error("element strings must begin with FNC1 and hold something")
+        return unbracketed(text[1:])
+
+    return _in_parts(data, part)
+
+
+def _in_parts(data: str, read: Callable[[str], Elements]) -> Elements:
+    return [element for part in data.split(_COMPOSITE, 1) for element in read(part)]
+
+
+def _link(uri: str, options: _Options, symbology: str | None = None) -> ElementStrings:
+    elements = digital_link.read(
+        uri,
+        permit_unknown_ais=options.permit_unknown_ais,
+        permit_zero_suppressed_gtin=options.permit_zero_suppressed_gtin,
+    )
+    return _checked("digital_link", elements, options, symbology)
+
+
+def _checked(form: Form, elements: Elements, options: _Options, symbology: str | None = None) -> ElementStrings:
+    rules.check(elements, requisites=options.requisites)
+    return ElementStrings(form, tuple(elements), symbology)
+
+
+def _text(text: str | bytes) -> str:
+    """Bytes are Latin-1 at worst: GS1 data is ASCII, and the rest fails the character check with a reason."""
+    return text if isinstance(text, str) else bytes(text).decode("latin-1")
