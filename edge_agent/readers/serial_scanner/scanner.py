@@ -1,0 +1,131 @@
+"""The serial scanner: port → frames → labels → scans, and the scanner's 'accepted' once a scan is on disk."""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Final
+
+from edge_agent.reader import Capture, Emit, ReaderError
+from edge_agent.readers.serial_scanner.framing import Fault, Frames
+from edge_agent.readers.serial_scanner.label import read_label
+from edge_agent.readers.serial_scanner.port import Port, PortError, WriteTimeout, open_port, read_available
+from edge_agent.readers.serial_scanner.repeats import Repeats
+from plumbline.profile import Framing, SerialLine
+
+#: The longest that a read waits in its thread, and so the longest that a cancellation waits for it.
+_POLL_S: Final = 0.2
+
+
+class SerialScanner:
+    """Reads one scanner (see `edge_agent.reader.Reader`)."""
+
+    def __init__(
+        self,
+        *,
+        device: str,
+        port: str,
+        line: SerialLine,
+        framing: Framing,
+        idle_timeout_s: float,
+        repeat_window_s: float,
+        accept: bytes,
+        report: Callable[[str, str], None],
+    ) -> None:
+        self._device = device
+        self._port = port
+        self._line = line
+        self._framing = framing
+        self._idle_timeout_s = idle_timeout_s
+        self._accept = accept
+        self._report = report
+        # Lives as long as the reader: a plug that was out for a moment makes no second scan of the same label.
+        self._repeats = Repeats(repeat_window_s)
+
+    async def run(self, emit: Emit) -> None:
+        """Read until cancelled. Raises `ReaderError` where the port cannot be opened or is gone."""
+        loop = asyncio.get_running_loop()
+        frames = Frames(self._framing)
+        with ThreadPoolExecutor(1, thread_name_prefix=f"scanner-{self._device}") as thread:
+            async with self._opened(thread) as port:
+                heard_s = loop.time()
+                while True:
+                    try:
+                        data = await loop.run_in_executor(thread, read_available, port)
+                    except PortError as error:
+                        raise self._gone(error) from error
+                    if data:
+                        heard_s = loop.time()
+                        found = list(frames.feed(data))
+                    elif frames.unfinished and loop.time() - heard_s >= self._idle_timeout_s:
+                        found = list(frames.silence())
+                    else:
+                        continue
+                    for item in found:
+                        if isinstance(item, Fault):
+                            self._report(self._device, item.what)
+                        else:
+                            await self._take(item.content, emit)
+                            await self._say_accepted(port, thread)
+
+    @asynccontextmanager
+    async def _opened(self, thread: ThreadPoolExecutor) -> AsyncGenerator[Port]:
+        loop = asyncio.get_running_loop()
+        opening = loop.run_in_executor(thread, open_port, self._port, self._line, min(_POLL_S, self._idle_timeout_s))
+        try:
+            port = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_late)
+            raise
+        except PortError as error:
+            raise self._unopened(error) from error
+        try:
+            yield port
+        finally:
+            # In the port's own thread, after the read that may still wait there.
+            await loop.run_in_executor(thread, port.close)
+
+    async def _take(self, content: bytes, emit: Emit) -> None:
+        label, faults = read_label(content, self._framing)
+        for what in faults:
+            self._report(self._device, what)
+        if not self._repeats.seen(content, asyncio.get_running_loop().time()):
+            await emit(Capture(self._device, label))
+
+    async def _say_accepted(self, port: Port, thread: ThreadPoolExecutor) -> None:
+        """Tell the scanner that the label is on disk; for a repeat too, because the first one is."""
+        if not self._accept:
+            return
+        try:
+            await asyncio.get_running_loop().run_in_executor(thread, port.write, self._accept)
+        except WriteTimeout:
+            self._report(self._device, "did not take the 'accept' command; check its flow control, or delete 'accept'")
+        except PortError as error:
+            raise self._gone(error) from error
+
+    def _gone(self, error: Exception) -> ReaderError:
+        return ReaderError(
+            self._device,
+            f"{self._port} went away ({_reason(error)})",
+            "its plug and cable, and that nothing else reads this port",
+        )
+
+    def _unopened(self, error: Exception) -> ReaderError:
+        return ReaderError(
+            self._device,
+            f"{self._port} cannot be opened ({_reason(error)})",
+            "that it is plugged in, that 'port' names it (ls -l /dev/serial/by-id), that the agent's user is in group "
+            "dialout and that nothing else reads it",
+        )
+
+
+def _close_late(opening: asyncio.Future[Port]) -> None:
+    """A port that opened after nobody waited for it any more."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
+
+
+def _reason(error: Exception) -> str:
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if isinstance(number, int) else str(error)

@@ -1,0 +1,312 @@
+"""The serial scanner on a pseudo-terminal: what a real port does to it."""
+
+import asyncio
+import json
+import os
+import tomllib
+import tty
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from edge_agent.reader import Capture, Context, ReaderError
+from edge_agent.readers import serial_scanner
+from plumbline import profile, settings
+from plumbline.errors import PlumblineError, SettingsError
+from plumbline.event import ClockReading, Scan
+
+FOLDER = Path(serial_scanner.__file__).parent
+PROFILES = {
+    "scanner": profile.DeviceProfile(id="scanner", kind="scanner", title_en="S", title_zh="扫", framing=profile.Framing())
+}
+HEADER = {
+    "id": "01890a5d-ac96-774b-bcce-b302099a8057",
+    "site": "s",
+    "gateway": "g",
+    "device": "gate",
+    "at": 1,
+    "clock": ClockReading(quality="ntp", boot="b", mono=1),
+    "epoch": "e",
+    "seq": 1,
+}
+
+
+class Bench:
+    """A scanner's end of the line, and what the reader made of what came through it."""
+
+    def __init__(self, **values: object) -> None:
+        self.master, self.slave = os.openpty()
+        tty.setraw(self.slave)
+        self.port = os.ttyname(self.slave)
+        self.scans: list[Scan] = []
+        self.reports: list[str] = []
+        self.hold: asyncio.Event | None = None
+        self.entered = asyncio.Event()
+        self._changed = asyncio.Event()
+        self.settings = settings.convert({"port": self.port, **values}, serial_scanner.Settings, "test")
+        self.reader = serial_scanner.build("gate", self.settings, Context(profiles=PROFILES, report=self.report))
+
+    async def emit(self, capture: Capture) -> None:
+        assert capture.device == "gate"
+        event = capture.event(**HEADER)
+        assert isinstance(event, Scan)
+        if self.hold is not None and event.text != "READY":
+            self.entered.set()
+            await self.hold.wait()
+        self.scans.append(event)
+        self._changed.set()
+
+    def report(self, device: str, what: str) -> None:
+        assert device == "gate"
+        self.reports.append(what)
+        self._changed.set()
+
+    @property
+    def texts(self) -> list[str]:
+        return [scan.text for scan in self.scans if scan.text != "READY"]
+
+    def send(self, data: bytes) -> None:
+        os.write(self.master, data)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def ready(self) -> None:
+        """Send a label until it comes through: what is sent before the port is open is lost."""
+        framing = self.reader._framing
+        label = f"{framing.prefix}{']X0' if framing.symbology_identifier else ''}READY{framing.suffix}".encode()
+        before = len(self.scans)
+        while len(self.scans) == before:
+            self.send(label)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.until(lambda: len(self.scans) > before), 0.3)
+
+    def close(self) -> None:
+        for end in (self.master, self.slave):
+            with suppress(OSError):
+                os.close(end)
+
+
+@asynccontextmanager
+async def running(**values: object) -> AsyncIterator[tuple[Bench, asyncio.Task[None]]]:
+    bench = Bench(**values)
+    task = asyncio.create_task(bench.reader.run(bench.emit), name="scanner")
+    try:
+        await bench.ready()
+        yield bench, task
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError, ReaderError):
+            await task
+        bench.close()
+
+
+@pytest.mark.parametrize("case", sorted((FOLDER / "testcases").iterdir()), ids=lambda case: case.name)
+async def test_each_test_case_gives_what_it_expects(case: Path):
+    steps = json.loads((case / "input.json").read_text())
+    expected = json.loads((case / "expected.json").read_text())
+    async with running(**tomllib.loads((case / "config.toml").read_text())) as (bench, _):
+        for step in steps:
+            if step is None:
+                seen = len(bench.scans) + len(bench.reports)
+                await bench.until(lambda seen=seen: len(bench.scans) + len(bench.reports) > seen)
+            else:
+                bench.send(step.encode("latin-1"))
+        await bench.ready()
+        scans = [
+            {"text": s.text, "symbology": s.symbology, "format": s.format, "gs1": s.gs1 and [list(pair) for pair in s.gs1]}
+            for s in bench.scans
+            if s.text != "READY"
+        ]
+        assert {"scans": scans, "faults": bench.reports} == expected
+
+
+async def test_a_label_may_arrive_byte_by_byte():
+    async with running() as (bench, _):
+        for byte in b"PL1:PO-2041/10/3\r\n":
+            bench.send(bytes([byte]))
+            await asyncio.sleep(0)
+        await bench.until(lambda: bool(bench.texts))
+        assert bench.texts == ["PL1:PO-2041/10/3"]
+
+
+async def test_a_burst_of_labels_gives_each_of_them_in_order():
+    labels = [f"PL1:PO-1/{i}" for i in range(100)]
+    async with running() as (bench, _):
+        bench.send("".join(f"{label}\r\n" for label in labels).encode())
+        await bench.until(lambda: len(bench.texts) == len(labels))
+        assert bench.texts == labels
+
+
+async def test_a_flood_waits_in_the_line_while_the_disk_is_slow():
+    async with running() as (bench, _):
+        bench.hold = asyncio.Event()
+        os.set_blocking(bench.master, False)
+        sent = bytearray()
+        with suppress(BlockingIOError):
+            for i in range(200_000):
+                label = b"FLOOD-%06d\r\n" % i
+                wrote = os.write(bench.master, label)
+                sent += label[:wrote]
+                if wrote < len(label):
+                    break
+                if i % 100 == 0:
+                    await asyncio.sleep(0)
+        assert len(sent) < 14 * 200_000
+        assert bench.texts == []
+        labels = sent.decode().split("\r\n")[:-1]
+        bench.hold.set()
+        await bench.until(lambda: len(bench.texts) >= len(labels))
+        assert bench.texts == labels
+
+
+async def test_garbage_is_reported_and_the_next_label_read():
+    async with running(max_bytes=64, idle_timeout_s=0.3) as (bench, _):
+        bench.send(os.urandom(3000).replace(b"\r", b"x"))
+        await bench.until(lambda: bool(bench.reports))
+        bench.send(b"\r\nGOOD\r\n")
+        await bench.until(lambda: bool(bench.texts))
+        assert bench.texts == ["GOOD"]
+        assert "more than 64 bytes" in bench.reports[0]
+
+
+async def test_without_a_suffix_silence_ends_the_label():
+    async with running(suffix="", idle_timeout_s=0.05) as (bench, _):
+        bench.send(b"NO SUFFIX")
+        await bench.until(lambda: bool(bench.texts))
+        assert bench.texts == ["NO SUFFIX"]
+
+
+async def test_unplugging_names_the_port_and_what_to_check():
+    async with running() as (bench, task):
+        os.close(bench.slave)
+        os.close(bench.master)
+        with pytest.raises(ReaderError, match=f"gate: {bench.port} went away .*check its plug and cable"):
+            await task
+
+
+async def test_plugged_in_again_the_same_reader_runs_again(tmp_path: Path):
+    link = tmp_path / "by-id"
+    bench = Bench(port=str(link))
+    link.symlink_to(bench.port)
+    first = asyncio.create_task(bench.reader.run(bench.emit))
+    await bench.ready()
+    os.close(bench.slave)
+    os.close(bench.master)
+    with pytest.raises(ReaderError):
+        await first
+    bench.master, bench.slave = os.openpty()
+    tty.setraw(bench.slave)
+    link.unlink()
+    link.symlink_to(os.ttyname(bench.slave))
+    second = asyncio.create_task(bench.reader.run(bench.emit))
+    await bench.ready()
+    second.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await second
+    bench.close()
+
+
+async def test_a_port_that_is_not_there_is_named_with_what_to_check():
+    bench = Bench(port="/dev/serial/by-id/none")
+    bench.close()
+    with pytest.raises(ReaderError, match=r"gate: /dev/serial/by-id/none cannot be opened \(No such file.*dialout"):
+        await bench.reader.run(bench.emit)
+
+
+async def test_the_scanner_hears_accepted_only_after_the_event_is_kept():
+    async with running(accept="\x07OK") as (bench, _):
+        heard = bytearray()
+        loop = asyncio.get_running_loop()
+        changed = asyncio.Event()
+
+        def hear() -> None:
+            heard.extend(os.read(bench.master, 100))
+            changed.set()
+
+        async def until_heard(count: int) -> None:
+            while heard.count(b"\x07OK") < count:
+                changed.clear()
+                await changed.wait()
+
+        loop.add_reader(bench.master, hear)
+        await until_heard(len(bench.scans))
+        bench.hold = asyncio.Event()
+        bench.send(b"LABEL\r\n")
+        await bench.entered.wait()
+        accepted = len(bench.scans)
+        assert heard == b"\x07OK" * accepted
+        bench.hold.set()
+        await until_heard(accepted + 1)
+        loop.remove_reader(bench.master)
+        assert bench.texts == ["LABEL"]
+        assert heard == b"\x07OK" * len(bench.scans)
+
+
+async def test_a_failure_to_keep_the_event_passes_through_unaccepted():
+    async with running(accept="\x07") as (bench, task):
+
+        async def full(_: Capture) -> None:
+            raise PlumblineError("the disk is full")
+
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        again = asyncio.create_task(bench.reader.run(full))
+        while not again.done():
+            bench.send(b"LABEL\r\n")
+            await asyncio.wait([again], timeout=0.1)
+        with pytest.raises(PlumblineError, match="disk is full"):
+            await again
+
+
+async def test_a_repeat_within_the_window_is_one_scan():
+    async with running(repeat_window_s=3600) as (bench, _):
+        bench.send(b"A\r\nA\r\nB\r\nA\r\nC\r\n")
+        await bench.until(lambda: "C" in bench.texts)
+        assert bench.texts == ["A", "B", "C"]
+
+
+async def test_another_program_on_the_same_port_is_refused():
+    async with running() as (bench, _):
+        other = serial_scanner.build("other", bench.settings, Context())
+        with pytest.raises(ReaderError, match="nothing else reads it"):
+            await other.run(bench.emit)
+
+
+def test_the_sample_is_what_build_takes():
+    table = tomllib.loads((FOLDER / "sample.toml").read_text())
+    assert (table.pop("type"), table.pop("name")) == ("serial_scanner", "gate-scanner")
+    profiles = profile.load_all(Path(__file__).parents[4] / "firmware_configs")
+    serial_scanner.build("gate-scanner", settings.convert(table, serial_scanner.Settings, "sample"), Context(profiles=profiles))
+
+
+def test_every_setting_stands_in_the_sample_and_none_is_unknown():
+    sample = (FOLDER / "sample.toml").read_text()
+    assert [key for key in serial_scanner.Settings.__struct_fields__ if f"{key} =" not in sample] == []
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({}, "port: is missing"),
+        ({"port": "p", "bauds": 1}, "bauds: is not a setting here"),
+        ({"port": "p", "profile": "nothing"}, "profile: there is no profile 'nothing'; known are: scanner"),
+        ({"port": "p", "suffix": "終"}, "suffix: .* is not ASCII"),
+        ({"port": "p", "max_bytes": 100_000}, "max_bytes: "),
+    ],
+)
+def test_a_wrong_setting_is_named(table, message):
+    with pytest.raises(SettingsError, match=message):
+        serial_scanner.build("gate", settings.convert(table, serial_scanner.Settings, "t"), Context(profiles=PROFILES))
+
+
+def test_settings_override_the_profile():
+    own = settings.convert({"port": "p", "profile": "scanner", "suffix": "\r"}, serial_scanner.Settings, "t")
+    reader = serial_scanner.build("gate", own, Context(profiles=PROFILES))
+    assert reader._framing.suffix == "\r"
+    assert reader._idle_timeout_s == 2.0
