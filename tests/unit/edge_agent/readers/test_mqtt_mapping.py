@@ -1,0 +1,255 @@
+"""What a device's JSON becomes, without a broker."""
+
+import json
+import tomllib
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.reader import Context
+from edge_agent.readers import mqtt
+from edge_agent.readers.mqtt.declaration import Declaration
+from edge_agent.readers.mqtt.document import FieldError, at, decode
+from edge_agent.readers.mqtt.mapping import events
+from edge_agent.readers.mqtt.topic_filter import is_filter, matches, overlap
+from plumbline import codec, profile, settings
+from plumbline.errors import SettingsError
+from plumbline.event import ClockReading
+from plumbline.profile import CheckInFields, FixFields, Metric, StateFields
+
+FOLDER = Path(mqtt.__file__).parent
+FIRMWARE = Path(__file__).parents[4] / "firmware_configs"
+HEADER = {
+    "id": "01890a5d-ac96-774b-bcce-b302099a8057",
+    "site": "s",
+    "gateway": "g",
+    "device": "d",
+    "at": 1,
+    "clock": ClockReading(quality="ntp", boot="b", mono=1),
+    "epoch": "e",
+    "seq": 1,
+}
+METRICS = {
+    "dust": Metric(unit="ug/m3", title_en="D", title_zh="尘", path="pm.fine", minimum=0, maximum=1000),
+    "temperature": Metric(unit="Cel", title_en="T", title_zh="温", path="t", scale=0.1, offset=-40),
+}
+
+
+def declared(**shape: object) -> Declaration:
+    values = {"measurement": None, "metrics": {}, "state": None, "check_in": None, "fix": None, **shape}
+    return Declaration(topic="d/+", device=None, device_level=1, accept_retained=False, **values)
+
+
+EVERYTHING = declared(
+    measurement="environment", metrics=METRICS, state=StateFields(), check_in=CheckInFields(), fix=FixFields()
+)
+
+
+def read(declaration: Declaration, document: object) -> tuple[list[dict], list[str]]:
+    """The fields of each event as the codec writes them, and the complaints."""
+    kept, complaints = [], []
+    for found in events(declaration, decode(json.dumps(document).encode(), 65536)):
+        if isinstance(found, FieldError):
+            complaints.append(str(found))
+            continue
+        event = codec.decode_event(codec.encode(found(**HEADER)))
+        fields = json.loads(codec.encode(event))
+        kept.append({key: value for key, value in fields.items() if key not in HEADER})
+    return kept, complaints
+
+
+def test_metrics_are_scaled_and_keep_their_names():
+    kept, complaints = read(declared(measurement="environment", metrics=METRICS), {"pm": {"fine": 12}, "t": 583})
+    assert kept == [
+        {"kind": "reading", "measurement": "environment", "values": {"dust": 12.0, "temperature": pytest.approx(18.3)}}
+    ]
+    assert complaints == []
+
+
+def test_an_implausible_value_is_reported_and_the_others_go_out():
+    kept, [complaint] = read(declared(measurement="environment", metrics=METRICS), {"pm": {"fine": 99999}, "t": 583})
+    assert list(kept[0]["values"]) == ["temperature"]
+    assert "pm.fine: 99999 ug/m3 is not plausible (0 to 1000)" in complaint
+
+
+@pytest.mark.parametrize("value", ["12", True, [], {}, 10**400, 10**4000])
+def test_what_is_no_number_is_reported(value):
+    kept, [complaint] = read(declared(measurement="environment", metrics=METRICS), {"t": value})
+    assert kept == []
+    assert complaint.startswith("t: ")
+    assert len(complaint) < 200
+
+
+def test_null_and_absent_mean_that_the_device_does_not_know():
+    assert read(declared(measurement="environment", metrics=METRICS), {"t": None}) == ([], [])
+
+
+def test_a_state_speaks_the_machines_own_words():
+    fields = StateFields(state="status.mode", words={"2": "working", "true": "idle"}, code="status.error")
+    assert read(declared(state=fields), {"status": {"mode": 2, "error": "E17"}})[0] == [
+        {"kind": "state", "state": "working", "code": "E17"}
+    ]
+    assert read(declared(state=fields), {"status": {"mode": True}})[0] == [{"kind": "state", "state": "idle"}]
+    [complaint] = read(declared(state=fields), {"status": {"mode": "asleep"}})[1]
+    assert "'asleep' is none of 2, true, off, idle, working, fault" in complaint
+
+
+def test_a_check_in_says_who_where_and_which_way():
+    document = {"person": "W-0173", "place": "gate", "direction": "in", "role": "steel fixer"}
+    [event], [] = read(declared(check_in=CheckInFields()), document)
+    assert event == {"kind": "check_in", "method": "badge", **document}
+    [event], [] = read(declared(check_in=CheckInFields(fixed_place="gate", fixed_direction="out")), {"person": 17})
+    assert (event["person"], event["place"], event["direction"]) == ("17", "gate", "out")
+    assert read(declared(check_in=CheckInFields()), {"place": "gate", "direction": "in"}) == ([], ["person: is missing"])
+
+
+def test_a_fix_has_its_position_and_what_else_is_true():
+    [event], [complaint] = read(declared(fix=FixFields()), {"lat": 31.2, "lon": 121.5, "accuracy_m": 4, "speed_mps": -7})
+    assert event == {"kind": "fix", "lat": 31.2, "lon": 121.5, "mode": 2, "accuracy_m": 4.0}
+    assert "speed_mps: -7 is outside" in complaint
+
+
+@pytest.mark.parametrize(
+    ("lat", "lon", "expected"), [(91, 0, "nowhere"), (0, 181, "nowhere"), (0, 0, "without a fix"), ("x", 1, "not a number")]
+)
+def test_a_position_that_cannot_be_is_reported(lat, lon, expected):
+    kept, [complaint] = read(declared(fix=FixFields()), {"lat": lat, "lon": lon})
+    assert kept == []
+    assert expected in complaint
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: (
+        st.lists(inner) | st.dictionaries(st.sampled_from(["pm", "fine", "t", "state", "person", "place"]) | st.text(), inner)
+    ),
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["pm", "t", "state", "code", "person", "place", "direction", "lat", "lon", "alt_m"]), JSON)
+    | JSON
+)
+def test_any_document_gives_events_that_the_codec_takes_or_short_complaints(document):
+    _, complaints = read(EVERYTHING, document)
+    assert all(len(complaint) < 400 for complaint in complaints)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_document_or_an_error(payload):
+    with suppress(FieldError):
+        decode(payload, 65536)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"NaN",
+        b'{"t": NaN}',
+        b'{"t": Infinity}',
+        b'{"t": 1e999}',
+        b"[" * 50_000,
+        b'{"a":' * 10_000,
+        b"\xff\xfe",
+        b"{} {}",
+    ],
+)
+def test_hostile_json_is_refused_with_a_reason(payload):
+    with pytest.raises(FieldError, match="not JSON"):
+        decode(payload, 65536)
+
+
+def test_a_huge_message_is_refused_before_it_is_read():
+    with pytest.raises(FieldError, match="10485760 bytes, more than the 65536"):
+        decode(b" " * 10 * 1024 * 1024, 65536)
+
+
+@given(JSON, st.text(".abz019") | st.sampled_from(["pm.fine", "0.0", "²", "t.999999999999"]))
+def test_a_path_into_any_document_finds_something_or_nothing(document, path):
+    at(document, path)
+
+
+def test_a_path_goes_through_objects_and_lists():
+    document = {"meters": [{"power": 7}], "a.b": 1}
+    assert [at(document, path) for path in ("meters.0.power", "meters.1.power", "meters.x", "a.b", "")] == [
+        7,
+        None,
+        None,
+        1,
+        document,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "topic", "taken"),
+    [
+        ("a/+", "a/b", True),
+        ("a/+", "a", False),
+        ("a/+", "a/b/c", False),
+        ("a/#", "a", True),
+        ("a/#", "a/b/c", True),
+        ("#", "$SYS/x", False),
+        ("+/x", "$SYS/x", False),
+        ("a", "a", True),
+        ("+", "", True),
+    ],
+)
+def test_a_filter_takes_what_the_standard_says(one, topic, taken):
+    assert matches(one, topic) is taken
+
+
+LEVELS = st.lists(st.sampled_from(["a", "b", "+"]), min_size=1, max_size=3)
+
+
+@given(LEVELS, st.booleans(), LEVELS, st.booleans(), st.lists(st.sampled_from(["a", "b"]), min_size=1, max_size=4))
+def test_filters_that_take_the_same_topic_overlap(one, rest, other, other_rest, topic):
+    a, b = "/".join(one + ["#"] * rest), "/".join(other + ["#"] * other_rest)
+    if matches(a, "/".join(topic)) and matches(b, "/".join(topic)):
+        assert overlap(a, b)
+        assert overlap(b, a)
+
+
+@pytest.mark.parametrize("text", ["", "a/#/b", "a+", "a#", "$share/g/a", "a\0"])
+def test_what_may_not_be_subscribed_to_is_no_filter(text):
+    assert not is_filter(text)
+
+
+def context() -> Context:
+    return Context(profiles=profile.load_all(FIRMWARE))
+
+
+def test_the_sample_is_what_build_takes():
+    table = tomllib.loads((FOLDER / "sample.toml").read_text())
+    assert (table.pop("type"), table.pop("name")) == ("mqtt", "site-broker")
+    mqtt.build("site-broker", settings.convert(table, mqtt.Settings, "sample"), context())
+
+
+def test_every_setting_stands_in_the_sample():
+    sample = (FOLDER / "sample.toml").read_text()
+    fields = (*mqtt.Settings.__struct_fields__, *mqtt.DeviceSettings.__struct_fields__)
+    assert [key for key in fields if f"{key} =" not in sample and f"{key}]" not in sample and f"{key}." not in sample] == []
+
+
+@pytest.mark.parametrize(
+    ("devices", "message"),
+    [
+        ([], "devices"),
+        ([{"profile": "nothing"}], r"devices\[0\]\.profile: there is no profile 'nothing'"),
+        ([{"topic": "a/b"}], r"devices\[0\]: says nothing to read"),
+        ([{"state": {}}], r"devices\[0\]\.topic: is missing"),
+        ([{"topic": "a/#/b", "state": {}}], "is not an MQTT filter"),
+        ([{"topic": "a/+", "state": {}, "device_level": 2}], "has no level 2"),
+        ([{"topic": "a/#", "state": {}}], "has no level 1"),
+        ([{"topic": "a/b c", "state": {}}], "is no device name"),
+        ([{"topic": "a/+", "metrics": {"m": {"unit": "m", "title_en": "M", "title_zh": "米"}}}], "measurement: is missing"),
+        ([{"topic": "a/+", "state": {}}, {"topic": "+/b", "fix": {}}], r"devices\[1\]\.topic: .* count twice"),
+        ([{"profile": "badge-reader", "retain": True}], "retain: is not a setting here"),
+    ],
+)
+def test_a_wrong_declaration_is_named(devices, message):
+    with pytest.raises(SettingsError, match=message):
+        mqtt.build("m", settings.convert({"devices": devices}, mqtt.Settings, "t"), context())
