@@ -26,9 +26,8 @@ def line(definition: dict[str, Any]) -> str:
     return " | ".join([flags, " ".join(definition["spec"]), " ".join(definition["attrs"]) or "-", definition["title"]])
 
 
-def main(source: Path) -> None:
-    """Write the table, one line for each run of identifiers that share a definition."""
-    dictionary: dict[str, dict[str, Any]] = json.loads(source.read_text())
+def render(dictionary: dict[str, dict[str, Any]]) -> str:
+    """The table, one line for each run of identifiers that share a definition."""
 
     def run_of(entry: tuple[int, str]) -> tuple[int, int, str]:
         position, identifier = entry
@@ -39,8 +38,14 @@ def main(source: Path) -> None:
         identifiers = [identifier for _, identifier in run]
         name = identifiers[0] if len(identifiers) == 1 else f"{identifiers[0]}-{identifiers[-1]}"
         rows.append(f"{name} | {definition}\n")
-    TARGET.write_text(HEADER + "".join(rows))
-    print(f"{TARGET}: {len(dictionary)} identifiers in {len(rows)} lines")
+    return HEADER + "".join(rows)
+
+
+def main(source: Path) -> None:
+    """Write the table from the dictionary at `source`."""
+    dictionary: dict[str, dict[str, Any]] = json.loads(source.read_text())
+    TARGET.write_text(render(dictionary))
+    print(f"{TARGET}: {len(dictionary)} identifiers")
 
 
 if __name__ == "__main__":

@@ -85,7 +85,7 @@ def parse(
     those beside it that GS1 requires. Exclusions and contradicting repetitions are refused always.
     """
     data = _text(text)
-    if symbology is not None:
+    if symbology is not None and not data.startswith(symbology):
         data = symbology + data
     if len(data) > MAX_LENGTH:
         raise Gs1Error(f"the text has {len(data)} characters; no symbol holds more than {MAX_LENGTH}")

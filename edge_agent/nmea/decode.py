@@ -56,7 +56,7 @@ class Observation:
 
 def decode(sentence: Sentence) -> Observation | None:
     """Read one sentence; `None` where its formatter says nothing about a fix."""
-    reader = None if sentence.talker == "P" else _READERS.get(sentence.kind)
+    reader = (_PROPRIETARY if sentence.talker == "P" else _READERS).get(sentence.kind)
     return None if reader is None else reader(_Fields(sentence.fields))
 
 
@@ -87,7 +87,8 @@ class _Fields:
         value = self.number(index)
         return value if value is not None and 0 < value < 50 else None
 
-    def speed(self, index: int, unit: float) -> float | None:
+    def amount(self, index: int, unit: float = 1.0) -> float | None:
+        """A number that cannot be negative, for example a speed, in `unit`s of ours."""
         value = self.number(index)
         return value * unit if value is not None and value >= 0 else None
 
@@ -170,7 +171,7 @@ def _rmc(fields: _Fields) -> Observation:
         time_ms=fields.time_ms(0),
         valid=valid,
         position=fields.position(2),
-        speed=fields.speed(6, KNOT_MPS),
+        speed=fields.amount(6, KNOT_MPS),
         track=fields.angle(7),
         date=_ddmmyy(fields.text(8)),
     )
@@ -188,10 +189,10 @@ def _gll(fields: _Fields) -> Observation:
 
 def _vtg(fields: _Fields) -> Observation:
     if fields.text(1) in {"T", ""} and len(fields.fields) > 4:
-        knots, kmh = fields.speed(4, KNOT_MPS), fields.speed(6, KMH_MPS)
+        knots, kmh = fields.amount(4, KNOT_MPS), fields.amount(6, KMH_MPS)
         return Observation(track=fields.angle(0), speed=kmh if knots is None else knots)
     # Before NMEA 0183 2.0 the units were not written: true course, magnetic course, knots, km/h.
-    return Observation(track=fields.angle(0), speed=fields.speed(2, KNOT_MPS))
+    return Observation(track=fields.angle(0), speed=fields.amount(2, KNOT_MPS))
 
 
 def _gsa(fields: _Fields) -> Observation:
@@ -200,8 +201,8 @@ def _gsa(fields: _Fields) -> Observation:
 
 
 def _gst(fields: _Fields) -> Observation:
-    lat, lon = fields.number(5), fields.number(6)
-    accuracy = math.hypot(lat, lon) if lat is not None and lon is not None and lat >= 0 and lon >= 0 else None
+    lat, lon = fields.amount(5), fields.amount(6)
+    accuracy = math.hypot(lat, lon) if lat is not None and lon is not None else None
     return Observation(time_ms=fields.time_ms(0), accuracy=accuracy)
 
 
@@ -214,7 +215,31 @@ def _zda(fields: _Fields) -> Observation:
     return Observation(time_ms=fields.time_ms(0), date=found)
 
 
-_READERS: Final[Mapping[str, Callable[[_Fields], Observation]]] = {
+def _ubx(fields: _Fields) -> Observation | None:
+    """What u-blox receivers say on their own terms (u-blox M8 protocol specification, section 31.3): PUBX,00 and 04."""
+    if fields.text(0) == "04":
+        return Observation(time_ms=fields.time_ms(1), date=_ddmmyy(fields.text(2)))
+    if fields.text(0) != "00":
+        return None
+    status = fields.text(7)
+    return Observation(
+        time_ms=fields.time_ms(1),
+        valid=status in _UBX_MODE,
+        position=fields.position(2),
+        mode=_UBX_MODE.get(status, 1),
+        accuracy=fields.amount(8),
+        speed=fields.amount(10, KMH_MPS),
+        track=fields.angle(11),
+        hdop=fields.hdop(14),
+        sats_used=fields.count(17),
+    )
+
+
+#: Navigation status → mode. NF has no fix, TT knows only the time.
+_UBX_MODE: Final = {"G2": 2, "D2": 2, "DR": 2, "G3": 3, "D3": 3, "RK": 3}
+
+_PROPRIETARY: Final[Mapping[str, Callable[[_Fields], Observation | None]]] = {"UBX": _ubx}
+_READERS: Final[Mapping[str, Callable[[_Fields], Observation | None]]] = {
     "GGA": _gga,
     "GLL": _gll,
     "GNS": _gns,

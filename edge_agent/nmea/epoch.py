@@ -17,7 +17,7 @@ from edge_agent.nmea.sentence import Sentence
 #: is the receiver's own estimate and is used instead.
 UERE_M: Final = 5.0
 #: The formatters that say whether there is a position.
-_PLACING: Final = frozenset({"GGA", "GLL", "GNS", "RMC"})
+_PLACING: Final = frozenset({"GGA", "GLL", "GNS", "RMC", "UBX"})
 _DAY_MS: Final = 86_400_000
 #: A mode once told (by GSA, or by a height) holds for this many epochs: receivers that say it every fifth second exist.
 _MODE_HOLDS: Final = 10
@@ -99,7 +99,8 @@ class EpochBuilder:
         time_ns = self._dates.time_ns(seen)
         if seen.valid is None and seen.position is None:
             return None  # GSA, VTG, ZDA alone: nothing was said about a position
-        if seen.valid is False or seen.position is None:
+        # A receiver that contradicts itself (GSA: no fix; GGA: fix) is not believed: a wrong place costs more than none.
+        if seen.valid is False or seen.position is None or seen.mode == 1:
             self._mode = None
             return Epoch(time_ns=time_ns, hdop=seen.hdop, sats_used=seen.sats_used)
         accuracy = seen.accuracy

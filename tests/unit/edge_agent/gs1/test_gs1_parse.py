@@ -1,5 +1,7 @@
 """Reading GS1 data in each of its forms."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,7 +43,7 @@ def test_one_label_reads_the_same_in_every_form(text: str) -> None:
 
 
 def test_the_symbology_may_be_given_beside_the_text() -> None:
-    assert parse(f"01{GTIN}", symbology="]C1") == parse(f"]C101{GTIN}")
+    assert parse(f"01{GTIN}", symbology="]C1") == parse(f"]C101{GTIN}") == parse(f"]C101{GTIN}", symbology="]C1")
 
 
 @pytest.mark.parametrize(
@@ -160,20 +162,15 @@ def test_what_is_no_gtin_is_refused(text: str) -> None:
 )
 def test_no_text_makes_it_fail_in_another_way(start: str, text: str) -> None:
     for requisites in (False, True):
-        try:
+        with suppress(Gs1Error):
             read = parse(start + text, requisites=requisites, permit_unknown_ais=requisites)
-        except Gs1Error as error:
-            assert str(error)
-        else:
             assert all(ai.isdigit() and value for ai, value in read.elements)
 
 
 @given(st.binary(max_size=200))
 def test_no_bytes_make_it_fail_in_another_way(data: bytes) -> None:
-    try:
+    with suppress(Gs1Error):
         parse(data)
-    except Gs1Error as error:
-        assert str(error)
 
 
 VALUE = st.text(CSET_82, min_size=1, max_size=20)

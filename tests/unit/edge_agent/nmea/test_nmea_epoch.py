@@ -99,6 +99,24 @@ def test_what_the_receiver_does_not_vouch_for_is_no_fix(body: str) -> None:
     assert (epoch.mode, epoch.lat, epoch.lon) == (1, None, None)
 
 
+def test_a_receiver_that_contradicts_itself_has_no_fix() -> None:
+    [epoch] = epochs(GGA, "GPGSA,A,1,,,,,,,,,,,,,,,", RMC)
+    assert (epoch.mode, epoch.lat) == (1, None)
+
+
+def test_the_best_constellation_of_several_gives_the_mode() -> None:
+    [epoch] = epochs(GGA, "GPGSA,A,3,01,,,,,,,,,,,,2,1,1", "GLGSA,A,1,,,,,,,,,,,,,,,", RMC)
+    assert epoch.mode == 3
+
+
+def test_the_own_sentences_of_u_blox_are_read() -> None:
+    position = "4807.03800,N,01131.00000,E,121.3,G3,2.1,1.9,18.000,77.52,0.007,,0.92,1.19,0.77,9,0,0"
+    [epoch] = epochs(f"PUBX,00,081350.00,{position}", "PUBX,04,081350.00,230394,113851.00,1196,15D,0,0,43")
+    assert (epoch.time, epoch.mode, epoch.accuracy_m, epoch.sats_used) == ("1994-03-23T08:13:50.000Z", 3, 2.1, 9)
+    assert (epoch.speed_mps, epoch.course_deg, epoch.alt_msl) == (pytest.approx(5), 77.52, None)
+    assert [each.mode for each in epochs(f"PUBX,00,081350.00,{position}".replace("G3", "NF"), "PUBX,03,1")] == [1]
+
+
 def test_a_receiver_without_a_time_reports_each_cycle() -> None:
     empty = ("GPGGA,,,,,,0,,,,M,,M,,", "GPGLL,,,,,,V,N", "GPRMC,,V,,,,,,,,,,N")
     assert [epoch.mode for epoch in epochs(*empty * 3)] == [1, 1, 1]
