@@ -1,0 +1,306 @@
+"""The uplink against a real Mosquitto and a tiny ingest: what leaves the outbox, when, and how often."""
+
+import asyncio
+import contextlib
+import socket
+from typing import Self
+
+import pytest
+
+from edge_agent.config import Linger, Server, UplinkSettings
+from edge_agent.outbox import Outbox
+from edge_agent.uplink import Uplink
+from plumbline import codec, ranges, topics
+from plumbline.delivery import ReplayRequest, Watermark
+from plumbline.event import CLASSES, ClockReading, Fix, Scan
+from plumbline.ids import new_event_id
+from plumbline.mqtt import Address, Connection, keep_connected
+from tests.servers import Mosquitto, running
+
+FAST = UplinkSettings(batch_events=10, linger_ms=Linger(business=0, telemetry=0), window=4, resend_after_s=0.3)
+
+
+async def until(condition, what, deadline_s=60.0):
+    try:
+        async with asyncio.timeout(deadline_s):
+            while not condition():  # noqa: ASYNC110 - what is waited for happens behind a broker
+                await asyncio.sleep(0.005)  # the pause of a poll, not an assumption about time
+    except TimeoutError:
+        pytest.fail(f"waited {deadline_s:g} s for {what}")
+
+
+def header(n):
+    return {
+        "id": new_event_id(),
+        "site": "s",
+        "gateway": "g",
+        "device": "d",
+        "at": n,
+        "clock": ClockReading(quality="ntp", boot="b", mono=n),
+        "epoch": "-",
+        "seq": 1,
+    }
+
+
+def scan(n):
+    return Scan(**header(n), raw=b"%d" % n, text=str(n))
+
+
+def fix(n):
+    return Fix(**header(n), lat=31.2, lon=121.5)
+
+
+class TinyIngest:
+    """Receives batches, remembers every copy of every event, and answers with watermarks unless it is told to be silent."""
+
+    def __init__(self, url, name) -> None:
+        self.address = Address.parse(url)
+        self.name = name
+        self.received = {name: {} for name in CLASSES}
+        self.copies = []
+        self.presence = []
+        self.silent = False
+        self.clashes = []
+        self.epoch = None
+        self.connection = None
+        self.ready = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        self.task = asyncio.create_task(
+            keep_connected(self._connection, self._session, on_failure=lambda *_: None, first_s=0.05, cap_s=0.2)
+        )
+        await self.ready.wait()
+        return self
+
+    async def __aexit__(self, *_) -> None:
+        assert not self.clashes, "one number, two events"
+        self.task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self.task
+
+    def _connection(self):
+        return Connection(address=self.address, client_id=self.name)
+
+    async def _session(self, connection):
+        await connection.subscribe(topics.all_events(share=None))
+        await connection.subscribe(topics.all_presence())
+        self.connection = connection
+        self.ready.set()
+        async for message in connection.messages():
+            message.ack()
+            if message.topic.endswith("/presence"):
+                self.presence.append(codec.decode_presence(message.payload))
+                continue
+            batch = codec.decode_batch(message.payload)
+            assert not batch.refused
+            if self.epoch != batch.header.epoch:
+                self.epoch, self.received = batch.header.epoch, {name: {} for name in CLASSES}
+            event_class = batch.header.event_class
+            for event in batch.events:
+                self.copies.append(event)
+                self.received[event_class].setdefault(event.seq, event.id)
+                if self.received[event_class][event.seq] != event.id:
+                    self.clashes.append(event.seq)
+            if not self.silent:
+                self.commit(event_class)
+
+    def commit(self, event_class, numbers=None):
+        upto, beyond = ranges.watermark(ranges.of(numbers if numbers is not None else self.received[event_class]))
+        mark = Watermark(site="s", gateway="g", epoch=self.epoch, event_class=event_class, upto=upto, beyond=beyond)
+        self.connection.publish_soon(topics.committed("s", "g", event_class), codec.encode(mark), retain=True)
+
+    def ask(self, event_class, *wanted):
+        request = ReplayRequest(epoch=self.epoch, event_class=event_class, ranges=wanted)
+        self.connection.publish_soon(topics.replay("s", "g"), codec.encode(request))
+
+
+@contextlib.asynccontextmanager
+async def sending(outbox, url, settings=FAST, **server):
+    uplink = Uplink(outbox, server=Server(brokers=(url,), **server), settings=settings)
+    task = asyncio.create_task(uplink.run())
+    try:
+        yield uplink
+    finally:
+        uplink.stop()
+        done, _ = await asyncio.wait([task], timeout=10)
+        task.cancel()
+        for ended in done:
+            ended.result()
+
+
+@pytest.fixture
+def broker(tmp_path):
+    with running(Mosquitto(tmp_path / "broker")) as server:
+        yield server
+
+
+def outbox_at(tmp_path, **options):
+    return Outbox(tmp_path / "outbox.db", site="s", gateway="g", **options)
+
+
+def left(outbox):
+    return sum(outbox.stream(name).pending for name in CLASSES)
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+async def test_every_event_arrives_in_order_and_leaves_when_it_is_committed(broker, tmp_path, version):
+    async with (
+        outbox_at(tmp_path) as outbox,
+        TinyIngest(broker.url, "ingest") as ingest,
+        sending(outbox, broker.url, version=version),
+    ):
+        scans = [scan(n) for n in range(1, 61)]
+        for n in range(0, 60, 7):
+            await outbox.append([*scans[n : n + 7], fix(n + 1)])
+        await until(lambda: left(outbox) == 0, "everything to be committed")
+        assert ingest.received["business"] == {n: event.id for n, event in enumerate(scans, 1)}
+        assert list(ingest.received["telemetry"]) == list(range(1, 10))
+        firsts = list(dict.fromkeys(event.seq for event in ingest.copies if event.event_class == "business"))
+        assert firsts == sorted(firsts)
+
+
+async def test_a_broker_that_acknowledges_frees_nothing(broker, tmp_path):
+    async with outbox_at(tmp_path) as outbox, TinyIngest(broker.url, "ingest") as ingest, sending(outbox, broker.url):
+        ingest.silent = True
+        await outbox.append([scan(n) for n in range(1, 101)])
+        await until(lambda: len(ingest.received["business"]) == 40, "the window to fill")
+        await until(lambda: len(ingest.copies) >= 80, "the window to be sent again")
+        assert set(ingest.received["business"]) == set(range(1, 41)), "more than the window was sent without being committed"
+        assert outbox.stream("business").pending == 100
+        ingest.silent = False
+        ingest.commit("business")
+        await until(lambda: left(outbox) == 0, "everything to be committed")
+
+
+async def test_a_lost_watermark_is_made_good_by_sending_again_with_the_same_id_and_number(broker, tmp_path):
+    async with outbox_at(tmp_path) as outbox, TinyIngest(broker.url, "ingest") as ingest, sending(outbox, broker.url):
+        ingest.silent = True
+        await outbox.append([scan(1), scan(2)])
+        await until(lambda: len(ingest.copies) == 2, "the first copy")
+        ingest.silent = False  # that answer was lost; the next copy is answered
+        await until(lambda: left(outbox) == 0, "the events to be committed")
+        assert len({event.id for event in ingest.copies}) == 2
+        assert len(ingest.copies) >= 4
+
+
+async def test_only_what_is_missing_is_sent_again(broker, tmp_path):
+    async with outbox_at(tmp_path) as outbox, TinyIngest(broker.url, "ingest") as ingest, sending(outbox, broker.url):
+        ingest.silent = True
+        await outbox.append([scan(n) for n in range(1, 11)])
+        await until(lambda: len(ingest.received["business"]) == 10, "the first copies")
+        ingest.commit("business", [1, 2, 3, 6, 7])
+        await until(lambda: outbox.stream("business").pending == 5, "the partial watermark")
+        seen = len(ingest.copies)
+        await until(lambda: len(ingest.copies) >= seen + 5, "the missing ones")
+        again = ingest.copies[seen:]
+        assert {event.seq for event in again} - set(range(1, 11)) == set()
+        ingest.silent = False
+        ingest.commit("business", range(1, 11))
+        await until(lambda: left(outbox) == 0, "the rest")
+        # a copy that was under way when the watermark came may still hold them; afterwards only the missing ones come
+        assert [event.seq for event in ingest.copies[-5:]] == [4, 5, 8, 9, 10]
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+async def test_a_broker_killed_in_the_middle_loses_nothing(broker, tmp_path, version):
+    async with (
+        outbox_at(tmp_path) as outbox,
+        TinyIngest(broker.url, "ingest") as ingest,
+        sending(outbox, broker.url, version=version),
+    ):
+        for round_ in range(3):
+            await outbox.append([scan(round_ * 100 + n) for n in range(100)])
+            await until(lambda n=round_: len(ingest.received["business"]) > n * 100, "some to arrive")
+            broker.kill()
+            await outbox.append([fix(n + 1) for n in range(50)])
+            await asyncio.to_thread(broker.start)
+        await until(lambda: left(outbox) == 0, "everything to be committed")
+        assert set(ingest.received["business"]) == set(range(1, 301))
+        assert set(ingest.received["telemetry"]) == set(range(1, 151))
+
+
+async def test_an_outbox_that_is_opened_again_sends_what_was_not_committed(broker, tmp_path):
+    async with TinyIngest(broker.url, "ingest") as ingest:
+        async with outbox_at(tmp_path) as outbox, sending(outbox, broker.url):
+            await outbox.append([scan(n) for n in range(1, 6)])
+            await until(lambda: left(outbox) == 0, "the first five")
+            ingest.silent = True
+            await outbox.append([scan(n) for n in range(6, 11)])
+        ingest.silent = False
+        async with outbox_at(tmp_path) as outbox, sending(outbox, broker.url):
+            assert outbox.stream("business").pending == 5
+            await until(lambda: left(outbox) == 0, "the rest")
+        assert set(ingest.received["business"]) == set(range(1, 11))
+
+
+async def test_what_a_server_lost_is_sent_again_on_request(broker, tmp_path):
+    async with outbox_at(tmp_path) as outbox, TinyIngest(broker.url, "ingest") as ingest, sending(outbox, broker.url):
+        await outbox.append([scan(n) for n in range(1, 41)])
+        await until(lambda: left(outbox) == 0, "everything to be committed")
+        before, ids = len(ingest.copies), dict(ingest.received["business"])
+        ingest.ask("business", (3, 5), (20, 31), (90, 95))
+        await until(lambda: len(ingest.copies) >= before + 15, "the replay")
+        again = ingest.copies[before:]
+        assert [event.seq for event in again] == [3, 4, 5, *range(20, 32)]
+        assert all(ids[event.seq] == event.id for event in again)
+
+
+async def test_a_watermark_of_another_epoch_frees_nothing(broker, tmp_path):
+    async with outbox_at(tmp_path) as outbox, TinyIngest(broker.url, "ingest") as ingest, sending(outbox, broker.url):
+        ingest.silent = True
+        await outbox.append([scan(1)])
+        await until(lambda: len(ingest.copies) >= 1, "the event")
+        ours, ingest.epoch = ingest.epoch, "20200101T000000Z-00000000"
+        ingest.commit("business")
+        await until(lambda: len(ingest.copies) >= 3, "it to be sent again")
+        assert outbox.stream("business").pending == 1
+        ingest.epoch = ours
+        ingest.commit("business")
+        await until(lambda: left(outbox) == 0, "the right watermark")
+
+
+async def test_numbers_from_an_older_copy_of_the_disk_are_never_given_twice(broker, tmp_path):
+    async with TinyIngest(broker.url, "ingest") as ingest:
+        async with outbox_at(tmp_path) as outbox, sending(outbox, broker.url):
+            await outbox.append([scan(1)])
+            await until(lambda: left(outbox) == 0, "the first")
+        copy = (tmp_path / "outbox.db").read_bytes()
+        async with outbox_at(tmp_path) as outbox, sending(outbox, broker.url):
+            await outbox.append([scan(n) for n in range(2, 5)])
+            await until(lambda: left(outbox) == 0, "the next three")
+        (tmp_path / "outbox.db").write_bytes(copy)
+        old, fresh = ingest.epoch, scan(9)
+        async with outbox_at(tmp_path) as outbox:
+            assert outbox.epoch == old
+            await outbox.append([fresh])
+            async with sending(outbox, broker.url):
+                await until(lambda: outbox.epoch != old and left(outbox) == 0, "the event to be committed in a new epoch")
+        assert list(ingest.received["business"].values()) == [fresh.id]
+        ingest.clashes.clear()  # it went out under the old number before the retained watermark had told
+
+
+async def test_presence_tells_birth_goodbye_and_death(broker, tmp_path):
+    async with outbox_at(tmp_path) as outbox, TinyIngest(broker.url, "ingest") as ingest:
+        async with sending(outbox, broker.url):
+            await until(lambda: ingest.presence, "the birth")
+            assert (ingest.presence[-1].online, ingest.presence[-1].epoch) == (True, outbox.epoch)
+        await until(lambda: not ingest.presence[-1].online, "the goodbye")
+        uplink = Uplink(outbox, server=Server(brokers=(broker.url,)), settings=FAST)
+        connection = uplink._connection()
+        async with connection:
+            task = asyncio.create_task(uplink._session(connection))
+            await until(lambda: ingest.presence[-1].online, "the second birth")
+            connection._client.socket().shutdown(socket.SHUT_RDWR)
+            await until(lambda: not ingest.presence[-1].online, "the will")
+            with contextlib.suppress(Exception):
+                await task
+
+
+async def test_the_next_broker_is_tried_when_the_first_is_away(broker, tmp_path):
+    async with outbox_at(tmp_path) as outbox, TinyIngest(broker.url, "ingest"):
+        uplink = Uplink(outbox, server=Server(brokers=("mqtt://127.0.0.1:1", broker.url)), settings=FAST)
+        task = asyncio.create_task(uplink.run())
+        await outbox.append([scan(1)])
+        await until(lambda: left(outbox) == 0, "the event to be committed")
+        uplink.stop()
+        await task
