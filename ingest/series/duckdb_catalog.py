@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple
 
 from duckdb import DuckDBPyConnection
 
-from ingest.series.limits import RefusedError, check_key, check_measurement, check_name
+from ingest.series.limits import RefusedError, check_key, check_measurement, check_name, check_portable
 
 Kind = Literal["n", "b", "t"]
 """Number, truth value, text."""
@@ -121,6 +121,7 @@ class Catalog:
         if number is not None:
             return number
         check_measurement(name)
+        check_portable(name, "the measurement")
         if len(self._measurements) >= self._max_measurements:
             raise RefusedError(f"the store holds {self._max_measurements} measurements, its limit; use fewer, with tags")
         number = self._measurements[name] = len(self._measurements)
@@ -133,6 +134,7 @@ class Catalog:
         new = [name for name in names if name not in known]
         for name in new:
             check_key(name, "the field key")
+            check_portable(name, "the field key")
         if len(known) + len(new) > self._max_fields:
             raise RefusedError(f"measurement {measurement[:80]!r} has {self._max_fields} fields, the limit; use tags or text")
         known.update(new)

@@ -139,9 +139,14 @@ class EmbeddedStore:
 
     def _close(self) -> None:
         with self._lock:
-            if self._connection is not None:
-                self._connection.close()
+            connection = self._connection
             self._connection = self._catalog = self._writer = None
+        if connection is not None:
+            try:
+                connection.close()
+            except duckdb.Error as error:
+                # Closing moves the log into the file where nobody is in the way; else the next opening does.
+                _log.info("series log stays beside its file", file=str(self._path), reason=str(error))
 
     def _write(self, points: Sequence[Point]) -> list[RefusedPoint]:
         _, _, writer = self._opened()

@@ -50,7 +50,7 @@ class InfluxStore:
         self._url = url.rstrip("/")
         self._database = database
         self._lines_per_request = lines_per_request
-        self._encoder = LineEncoder(integers_as_floats=True)
+        self._encoder = LineEncoder(portable=True)
         self._client = httpx.AsyncClient(
             base_url=self._url,
             auth=httpx.BasicAuth(user, token) if token else None,

@@ -15,6 +15,7 @@ LATEST: Final = 2**63 - 2
 EXACT: Final = 2**53
 """Every integer up to here has a float of its own (IEEE 754 binary64)."""
 
+_AMBIGUOUS: Final = re.compile(r"\\[,= ]")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -54,6 +55,15 @@ def check_key(key: str, what: str) -> None:
     check_name(key, what)
     if key == "time":
         raise RefusedError(f"{what} 'time' is the column of the point's own time; use another name")
+
+
+def check_portable(name: str, what: str) -> None:
+    """Raise `RefusedError` where InfluxDB 1.x would read the measurement or field key as another one.
+
+    Line protocol can say a backslash before a separator; 1.6.7 stores it under a name that no query finds again.
+    """
+    if _AMBIGUOUS.search(name):
+        raise RefusedError(f"{what} {name[:80]!r} has a backslash before ',', '=' or a space; leave the backslash out")
 
 
 def check_time(at: int) -> None:

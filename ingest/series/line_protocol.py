@@ -15,6 +15,7 @@ from ingest.series.limits import (
     check_key,
     check_measurement,
     check_name,
+    check_portable,
     check_text,
     check_time,
 )
@@ -36,12 +37,13 @@ class Encoded(NamedTuple):
 class LineEncoder:
     """Encodes points; remembers escaped tag sets and keys (at most `cache_size` each), since they repeat.
 
-    With `integers_as_floats`, whole numbers are written as floats: a field has one type for ever, and a sensor that says
-    21 now says 21.5 in a minute. An integer that no float equals is then refused.
+    With `portable`, what goes in comes out of every InfluxDB: whole numbers are written as floats (a field has one type for
+    ever, and a sensor that says 21 now says 21.5 in a minute), an integer that no float equals is refused, and so are names
+    that 1.x misreads.
     """
 
-    def __init__(self, *, integers_as_floats: bool = False, cache_size: int = 100_000) -> None:
-        self._integers_as_floats = integers_as_floats
+    def __init__(self, *, portable: bool = False, cache_size: int = 100_000) -> None:
+        self._portable = portable
         self._cache_size = cache_size
         self._heads: dict[tuple[str, tuple[tuple[str, str], ...]], str] = {}
         self._keys: dict[str, str] = {}
@@ -95,7 +97,7 @@ class LineEncoder:
         raise RefusedError(f"field {name[:80]!r} is of type {type(value).__name__}; a field is a number, a truth value or text")
 
     def _integer(self, name: str, value: int) -> str:
-        if self._integers_as_floats:
+        if self._portable:
             check_exact(name, value)
             return repr(float(value))
         if not -(2**63) <= value < 2**63:
@@ -104,6 +106,8 @@ class LineEncoder:
 
     def _remember_head(self, measurement: str, tags: Mapping[str, str]) -> str:
         check_measurement(measurement)
+        if self._portable:
+            check_portable(measurement, "the measurement")
         parts = [measurement.translate(_IN_MEASUREMENT)]
         for key, value in sorted(tags.items()):
             if value:
@@ -117,6 +121,8 @@ class LineEncoder:
 
     def _remember_key(self, name: str) -> str:
         check_key(name, "the field key")
+        if self._portable:
+            check_portable(name, "the field key")
         if len(self._keys) >= self._cache_size:
             self._keys.clear()
         escaped = self._keys[name] = name.translate(_IN_KEY) + "="

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.series.line_protocol import LineEncoder, RefusedError
+from ingest.series.limits import RefusedError
+from ingest.series.line_protocol import LineEncoder
 from plumbline.series import Point
 
 
