@@ -8,13 +8,20 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from plumbline.ids import NAME_PATTERN
+from plumbline.ids import is_name
 from tracking_service.domain.linking import check_digit_fits
 from tracking_service.errors import OrderRefusedError
 
 #: Largest order document, in bytes of JSON.
 MAX_DOCUMENT_BYTES: Final = 4 * 1024 * 1024
 _EMAIL: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,187}[A-Za-z0-9])?\Z")
+
+
+def named(value: str) -> str:
+    """Let pass what may name a site, an order or a line; raises `ValueError`."""
+    if not is_name(value):
+        raise ValueError("must be letters, digits, '.', '_' or '-', at most 64, and begin with a letter or digit")
+    return value
 
 
 def _gtin(value: str) -> str:
@@ -41,7 +48,11 @@ def _printable(value: str) -> str:
     return value
 
 
-Id = Annotated[str, Field(pattern=NAME_PATTERN.replace("$", r"\z"))]
+Id = Annotated[
+    str,
+    Field(min_length=1, max_length=64, description="Letters, digits, '.', '_', '-'; begins with a letter or digit."),
+    AfterValidator(named),
+]
 Short = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_printable)]
 Quantity = Annotated[Decimal, Field(gt=0, le=1_000_000_000, max_digits=16, decimal_places=6, allow_inf_nan=False)]
 

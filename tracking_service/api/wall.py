@@ -100,8 +100,7 @@ class Wall:
     async def snapshot(self, site: SiteFile) -> Snapshot:
         """Everything at once."""
         now = self.now_ns()
-        parts = [self.heat(site), self.equipment(site), self.environment(site)]
-        heat, equipment, environment = await asyncio.gather(*parts)
+        heat, equipment, environment = await asyncio.gather(self.heat(site), self.equipment(site), self.environment(site))
         async with self.reader.connect() as connection:
             return Snapshot(
                 site=self._site_model(site),
@@ -118,26 +117,18 @@ class Wall:
 
     async def part(self, site: SiteFile, part: Part) -> Any:
         """One part of the snapshot as it is now: a model, a list of models, or a number."""
+        if part in ("heat", "equipment", "environment"):
+            sources = {"heat": self.heat, "equipment": self.equipment, "environment": self.environment}
+            return await sources[part](site)
         now = self.now_ns()
-        match part:
-            case "heat":
-                return await self.heat(site)
-            case "equipment":
-                return await self.equipment(site)
-            case "environment":
-                return await self.environment(site)
-            case _:
-                pass
         async with self.reader.connect() as connection:
-            match part:
-                case "orders":
-                    return await reading.read_orders(connection, site, now=now, zones=self.zones)
-                case "gateways":
-                    return [*await reading.read_gateways(connection, site.id, self._ledger), *self._warning()]
-                case "people":
-                    return await reading.read_people(connection, site, now=now)
-                case "unlinked":
-                    return await reading.count_unlinked(connection, site.id)
+            if part == "orders":
+                return await reading.read_orders(connection, site, now=now, zones=self.zones)
+            if part == "gateways":
+                return [*await reading.read_gateways(connection, site.id, self._ledger), *self._warning()]
+            if part == "people":
+                return await reading.read_people(connection, site, now=now)
+            return await reading.count_unlinked(connection, site.id)
 
     async def heat(self, site: SiteFile) -> Heat:
         """The last hour's heat."""
@@ -198,6 +189,13 @@ class Wall:
             HistoryModel(device=device, title=both(device_title(self.sites, site.id, device)), points=points)
             for device, points in by_device.items()
         ]
+
+    async def ping_series(self) -> str:
+        """`ready`. Raises `SeriesUnavailableError` or `TimeoutError` where the series store does not answer."""
+        now = self.now_ns()
+        async with asyncio.timeout(_PATIENCE_S):
+            await self._series.latest(next(iter(self.sites), "none"), "position", now - _MINUTE)
+        return "ready"
 
     async def _ask(self, question: Awaitable[T], otherwise: T) -> T:
         try:

@@ -1,0 +1,171 @@
+"""`plumbline tracking`: the tracking service with its screens, and the import of orders."""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import AsyncGenerator, Mapping
+from pathlib import Path
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+import ingest
+import tracking_service
+from ingest.ledger_report import report
+from ingest.series import open_store
+from ingest.settings import load_sites
+from plumbline import logs, profile, site
+from plumbline.database import open_engine
+from plumbline.errors import PlumblineError, SettingsError
+from plumbline.site import SiteFile
+from tracking_service import document
+from tracking_service.errors import OrderRefusedError
+from tracking_service.orders import import_order
+from tracking_service.service import TrackingService
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+_LEDGER_EVERY_S: Final = 10.0
+
+Database = Annotated[
+    str, typer.Option(envvar="PLUMBLINE_DATABASE", help="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME.")
+]
+Sites = Annotated[Path, typer.Option(envvar="PLUMBLINE_SITES", help="Folder of site files (*.toml).")]
+
+
+@app.callback()
+def tracking() -> None:
+    """Orders, milestones, notices, the API and the wall."""
+
+
+@app.command()
+def run(
+    database: Database,
+    sites: Sites,
+    series: Annotated[
+        str,
+        typer.Option(
+            envvar="PLUMBLINE_SERIES", help="influx:http://USER:TOKEN@HOST:8086/DATABASE or embedded:/FOLDER/FILE.duckdb."
+        ),
+    ],
+    smtp: Annotated[
+        str | None,
+        typer.Option(envvar="PLUMBLINE_SMTP", help="Where notices go: smtp://USER:PASSWORD@HOST:25?from=site@example.org"),
+    ] = None,
+    profiles: Annotated[
+        Path | None, typer.Option(envvar="PLUMBLINE_PROFILES", help="Folder of device profiles, for titles and units.")
+    ] = None,
+    host: Annotated[str, typer.Option(envvar="PLUMBLINE_HOST", help="Address of the screens and the API.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(envvar="PLUMBLINE_PORT", help="Port of the screens and the API.", min=1, max=65535)
+    ] = 8080,
+) -> None:
+    """Run the service until SIGTERM or Ctrl-C. Brings the database to this version first."""
+    logs.configure()
+    with contextlib.suppress(asyncio.CancelledError):
+        asyncio.run(_run(database, series, sites, smtp, profiles, host, port))
+
+
+@app.command(name="import")
+def import_(
+    files: Annotated[list[Path], typer.Argument(help="Order documents (JSON); see docs/order.schema.json.")],
+    database: Database,
+    sites: Annotated[
+        Path | None, typer.Option(envvar="PLUMBLINE_SITES", help="Folder of site files; with it, unknown sites are refused.")
+    ] = None,
+) -> None:
+    """Import order documents: all of them or, where one is refused, none. The same document again changes nothing."""
+    for line in asyncio.run(_import(files, database, sites)):
+        print(line)
+
+
+async def _run(database: str, series: str, folder: Path, smtp: str | None, profiles: Path | None, host: str, port: int) -> None:
+    sites = load_sites(folder)
+    known = profile.load_all(profiles) if profiles is not None else {}
+    async with _engine(database) as engine:
+        store = await open_store(series)
+        try:
+            service = TrackingService(
+                engine=engine,
+                series=store,
+                writer=store,
+                sites=sites,
+                profiles=known,
+                plans=_plans(folder),
+                smtp=smtp,
+                ledger=_Missing(engine),
+                host=host,
+                port=port,
+            )
+            task = asyncio.current_task()
+            assert task is not None
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+            try:
+                await service.run()
+            except OSError as error:
+                raise PlumblineError(
+                    f"cannot listen on {host}:{port}: {error.strerror}; stop whoever does, or choose another --port"
+                ) from None
+        finally:
+            await store.aclose()
+
+
+async def _import(files: list[Path], database: str, folder: Path | None) -> list[str]:
+    sites: Mapping[str, SiteFile] = load_sites(folder) if folder is not None else {}
+    zones = {one.id: ZoneInfo(one.timezone) for one in sites.values()}
+    documents = [(path, document.read(_bytes(path), str(path))) for path in files]
+    lines: list[str] = []
+    async with _engine(database) as engine, engine.begin() as connection:
+        for path, parsed in documents:
+            try:
+                done = await import_order(connection, parsed, sites=sites, zones=zones, now=time.time_ns())
+            except OrderRefusedError as error:
+                raise OrderRefusedError(f"{path}: {error}") from None
+            lines.append(f"{done.status:9} {done.number}  {path}")
+    return lines
+
+
+@contextlib.asynccontextmanager
+async def _engine(database: str) -> AsyncGenerator[AsyncEngine]:
+    engine = open_engine(database)
+    try:
+        await ingest.migrate(engine)
+        await tracking_service.migrate(engine)
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(document.MAX_DOCUMENT_BYTES + 1)
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read ({error.strerror}); name an order document") from None
+
+
+def _plans(folder: Path) -> dict[str, Path]:
+    files = [(path, site.load(path)) for path in sorted(folder.glob("*.toml"))]
+    return {one.id: path.parent / one.plan for path, one in files if one.plan is not None}
+
+
+class _Missing:
+    """What the ledger misses by gateway, asked at most every ten seconds for all screens together."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._known: dict[str, tuple[float, dict[str, int]]] = {}
+
+    async def __call__(self, name: str) -> Mapping[str, int]:
+        asked, known = self._known.get(name, (float("-inf"), {}))
+        if time.monotonic() - asked < _LEDGER_EVERY_S:
+            return known
+        fresh: dict[str, int] = {}
+        for stream in await report(self._engine, site=name):
+            fresh[stream.gateway] = fresh.get(stream.gateway, 0) + stream.missing
+        self._known[name] = (time.monotonic(), fresh)
+        return fresh

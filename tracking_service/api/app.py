@@ -1,0 +1,200 @@
+"""The FastAPI application: `docs/` has the contract as OpenAPI, `/openapi.json` serves it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, StreamingResponse
+from fastapi.staticfiles import StaticFiles
+from pydantic import AfterValidator
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from plumbline import __version__
+from plumbline.series import SeriesUnavailableError
+from plumbline.site import SiteFile
+from tracking_service import document
+from tracking_service.api import problems, reading, stream
+from tracking_service.api.models import (
+    EvidenceModel,
+    HistoryModel,
+    ImportModel,
+    OrderModel,
+    SiteBrief,
+    Snapshot,
+    UnlinkedModel,
+)
+from tracking_service.api.wall import Wall
+from tracking_service.broadcaster import Broadcaster
+from tracking_service.document import MAX_DOCUMENT_BYTES
+from tracking_service.errors import UnknownThingError
+from tracking_service.orders import import_order
+from tracking_service.outcome import Outcome
+
+#: Where `npm run build` in `web/` puts the wall.
+STATIC: Final = Path(__file__).parents[1] / "static" / "wall"
+_NOT_BUILT: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Plumbline</title>
+<body style="font: 18px/1.5 sans-serif; background: #11151a; color: #e8edf2; padding: 3rem">
+<h1>Plumbline</h1><p>The wall is not built yet. Build it with <code>npm ci &amp;&amp; npm run build</code> in <code>web/</code>.</p>
+<p lang="zh">看板尚未构建。请在 <code>web/</code> 中运行 <code>npm ci &amp;&amp; npm run build</code>。</p>
+<p>The data is there: <a style="color: #7cc4ff" href="/api/wall">/api/wall</a>, <a style="color: #7cc4ff" href="/docs">/docs</a></p>
+"""
+
+Name = Annotated[str, Query(max_length=64), AfterValidator(document.named)]
+SiteName = Annotated[str | None, Query(max_length=64)]
+#: The longest history a request may ask for: 31 days.
+Minutes = Annotated[int, Query(ge=1, le=31 * 24 * 60)]
+
+
+def create_app(
+    *,
+    wall: Wall,
+    broadcaster: Broadcaster | None = None,
+    heard: Callable[[Outcome], None] = lambda _outcome: None,
+    static: Path = STATIC,
+) -> FastAPI:
+    """Build the application.
+
+    Args:
+        wall: reads the sites.
+        broadcaster: the screens that listen to `/api/stream`.
+        heard: told of imports after their commit.
+        static: the built wall.
+    """
+    screens = broadcaster if broadcaster is not None else Broadcaster()
+    app = FastAPI(title="Plumbline", version=__version__)
+    problems.install(app)
+    app.add_middleware(problems.BodyLimit, limit=MAX_DOCUMENT_BYTES)
+    _add_sites(app, wall, screens)
+    _add_orders(app, wall, heard)
+    _add_health(app, wall)
+    if (static / "index.html").is_file():
+        app.mount("/", StaticFiles(directory=static, html=True), name="wall")
+    else:
+        app.add_api_route("/", lambda: HTMLResponse(_NOT_BUILT), include_in_schema=False)
+    return app
+
+
+def _add_sites(app: FastAPI, wall: Wall, screens: Broadcaster) -> None:
+    @app.get("/api/sites")
+    async def sites() -> list[SiteBrief]:
+        return wall.briefs()
+
+    @app.get("/api/wall")
+    async def snapshot(site: SiteName = None) -> Snapshot:
+        return await wall.snapshot(wall.site(site))
+
+    @app.get("/api/stream", response_class=StreamingResponse)
+    async def live(site: SiteName = None) -> Response:
+        chosen = wall.site(site)
+        if screens.full:
+            return problems.problem(503, "Too many screens", "Close one, or ask again later.", {"retry-after": "30"})
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        return StreamingResponse(stream.events(wall, screens, chosen), media_type="text/event-stream", headers=headers)
+
+    @app.get("/api/unlinked")
+    async def unlinked(site: SiteName = None) -> list[UnlinkedModel]:
+        async with wall.reader.connect() as connection:
+            return await reading.read_unlinked(connection, wall.site(site).id)
+
+    @app.get("/api/history")
+    async def history(
+        field: Name, site: SiteName = None, measurement: Name = "environment", minutes: Minutes = 60
+    ) -> list[HistoryModel]:
+        return await wall.history(wall.site(site), measurement, field, minutes)
+
+    @app.get("/api/sites/{site}/plan", response_class=FileResponse)
+    async def plan(site: str) -> Response:
+        path = wall.plans.get(wall.site(site).id)
+        if path is None or not path.is_file():
+            raise UnknownThingError(f"site '{site}' has no plan picture; name one as `plan` in its site file")
+        # a plan may be an SVG, which must not run scripts as if it were one of our pages
+        return FileResponse(path, headers={"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"})
+
+    @app.get("/api/sites/{site}/zones.geojson")
+    async def zones(site: str) -> JSONResponse:
+        return JSONResponse(_geojson(wall.site(site)), media_type="application/geo+json")
+
+    _ = (sites, snapshot, live, unlinked, history, plan, zones)
+
+
+def _add_orders(app: FastAPI, wall: Wall, heard: Callable[[Outcome], None]) -> None:
+    @app.get("/api/orders")
+    async def orders(site: SiteName = None) -> list[OrderModel]:
+        chosen = wall.site(site) if site is not None else None
+        async with wall.reader.connect() as connection:
+            return await reading.read_orders(connection, chosen, now=wall.now_ns(), zones=wall.zones)
+
+    @app.get("/api/orders/{number}")
+    async def order(number: str) -> OrderModel:
+        async with wall.reader.connect() as connection:
+            found = await reading.read_orders(connection, None, now=wall.now_ns(), zones=wall.zones, number=number[:64])
+        if not found:
+            raise UnknownThingError(f"there is no order '{number}'")
+        return found[0]
+
+    body = {"content": {"application/json": {"schema": document.OrderDocument.model_json_schema()}}, "required": True}
+
+    @app.post("/api/orders", openapi_extra={"requestBody": body})
+    async def add(request: Request) -> ImportModel:
+        parsed = document.read(await request.body(), "the request")
+        async with wall.engine.begin() as connection:
+            done = await import_order(connection, parsed, sites=wall.sites, zones=wall.zones, now=wall.now_ns())
+        heard(done.outcome)
+        return ImportModel(number=done.number, status=done.status)
+
+    @app.get("/api/milestones/{milestone}/evidence")
+    async def evidence(milestone: str) -> list[EvidenceModel]:
+        async with wall.reader.connect() as connection:
+            found = await reading.read_evidence(connection, milestone[:130], wall.sites)
+        if found is None:
+            raise UnknownThingError(f"there is no milestone '{milestone}'")
+        return found
+
+    _ = (orders, order, add, evidence)
+
+
+def _add_health(app: FastAPI, wall: Wall) -> None:
+    @app.get("/healthy")
+    async def healthy() -> dict[str, str]:
+        return {"status": "healthy"}
+
+    @app.get("/ready")
+    async def ready() -> Response:
+        parts: dict[str, str] = {}
+        try:
+            async with wall.reader.connect() as connection:
+                await connection.execute(select(1))
+            parts["database"] = "ready"
+        except (SQLAlchemyError, OSError):
+            parts["database"] = "unavailable"
+        try:
+            parts["series"] = await wall.ping_series()
+        except (SeriesUnavailableError, TimeoutError):
+            parts["series"] = "unavailable"
+        # without the series store the wall still tells orders and milestones
+        status = 200 if parts["database"] == "ready" else 503
+        return JSONResponse({"status": "ready" if status == 200 else "unavailable", "parts": parts}, status)
+
+    _ = (healthy, ready)
+
+
+def _geojson(site: SiteFile) -> dict[str, Any]:
+    """The zones as GeoJSON (RFC 7946), rings closed."""
+    return {
+        "type": "FeatureCollection",
+        "features": [
+            {
+                "type": "Feature",
+                "id": zone.id,
+                "properties": {"title_en": zone.title_en, "title_zh": zone.title_zh, "kind": zone.kind},
+                "geometry": {"type": "Polygon", "coordinates": [_closed(zone.polygon)]},
+            }
+            for zone in site.zones
+        ],
+    }
+
+
+def _closed(ring: tuple[tuple[float, float], ...]) -> list[tuple[float, float]]:
+    return [*ring] if ring[0] == ring[-1] else [*ring, ring[0]]

@@ -1,0 +1,159 @@
+"""The tracking service: everything built in one place, and run together."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Final
+
+import structlog
+import uvicorn
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from plumbline.profile import DeviceProfile
+from plumbline.series import SeriesReader, SeriesWriter
+from plumbline.site import SiteFile
+from tracking_service.api import create_app
+from tracking_service.api.app import STATIC
+from tracking_service.api.reading import Ledger
+from tracking_service.api.wall import Wall
+from tracking_service.broadcaster import Broadcaster
+from tracking_service.intake import Intake
+from tracking_service.live import Live
+from tracking_service.mail import Mail
+from tracking_service.mirror import Mirror
+from tracking_service.notices import Notices
+from tracking_service.outcome import Outcome
+
+_log = structlog.get_logger()
+
+#: How long open requests may take when the service ends.
+_GRACE_S: Final = 3
+
+
+class TrackingService:
+    """Intake, notices, mirror, API and screens on one event loop.
+
+    Args:
+        engine: the database, migrated by ingest and by `tracking_service.migrate`; stays open.
+        series: what the wall reads.
+        sites: by id; the first is the default of the API.
+        profiles: device profiles by id, for titles and units.
+        plans: plan pictures by site id.
+        smtp: where notices go (see `mail.Mail`); `None`: they wait in the outbox.
+        writer: where order state is mirrored to; `None`: nowhere.
+        ledger: what ingest's ledger misses, by gateway of a site.
+        host: address to listen on.
+        port: TCP port; 0 takes a free one, see `port` after `ready`.
+        static: the built wall.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: AsyncEngine,
+        series: SeriesReader,
+        sites: Mapping[str, SiteFile],
+        profiles: Mapping[str, DeviceProfile] | None = None,
+        plans: Mapping[str, Path] | None = None,
+        smtp: str | None = None,
+        writer: SeriesWriter | None = None,
+        ledger: Ledger | None = None,
+        host: str = "127.0.0.1",
+        port: int = 8080,
+        static: Path = STATIC,
+    ) -> None:
+        wall = Wall(engine=engine, series=series, sites=sites, profiles=profiles or {}, plans=plans or {}, ledger=ledger)
+        self._broadcaster = Broadcaster()
+        self._live = Live(wall=wall, broadcaster=self._broadcaster)
+        self._intake = Intake(engine=engine, sites=sites, heard=self._heard)
+        self._notices = Notices(engine=engine, notifier=Mail(smtp)) if smtp else None
+        self._mirror = Mirror(engine=engine, writer=writer) if writer is not None else None
+        self.app = create_app(wall=wall, broadcaster=self._broadcaster, heard=self._heard, static=static)
+        self._host = host
+        self._port = port
+        self._started = asyncio.Event()
+
+    @property
+    def port(self) -> int:
+        """The TCP port; where 0 was asked for, the one taken (after `ready`)."""
+        return self._port
+
+    def wake(self) -> None:
+        """Say that the inbox has new rows. Call from the event loop's thread; without it they are found by a poll."""
+        self._intake.wake()
+
+    async def ready(self) -> None:
+        """Return when the port is open. Call beside `run`, whose failure is its own to tell."""
+        await self._started.wait()
+
+    async def run(self) -> None:
+        """Run until cancelled. Raises `OSError` where the port is taken."""
+        listener = _bind(self._host, self._port)
+        self._port = int(listener.getsockname()[1])
+        if self._notices is None:
+            _log.warning("tracking.notices.no_mail_server", remedy="set PLUMBLINE_SMTP; notices wait in the outbox until then")
+        config = uvicorn.Config(
+            self.app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=_GRACE_S,
+            timeout_keep_alive=30,
+        )
+        server = _Server(config)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                serving = tasks.create_task(server.serve(sockets=[listener]), name="tracking-http")
+                running = [
+                    tasks.create_task(self._intake.run(), name="tracking-intake"),
+                    tasks.create_task(self._live.run(), name="tracking-live"),
+                ]
+                if self._notices is not None:
+                    running.append(tasks.create_task(self._notices.run(), name="tracking-notices"))
+                if self._mirror is not None:
+                    running.append(tasks.create_task(self._mirror.run(), name="tracking-mirror"))
+                self._started.set()
+                _log.info("tracking.started", url=f"http://{self._host}:{self._port}/")
+                try:
+                    await asyncio.shield(serving)
+                except asyncio.CancelledError:
+                    self._broadcaster.close()
+                    server.should_exit = True
+                    for task in running:
+                        task.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await asyncio.wait([serving], timeout=_GRACE_S + 2)
+                    raise
+        finally:
+            listener.close()
+
+    def _heard(self, outcome: Outcome) -> None:
+        self._live.heard(outcome)
+        if outcome.notices and self._notices is not None:
+            self._notices.wake()
+        if self._mirror is not None:
+            self._mirror.changed(outcome.orders)
+
+
+class _Server(uvicorn.Server):
+    """A server among others in one process: signals are the command's business."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leave the signals alone."""
+        yield
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.set_inheritable(True)
+    except OSError:
+        listener.close()
+        raise
+    return listener
