@@ -85,7 +85,8 @@ class Agent:
                 async with asyncio.timeout(self._drain_s):
                     await uplink.drained()
             uplink.stop()
-            await asyncio.wait([sending], timeout=CLOSE_S)
+            if uplink.connected:  # otherwise nobody hears a goodbye
+                await asyncio.wait([sending], timeout=CLOSE_S)
             sending.cancel()
 
     async def take(self, capture: Capture) -> None:
