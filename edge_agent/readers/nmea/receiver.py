@@ -51,22 +51,27 @@ class _Watch:
         self._heard_s = now_s
         self._bytes = 0
         self._silent = False
-        self._fix_s = now_s
+        self._fix_s: float | None = None
         self._lost = False
+        self._epoch: Epoch | None = None
 
     def look(self, sentences: int, size: int, epochs: list[Epoch], now_s: float) -> None:
         """Take what one read brought. Raises `ReaderError` where only opening the link again can help."""
         self._bytes += size
         if sentences > self._sentences:
             self._sentences, self._heard_s, self._bytes, self._silent = sentences, now_s, 0, False
+            if self._fix_s is None:  # the first sentence: from here on a fix is due
+                self._fix_s = now_s
         elif not self._silent and now_s - self._heard_s >= self._silence_s:
             self._silent = True
             self._tell_silence()
+        if epochs:
+            self._epoch = epochs[-1]
         if any(epoch.mode > 1 for epoch in epochs):
             self._fix_s, self._lost = now_s, False
-        elif epochs and not self._lost and now_s - self._fix_s >= self._no_fix_s:
+        elif self._fix_s is not None and not (self._lost or self._silent) and now_s - self._fix_s >= self._no_fix_s:
             self._lost = True
-            self._tell_no_fix(epochs[-1])
+            self._tell_no_fix()
 
     def _tell_silence(self) -> None:
         if self._bytes:
@@ -77,6 +82,11 @@ class _Watch:
             raise ReaderError(self._name, what, self._link.advice)
         self._report(self._name, f"{what}; check {self._link.advice}")
 
-    def _tell_no_fix(self, epoch: Epoch) -> None:
-        seen = "" if epoch.sats_used is None else f" ({epoch.sats_used} satellites used)"
-        self._report(self._name, f"no fix for {self._no_fix_s:g} s{seen}; check the antenna and its view of the sky")
+    def _tell_no_fix(self) -> None:
+        if self._epoch is None:
+            what, check = "no sentence about a position (GGA, RMC, GLL, GNS)", "which sentences the receiver is set to send"
+        else:
+            used = self._epoch.sats_used
+            what = "no fix" if used is None else f"no fix ({used} satellites used)"
+            check = "the antenna and its view of the sky"
+        self._report(self._name, f"{what} for {self._no_fix_s:g} s; check {check}")

@@ -32,13 +32,17 @@ HEADER = {
 }
 
 
+def framed(body: str) -> bytes:
+    return b"$%s*%02X\r\n" % (body.encode(), checksum_of(body.encode()))
+
+
 def cycle(second: int, *, fix: bool = True) -> bytes:
     time = f"0630{second:02}.00"
     bodies = [
         f"GNGGA,{time},3114.8800,N,12128.4200,E,{int(fix)},09,0.9,12.3,M,8.3,M,,",
         f"GNRMC,{time},{'A' if fix else 'V'},3114.8800,N,12128.4200,E,1.9,87.5,101126,,,A",
     ]
-    return b"".join(b"$%s*%02X\r\n" % (body.encode(), checksum_of(body.encode())) for body in bodies)
+    return b"".join(map(framed, bodies))
 
 
 class Kept:
@@ -214,11 +218,19 @@ async def test_silence_is_reported_once_with_what_to_check() -> None:
 
 async def test_a_receiver_without_a_fix_emits_nothing_and_is_reported() -> None:
     kept, terminal = Kept(), Terminal()
-    async with running(reader_of(kept, port=terminal.path, quiet_s=0.01, no_fix_s=0.02), kept):
+    async with running(reader_of(kept, port=terminal.path, quiet_s=0.01, no_fix_s=0.1), kept):
         await kept.until_fed(lambda: bool(kept.reports), lambda: terminal.tell(fix=False))
     terminal.unplug()
     assert kept.captures == []
-    assert "no fix for 0.02 s (9 satellites used); check the antenna" in kept.reports[0]
+    assert "crane: no fix (9 satellites used) for 0.1 s; check the antenna" in kept.reports[0]
+
+
+async def test_a_receiver_that_sends_no_position_at_all_is_reported() -> None:
+    kept, terminal = Kept(), Terminal()
+    async with running(reader_of(kept, port=terminal.path, quiet_s=0.01, no_fix_s=0.1), kept):
+        await kept.until_fed(lambda: bool(kept.reports), lambda: terminal.send(framed("GPTXT,01,01,02,u-blox ag")))
+    terminal.unplug()
+    assert "no sentence about a position" in kept.reports[0]
 
 
 @asynccontextmanager
