@@ -1,0 +1,153 @@
+"""deploy/mosquitto on a real Mosquitto: who gets in, and who may say and hear what."""
+
+import asyncio
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from plumbline import topics
+from plumbline.command import env
+from plumbline.errors import MqttError
+from plumbline.mqtt import Address, Connection
+from tests.servers import Server, answers, free_port, running
+
+DEPLOY = Path(__file__).parents[2] / "deploy" / "mosquitto"
+
+
+class Deployed(Server):
+    """The production configuration, with its paths and port moved to a test's folder."""
+
+    def __init__(self, folder: Path, passwords: dict[str, str]) -> None:
+        self.port = free_port()
+        self.passwords = passwords
+        self.folder = folder
+        text = (DEPLOY / "mosquitto.conf").read_text()
+        moved = {
+            "listener 1883": f"listener {self.port} 127.0.0.1",
+            "/run/mosquitto/": f"{folder}/",
+            "/mosquitto/config/": f"{DEPLOY}/",
+            "/mosquitto/data/": f"{folder}/",
+        }
+        for before, after in moved.items():
+            assert before in text
+            text = text.replace(before, after)
+        (folder / "mosquitto.conf").write_text(text + ("user root\n" if os.geteuid() == 0 else ""))
+        super().__init__(["/bin/sh", str(DEPLOY / "start.sh")], folder / "log", lambda: answers(self.port))
+
+    def start(self) -> None:
+        with self.log.open("ab") as out:
+            self.process = subprocess.Popen(
+                self.command,
+                stdout=out,
+                stderr=out,
+                env={
+                    **self.passwords,
+                    "PATH": os.environ["PATH"] + ":/usr/sbin",
+                    "MOSQUITTO_RUN": str(self.folder),
+                    "MOSQUITTO_CONFIG": str(self.folder / "mosquitto.conf"),
+                },
+            )
+        from tests.servers import wait_until
+
+        wait_until(lambda: self._died() or self._ready(), "the broker to answer")
+        assert not self._died(), self.log.read_text()
+
+    def connect(self, user: str, password: str) -> Connection:
+        return Connection(address=Address.parse(f"mqtt://{user}:{password}@127.0.0.1:{self.port}"), client_id=f"test-{user}")
+
+    def user(self, name: str) -> Connection:
+        gateways = dict(pair.split(":") for pair in self.passwords["MQTT_GATEWAYS"].split())
+        return self.connect(name, gateways.get(name) or self.passwords[f"MQTT_{name.upper()}_PASSWORD"])
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory) -> Iterator[Deployed]:
+    text = env.content(gateways=["gate", "yard"], sites="./sites", smtp="", bind="127.0.0.1")
+    lines = (line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))
+    passwords = {key: value.strip("'") for key, value in lines if key.startswith("MQTT_")}
+    with running(Deployed(tmp_path_factory.mktemp("broker"), passwords)) as server:
+        yield server
+
+
+@pytest.mark.parametrize("url", ["mqtt://127.0.0.1:{}", "mqtt://gate:wrong@127.0.0.1:{}", "mqtt://nobody:x@127.0.0.1:{}"])
+async def test_without_the_right_password_nobody_gets_in(broker, url):
+    with pytest.raises(MqttError, match="refused us"):
+        async with Connection(address=Address.parse(url.format(broker.port)), client_id="stranger"):
+            pass
+
+
+async def heard(connection: Connection, until: str) -> list[str]:
+    found: list[str] = []
+    async for message in connection.messages():
+        message.ack()
+        found.append(message.topic)
+        if message.topic == until:
+            return found
+    raise AssertionError
+
+
+async def test_ingest_hears_gateways_only_under_their_own_names(broker):
+    async with broker.user("ingest") as ingest, broker.user("gate") as gate:
+        await ingest.subscribe(topics.all_events(None))
+        await ingest.subscribe(topics.all_presence())
+        forbidden = [
+            topics.events("site", "yard", "business"),
+            topics.presence("site", "yard"),
+            topics.committed("site", "gate", "business"),
+        ]
+        for topic in forbidden:
+            with suppress(MqttError):  # the broker may say so or drop it
+                await gate.publish(topic, b"forged")
+        await gate.publish(topics.presence("site", "gate"), b"here")
+        last = topics.events("site", "gate", "business")
+        await gate.publish(last, b"mine")
+        assert await heard(ingest, last) == [topics.presence("site", "gate"), last]
+
+
+async def test_a_gateway_hears_its_own_watermark_and_no_other(broker):
+    async with broker.user("ingest") as ingest, broker.user("gate") as gate:
+        await gate.subscribe("plumbline/v1/#")
+        await ingest.publish(topics.committed("site", "yard", "business"), b"{}")
+        await ingest.publish(topics.replay("site", "gate"), b"{}")
+        last = topics.committed("site", "gate", "telemetry")
+        await ingest.publish(last, b"{}")
+        assert await heard(gate, last) == [topics.replay("site", "gate"), last]
+
+
+async def test_the_shared_subscription_of_ingest_is_allowed(broker):
+    async with broker.user("ingest") as ingest, broker.user("yard") as yard:
+        await ingest.subscribe(topics.all_events())
+        topic = topics.events("site", "yard", "telemetry")
+        await yard.publish(topic, b"{}")
+        assert await asyncio.wait_for(heard(ingest, topic), 30) == [topic]
+
+
+async def test_the_health_check_sees_the_uptime_and_nothing_else(broker):
+    async with broker.user("health") as health, broker.user("gate") as gate:
+        await health.subscribe("plumbline/#")
+        await gate.publish(topics.presence("site", "gate"), b"here")
+        await health.subscribe("$SYS/broker/uptime")
+        assert await heard(health, "$SYS/broker/uptime") == ["$SYS/broker/uptime"]
+
+
+def test_the_password_file_holds_hashes_alone(broker):
+    text = (broker.folder / "passwords").read_text()
+    assert text.count(":$7$") == 4
+    assert not any(word.partition(":")[2] in text for word in broker.passwords["MQTT_GATEWAYS"].split())
+    assert (broker.folder / "passwords").stat().st_mode & 0o077 == 0
+
+
+def test_without_its_passwords_the_broker_does_not_start(tmp_path):
+    done = subprocess.run(
+        ["/bin/sh", DEPLOY / "start.sh"],
+        env={"PATH": os.environ["PATH"], "MOSQUITTO_RUN": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "make .env with 'plumbline env'" in done.stderr
