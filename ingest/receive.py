@@ -26,6 +26,11 @@ from plumbline.site import SiteFile
 
 _log: Final = structlog.get_logger()
 
+#: Watermarks that may be on their way to the broker.
+_UNANSWERED: Final = 1000
+
+_GOODBYE_S: Final = 2.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grouping:
@@ -127,7 +132,8 @@ class Lane:
                 reader = group.create_task(self._read(connection), name=f"ingest-{self._class}-reader")
                 await self._drained.wait()
                 reader.cancel()
-                await asyncio.gather(*self._published, return_exceptions=True)  # the last answers are out before goodbye
+                if self._published:  # the last answers are out before goodbye, where the broker still listens
+                    await asyncio.wait(self._published, timeout=_GOODBYE_S)
         finally:
             self._connection = None
 
@@ -153,7 +159,7 @@ class Lane:
                 if outcome is None:
                     return
                 self._on_commit()
-                await self._answer(outcome.watermarks)
+                self._answer(outcome.watermarks)
                 await self._checkpoint("watermark")
                 for parcel in parcels:
                     parcel.ack()
@@ -180,17 +186,18 @@ class Lane:
             pass
         return parcels
 
-    async def _answer(self, watermarks: list[Watermark]) -> None:
+    def _answer(self, watermarks: list[Watermark]) -> None:
         """Publish how far each stream is committed; the retained one is that of the gateway's newest epoch.
 
-        Nothing depends on one answer: a gateway that misses it sends again, and every repetition is answered.
+        Nothing depends on one answer: a gateway that misses it sends again, and every repetition is answered. So none is
+        sent while the broker has left too many unacknowledged.
         """
         connection = self._connection
         if connection is None:
             return
-        await asyncio.gather(*self._published, return_exceptions=True)
-        self._published = []
-        for watermark in watermarks:
+        # Never waited for here: the acknowledgement may stand in the socket behind messages that only our own acks let in.
+        self._published = [answer for answer in self._published if not answer.done()]
+        for watermark in watermarks[: max(0, _UNANSWERED - len(self._published))]:
             place = (watermark.site, watermark.gateway)
             newest = max(self._newest.get(place, ""), watermark.epoch)
             if len(self._newest) > 10_000:  # places are named by whoever publishes
@@ -198,7 +205,15 @@ class Lane:
             self._newest[place] = newest
             topic = topics.committed(watermark.site, watermark.gateway, watermark.event_class)
             retain = watermark.epoch == newest
-            self._published.append(connection.publish_soon(topic, codec.encode(watermark), retain=retain))
+            answer = connection.publish_soon(topic, codec.encode(watermark), retain=retain)
+            answer.add_done_callback(_forget)
+            self._published.append(answer)
 
     def _lost(self, error: MqttError, wait_s: float) -> None:
         _log.warning("broker away, will try again", event_class=self._class, error=str(error), wait_s=round(wait_s, 3))
+
+
+def _forget(answer: asyncio.Future[None]) -> None:
+    """An answer that did not arrive needs no complaint; its error is looked at so that asyncio does not complain either."""
+    if not answer.cancelled():
+        answer.exception()
