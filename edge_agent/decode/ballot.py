@@ -84,10 +84,16 @@ class Ballot:
         strong = [c for c in self._claims if c.strong]
         return strong + [c for c in self._claims if not c.strong and self._believed(c, strong)]
 
-    def pending(self) -> list[Claim]:
-        """What was seen but is not believed yet."""
+    def pending(self, within: Quad | None = None) -> list[Claim]:
+        """What was seen (within these corners) but is not believed yet, and does not lie in a symbol that is."""
         accepted = self.accepted()
-        return [c for c in self._claims if c not in accepted and not _inside_any(c, accepted)]
+        return [
+            c
+            for c in self._claims
+            if c not in accepted
+            and not _inside_any(c, accepted)
+            and (within is None or contains(within, centre(c.reading.points)))
+        ]
 
     def _claim_of(self, reading: Reading) -> Claim:
         for claim in self._claims:

@@ -4,28 +4,40 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from edge_agent.decode import engines, strips
+from edge_agent.decode import engines, strip_reading, strips
 from edge_agent.decode.ballot import PLAIN, Ballot, Claim
 from edge_agent.decode.picture import Gray
 from edge_agent.decode.strips import Region, Texture
-from edge_agent.decode.treatment import averaged_along_bars, equalised, flattened, sharpened, softened, thresholded
-from edge_agent.decode.view import View, contains
+from edge_agent.decode.treatment import equalised, flattened, sharpened, softened, thresholded
+from edge_agent.decode.view import Quad, View, contains
 
-#: The first look takes at most so many megapixels, the second all that a minute picture has.
+#: The first look takes at most so many megapixels, the second all that most photos have.
 _FIRST_LOOK_MP: Final = 3.0
 _SECOND_LOOK_MP: Final = 24.0
+#: A shorter place of a reading, in pixels, is no place to cut a strip.
+_SHORTEST_STRIP: Final = 20
+#: So many regions are studied closely although a glance showed nothing, as long as the picture gave nothing.
+_STUDIED: Final = 2
+#: A picture in which no engine has seen a trace of a code is given up after this share of the budget.
+_SHARE_UNSEEN: Final = 0.3
 
 
 class Budget:
     """Milliseconds that may be spent. A step that has begun is finished, so the last one may run over a little."""
 
     def __init__(self, ms: float) -> None:
-        self._end = time.perf_counter() + ms / 1e3
+        self._ms = ms
+        self._start_s = time.perf_counter()
+        self._worked_s = time.thread_time()
 
     @property
     def over(self) -> bool:
         """Nothing is left."""
-        return time.perf_counter() >= self._end
+        return (time.perf_counter() - self._start_s) * 1e3 >= self._ms
+
+    def worked(self, share: float) -> bool:
+        """Tell whether `share` of it went into work of this thread: a busy machine does not make a picture look emptier."""
+        return (time.thread_time() - self._worked_s) * 1e3 >= self._ms * share
 
 
 def climb(gray: Gray, budget: Budget) -> list[Claim]:
@@ -39,10 +51,7 @@ def climb(gray: Gray, budget: Budget) -> list[Claim]:
         ballot.add(engines.zxing(whole.limited(_SECOND_LOOK_MP)), "full")
         _confirm(ballot, gray, budget)
     texture = strips.find(gray, [claim.reading.points for claim in ballot.accepted()])
-    for region in _unread(ballot, texture.linear):
-        if budget.over:
-            break
-        _read_linear(ballot, gray, region, budget)
+    _read_regions(ballot, gray, _unread(ballot, texture.linear), budget)
     if not ballot.accepted() and (texture.linear or texture.matrix):
         _try_treatments(ballot, first, _focus(whole, texture), budget)
     return ballot.accepted()
@@ -58,53 +67,46 @@ def _unread(ballot: Ballot, regions: list[Region]) -> list[Region]:
 
 
 def _confirm(ballot: Ballot, gray: Gray, budget: Budget) -> None:
-    """Look again at what was seen once, on strips cut where it was seen."""
+    """Look again, closely, at what was seen once."""
     for claim in ballot.pending():
+        if budget.over:
+            return
+        ballot.add(engines.zxing(_around(View.of(gray), claim.reading.points).treated(equalised), linear_only=True), "again")
         region = Region.of(claim.reading.points)
-        if budget.over or region.length < 20:
-            continue
-        _read_strips(ballot, gray, region, "again", lambda claim=claim: claim in ballot.pending())
+        if claim in ballot.pending() and region.length >= _SHORTEST_STRIP:
+            strip_reading.glance(ballot, gray, region, "again")
+            strip_reading.study(
+                ballot, gray, region, "again", lambda claim=claim: claim in ballot.pending() and not budget.over
+            )
 
 
-def _read_linear(ballot: Ballot, gray: Gray, region: Region, budget: Budget) -> None:
-    before = len(ballot.accepted())
-    _read_strips(ballot, gray, region, "strip", lambda: not budget.over and len(ballot.accepted()) == before)
-
-
-def _read_strips(ballot: Ballot, gray: Gray, region: Region, step: str, unsure: Callable[[], bool]) -> None:
-    """Read one region upright, enlarged, averaged along its bars, in a few ways, for as long as `unsure`."""
-    wide = strips.cut(gray, region, 900)
-    for name, strip in ((f"{step} 900", wide), (f"{step} 450", strips.cut(gray, region, 450))):
-        mean = strip.treated(averaged_along_bars)
-        ballot.add(engines.zxing_strip(strip), name)
-        ballot.add(engines.zxing_strip(mean.treated(equalised)), f"{name} mean lifted")
-        if not unsure():
+def _read_regions(ballot: Ballot, gray: Gray, regions: list[Region], budget: Budget) -> None:
+    """Read each region at a glance, and closely where that left a doubt, or where nothing is read at all."""
+    for rank, region in enumerate(regions):
+        if budget.over:
             return
-        ballot.add(engines.zxing_strip(_crisp(mean)), f"{name} mean crisp", votes=0.75, sharpened=True)
-        ballot.add(engines.zxing_strip(mean), f"{name} mean", votes=0.5)
-        ballot.add(engines.zxing_strip(_crisp(strip)), f"{name} crisp", votes=0.5, sharpened=True)
-        if not unsure():
-            return
-    lifted = wide.treated(averaged_along_bars).treated(equalised)
-    ballot.add(engines.zbar(lifted, strip=True), f"{step} 900 mean lifted")
-    ballot.add(engines.zbar(wide.treated(averaged_along_bars).treated(flattened), strip=True), f"{step} 900 mean flat")
-    narrow = strips.cut(gray, region, 450)
-    ballot.add(engines.zbar(narrow, strip=True), f"{step} 450")
-    ballot.add(
-        engines.zbar(_crisp(narrow.treated(averaged_along_bars)), strip=True), f"{step} mean crisp", votes=0.5, sharpened=True
-    )
+        strip_reading.glance(ballot, gray, region, "strip")
+        if ballot.pending(region.quad) or (not ballot.accepted() and rank < _STUDIED):
+            strip_reading.study(
+                ballot,
+                gray,
+                region,
+                "strip",
+                lambda quad=region.quad: not budget.over and bool(ballot.pending(quad) or not ballot.accepted()),
+            )
 
 
-def _crisp(view: View) -> View:
-    return view.treated(lambda g: sharpened(g, 2, 2))
+def _around(whole: View, quad: Quad) -> View:
+    """The part of the picture with these corners and a margin."""
+    xs, ys = [x for x, _ in quad], [y for _, y in quad]
+    margin = 0.2 * max(max(xs) - min(xs), max(ys) - min(ys))
+    return whole.cropped(min(xs) - margin, min(ys) - margin, max(xs) + margin, max(ys) + margin)
 
 
 def _focus(whole: View, texture: Texture) -> View:
     """The part of the picture that most likely holds a code."""
     best = max(texture.linear[:1] + texture.matrix[:1], key=lambda r: r.length * r.height)
-    xs, ys = [x for x, _ in best.quad], [y for _, y in best.quad]
-    margin = 0.2 * max(best.length, best.height)
-    return whole.cropped(min(xs) - margin, min(ys) - margin, max(xs) + margin, max(ys) + margin)
+    return _around(whole, best.quad)
 
 
 def _try_treatments(ballot: Ballot, first: View, focus: View, budget: Budget) -> None:
@@ -114,6 +116,11 @@ def _try_treatments(ballot: Ballot, first: View, focus: View, budget: Budget) ->
     steps: list[Callable[[], None]] = [
         lambda: ballot.add(engines.zxing(lifted), "lifted"),
         lambda: ballot.add(engines.zxing(middle, whole_histogram=True), "histogram"),
+        *(
+            # zxing-cpp finds MaxiCode, and symbols without a quiet zone, only upright
+            lambda turns=turns: ballot.add(engines.zxing(middle.quarter_turned(turns), matrix_only=True), f"quarters {turns}")
+            for turns in (2, 1, 3)
+        ),
         lambda: ballot.add(engines.zbar(middle.treated(thresholded)), "thresholded"),
         lambda: ballot.add(engines.zbar(lifted.limited(1.2)), "lifted"),
         lambda: ballot.add(engines.zxing(focus.limited(0.3).treated(flattened).scaled(2)), "flattened"),
@@ -130,7 +137,7 @@ def _try_treatments(ballot: Ballot, first: View, focus: View, budget: Budget) ->
     ]
     for step in steps:
         step()
-        if ballot.accepted() or budget.over:
+        if ballot.accepted() or budget.over or (not ballot.pending() and budget.worked(_SHARE_UNSEEN)):
             return
 
 

@@ -76,6 +76,17 @@ class View:
         pixels = cv2.warpAffine(self.pixels, forth[:2], (width, height), flags=cv2.INTER_LINEAR, borderValue=(255.0,))
         return View(cast("Gray", pixels), self.to_picture @ np.linalg.inv(forth))
 
+    def quarter_turned(self, times: int) -> "View":
+        """Turn by `times` right angles, counter-clockwise, pixel by pixel."""
+        pixels = np.ascontiguousarray(np.rot90(self.pixels, times))
+        height, width = pixels.shape
+        back = {
+            1: [[0.0, -1.0, self.width], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]],
+            2: [[-1.0, 0.0, width], [0.0, -1.0, height], [0.0, 0.0, 1.0]],
+            3: [[0.0, 1.0, 0.0], [-1.0, 0.0, self.height], [0.0, 0.0, 1.0]],
+        }
+        return View(pixels, self.to_picture @ np.array(back[times]))
+
     def cropped(self, left: float, top: float, right: float, bottom: float) -> "View":
         """The part between these edges, clipped to the view."""
         x0, y0 = max(0, int(left)), max(0, int(top))

@@ -232,3 +232,12 @@ def test_without_libzbar_it_says_so_and_goes_on(monkeypatch):
 def test_importing_it_loads_no_zbar():
     code = "import sys, edge_agent.decode; sys.exit('pyzbar' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[4]).returncode == 0
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_points_follow_a_turned_picture(turns):
+    """Also where only a turned copy could be read: MaxiCode."""
+    paper = np.rot90(sheet(600, 500, (60, 40, drawn(F.MaxiCode, "MAXI", 3))), turns)
+    (symbol,) = decode(np.ascontiguousarray(paper), budget_ms=2000)
+    dark = np.argwhere(paper < 128)
+    assert centre(symbol.points) == pytest.approx((dark[:, 1].mean(), dark[:, 0].mean()), abs=25)
