@@ -11,6 +11,7 @@ from typing import Final, Literal, NamedTuple
 
 import structlog
 
+from plumbline import child
 from plumbline.errors import MqttError
 from plumbline.mqtt import Version
 
@@ -81,17 +82,9 @@ async def _mosquitto(program: str, folder: Path, host: str, port: int) -> AsyncG
         lines.append("user root")  # else it drops to a user that may not write the folder
     settings.write_text("\n".join(lines) + "\n", encoding="utf-8")
     log = folder / "mosquitto.log"
-    with log.open("ab") as out:
-        process = await asyncio.create_subprocess_exec(
-            program, "-c", str(settings), stdout=out, stderr=out, stdin=asyncio.subprocess.DEVNULL
-        )
-    try:
+    async with child.running(program, "-c", str(settings), log=log) as process:
         await _wait_for(host, port, process, log)
         yield OwnBroker(f"mqtt://{host}:{port}", "5", "mosquitto")
-    finally:
-        if process.returncode is None:
-            process.terminate()
-            await process.wait()
 
 
 async def _wait_for(host: str, port: int, process: asyncio.subprocess.Process, log: Path) -> None:

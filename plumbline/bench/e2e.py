@@ -8,16 +8,14 @@ watermark, and the wall's stream. The limit in the same run is the broker alone:
 import asyncio
 import contextlib
 import json
-import os
 import sys
 import time
-from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
 
-from plumbline import codec, topics
+from plumbline import child, codec, topics
 from plumbline.bench.figures import spread_ms
 from plumbline.broker import free_port
 from plumbline.errors import PlumblineError
@@ -124,7 +122,7 @@ async def measure(folder: Path, *, seconds: float, scans_per_s: float, readings_
     (folder / "gateway.toml").write_text(_gateway(folder, broker), encoding="utf-8")
     watch = Watch()
     up = ["up", "--site", "site.toml", "--data", "data", "--port", str(port), "--broker-port", str(broker_port)]
-    async with _process(folder, *up), contextlib.AsyncExitStack() as stack:
+    async with _product(folder, *up), contextlib.AsyncExitStack() as stack:
         await _ready(api, folder)
         address = Address.parse(broker)
         watcher = await stack.enter_async_context(Connection(address=address, client_id="bench-watch", inbound=1000))
@@ -138,7 +136,7 @@ async def measure(folder: Path, *, seconds: float, scans_per_s: float, readings_
             tasks.create_task(watch.stream(api), name="watch-stream"),
         ]
         limit = await _broker_alone(address, flood)
-        async with _process(folder, "edge", "run", "--config", "gateway.toml"):
+        async with _product(folder, "edge", "run", "--config", "gateway.toml"):
             await _wake(watch, scanner, devices)
             latency = await _steady(
                 watch, scanner, devices, seconds=seconds, scans_per_s=scans_per_s, readings_per_s=readings_per_s
@@ -238,18 +236,8 @@ async def _broker_alone(address: Address, count: int) -> dict[str, Any]:
     return {"messages": count, "seconds": round(taken, 2), "messages_per_s": round(count / taken)}
 
 
-@contextlib.asynccontextmanager
-async def _process(folder: Path, *arguments: str) -> AsyncGenerator[None]:
-    with (folder / f"{arguments[0]}.log").open("ab") as log:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "plumbline", *arguments, cwd=folder, stdout=log, stderr=log, env=dict(os.environ)
-        )
-    try:
-        yield
-    finally:
-        if process.returncode is None:
-            process.terminate()
-            await process.wait()
+def _product(folder: Path, *arguments: str) -> contextlib.AbstractAsyncContextManager[object]:
+    return child.running(sys.executable, "-m", "plumbline", *arguments, log=folder / f"{arguments[0]}.log", folder=folder)
 
 
 async def _ready(api: str, folder: Path) -> None:

@@ -1,14 +1,13 @@
 """The demo's two gateways: a configuration file each, and the agent that runs it in a process of its own."""
 
-import asyncio
 import contextlib
-import os
 import sys
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from plumbline import child
 from plumbline.mqtt import Version
 
 GATE: Final = "gw-gate"
@@ -41,7 +40,7 @@ brokers = ["{self.server}"]
 version = "{self.version}"
 
 [health]
-interval_s = 5.0
+every_s = 5.0
 {readers}"""
 
     def _gate(self) -> str:
@@ -111,19 +110,6 @@ async def agent(gateway: str, wiring: Wiring) -> AsyncGenerator[None]:
     """Write the gateway's configuration and run its agent for the length of the block; its log is beside it."""
     path = wiring.folder / f"{gateway}.toml"
     path.write_text(wiring.config(gateway), encoding="utf-8")
-    with (wiring.folder / f"{gateway}.log").open("ab") as log:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "plumbline", "edge", "run", "--config", str(path),
-            stdout=log, stderr=log, stdin=asyncio.subprocess.DEVNULL, env=os.environ | {"PYTHONUNBUFFERED": "1"},
-        )  # fmt: skip
-    try:
+    command = (sys.executable, "-m", "plumbline", "edge", "run", "--config", str(path))
+    async with child.running(*command, log=wiring.folder / f"{gateway}.log"):
         yield
-    finally:
-        if process.returncode is None:
-            process.terminate()
-            try:
-                async with asyncio.timeout(10):
-                    await process.wait()
-            except TimeoutError:
-                process.kill()
-                await process.wait()

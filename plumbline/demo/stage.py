@@ -14,12 +14,14 @@ from typing import Final
 import httpx
 import structlog
 
+from plumbline import codec, topics
 from plumbline.broker import OwnBroker
 from plumbline.demo import gateways, story, walks
 from plumbline.demo.devices import Camera, Sensors, SerialDevice, epoch
 from plumbline.demo.link import Link
 from plumbline.demo.orders import ORDERS, Calendar
 from plumbline.errors import PlumblineError
+from plumbline.event import Reading
 from plumbline.mqtt import Address, Connection
 from plumbline.site import SiteFile
 
@@ -30,6 +32,7 @@ _BEGIN_MINUTE: Final = 6.5 * 60
 _OPENING_MINUTES: Final = 75.0
 """So much of the morning is told fast, so that whoever opens the wall sees a site at work."""
 _OPENING_HASTE: Final = 8.0
+_AGENT_START_S: Final = 60.0
 _MOVE_EVERY_S: Final = 2.0
 _SENSE_EVERY_S: Final = 5.0
 
@@ -140,13 +143,16 @@ class Stage:
         loop = asyncio.get_running_loop()
         begin = loop.time()
         while True:
-            minute = self._pace.minute(loop.time() - begin)
-            busy = sum(state == "working" for state in self._machines.values()) + len(self._present) / 5
-            for node, share in (("dust-gate", 1.0), ("dust-towers", 1.4)):
-                self._sensors.publish(node, "environment", weather(minute, busy * share, self._dice))
+            self.measure(self._pace.minute(loop.time() - begin))
             for machine in self._machines:
                 self._equipment(machine)
             await asyncio.sleep(_SENSE_EVERY_S)
+
+    def measure(self, minute: float) -> None:
+        """Both environment nodes publish one measurement."""
+        busy = sum(state == "working" for state in self._machines.values()) + len(self._present) / 5
+        for node, share in (("dust-gate", 1.0), ("dust-towers", 1.4)):
+            self._sensors.publish(node, "environment", weather(minute, busy * share, self._dice))
 
     def _equipment(self, machine: str) -> None:
         working = self._machines[machine] == "working"
@@ -197,6 +203,7 @@ async def playing(*, site: SiteFile, folder: Path, broker: OwnBroker, api: str, 
         )
         try:
             async with gateways.agent(gateways.GATE, gate), gateways.agent(gateways.YARD, yard), asyncio.TaskGroup() as tasks:
+                await _heard(site.id, broker, stage, folder)
                 running = [
                     tasks.create_task(stage.play(), name="demo-story"),
                     tasks.create_task(stage.move(), name="demo-walks"),
@@ -207,6 +214,36 @@ async def playing(*, site: SiteFile, folder: Path, broker: OwnBroker, api: str, 
                     task.cancel()
         finally:
             stage.close()
+
+
+async def _heard(site: str, broker: OwnBroker, stage: Stage, folder: Path) -> None:
+    """Let the nodes measure until both gateways pass it on: what is published before their readers listen is heard by nobody."""
+    silent = {gateways.GATE, gateways.YARD}
+    async with Connection(address=Address.parse(broker.url), client_id="demo-listener", version=broker.version) as connection:
+        await connection.subscribe(topics.events(site, "+", "telemetry"))
+
+        async def listen() -> None:
+            async for message in connection.messages():
+                message.ack()
+                batch = codec.decode_batch(message.payload)
+                if any(isinstance(event, Reading) for event in batch.events):
+                    silent.discard(batch.header.gateway)
+                if not silent:
+                    return
+
+        listening = asyncio.create_task(listen(), name="demo-listener")
+        try:
+            async with asyncio.timeout(_AGENT_START_S):
+                while not listening.done():
+                    stage.measure(_BEGIN_MINUTE)
+                    await asyncio.wait({listening}, timeout=0.3)
+        except TimeoutError:
+            named = " and ".join(sorted(silent))
+            raise PlumblineError(
+                f"the demo's agent of {named} is not heard after {_AGENT_START_S:g} s; read {folder}/*.log"
+            ) from None
+        finally:
+            listening.cancel()
 
 
 async def _post_orders(api: str, site: str, calendar: Calendar) -> None:

@@ -82,7 +82,7 @@ def _crew() -> Iterator[Moment]:
 
 
 def _machines() -> Iterator[Moment]:
-    shifts = {"crane-1": "07:05", "crane-2": "07:30", "telehandler-1": "07:00"}
+    shifts = {"crane-1": "07:05", "crane-2": "07:30", "telehandler-1": "07:00", "excavator-1": "07:10"}
     for machine, begin in shifts.items():
         yield Moment(_at(begin), Machine(machine, "idle"))
         yield Moment(_at(begin) + 15, Machine(machine, "working"))
@@ -130,7 +130,7 @@ def _photos(clock: str, order: Order, line: Line, first: int, last: int) -> Iter
 
 def _pieces(clock: str, order: Order, line: Line, first: int, last: int) -> Iterator[Moment]:
     for i, piece in enumerate(range(first, last + 1)):
-        yield Moment(_at(clock) + 2 * i, Label("gate-scanner", piece_label(order.number, line.line, piece)))
+        yield Moment(_at(clock) + 2 * i, Label("gate-scanner", f"]Q1{piece_label(order.number, line.line, piece)}"))
 
 
 def _bundles(

@@ -28,7 +28,7 @@ def scanned_pieces(prefix):
 
 def test_the_steel_arrives_whole_and_the_panels_two_short():
     assert len(set(scanned_pieces("PL1:PO-2041/10/"))) == orders.STEEL.lines[0].quantity
-    assert len(set(scanned_pieces("PL1:PO-2050/10/"))) == orders.FACADE.lines[0].quantity - 2
+    assert len(set(scanned_pieces("]Q1PL1:PO-2050/10/"))) == orders.FACADE.lines[0].quantity - 2
     assert len(set(scanned_pieces(f"]C101{orders.gtin(101)}"))) == orders.STEEL.lines[1].quantity
 
 
