@@ -50,12 +50,25 @@ export function between(from: Field, to: Field, part: number): Field {
   return mixed;
 }
 
-const STEPS = 8;
-const STEP_MS = 90;
+/** A difference below this is not seen. */
+const UNSEEN = 0.005;
+
+function same(one: Field | null, other: Field): boolean {
+  if (one?.size !== other.size) return false;
+  for (const [key, { strength }] of other) {
+    const was = one.get(key);
+    if (!was || Math.abs(was.strength - strength) > UNSEEN) return false;
+  }
+  return true;
+}
+
+const STEPS = 5;
+const STEP_MS = 120;
 
 /** Glide from what is shown to each new field by a few steps; at once where the reader asked for less motion. */
 export class Glide {
   #shown: Field = new Map();
+  #target: Field | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #draw: (field: Field) => void;
   readonly #calm: () => boolean;
@@ -66,6 +79,8 @@ export class Glide {
   }
 
   to(target: Field): void {
+    if (same(this.#target, target)) return;
+    this.#target = target;
     clearTimeout(this.#timer);
     const from = this.#shown;
     const steps = this.#calm() || from.size === 0 ? 1 : STEPS;
