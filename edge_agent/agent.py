@@ -18,6 +18,7 @@ from edge_agent.config import Config, ReaderEntry
 from edge_agent.lock import exclusive
 from edge_agent.outbox import Outbox, OutboxError
 from edge_agent.reader import Capture, Context, Reader
+from edge_agent.stall import StallWatch
 from edge_agent.supervisor import Supervisor
 from edge_agent.uplink import Uplink
 from plumbline.clock import EventClock
@@ -60,7 +61,7 @@ class Agent:
         and `SettingsError` where a reader refuses its settings.
         """
         with exclusive(self._config.data):
-            async with self.outbox:
+            async with StallWatch(), self.outbox:
                 await self._run(stop)
         _log.info("agent.stopped", gateway=self._config.gateway)
 

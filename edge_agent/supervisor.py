@@ -8,7 +8,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 import structlog
 
@@ -103,28 +103,21 @@ class Supervisor:
         while True:
             status.state = "running"
             stable = loop.call_later(self._cap_s, _recovered, status)
-            before = denied
+            failure: Exception | None = None
             try:
                 await reader.run(emit)
-                status.what = "it ended; it is started again"
-                _log.info("reader.ended", reader=name)
-            except ReaderError as error:
-                status.what = str(error)
-                _log.warning("reader.failed", reader=name, device=error.device, what=error.what, check=error.check)
-            except OutboxRefusedError as error:
-                status.what = str(error)
-                _log.error("reader.refused", reader=name, error=str(error))
-            except OutboxError as error:
-                denied, status.what = denied + 1, str(error)
-                _log.error("reader.outbox", reader=name, error=str(error))
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                failure = ReaderError(name, "it was cancelled from within", "the agent's log")
             except Exception as error:  # noqa: BLE001 - one reader's mistake must not stop the others; it is logged with its trace
-                status.what = f"{type(error).__name__}: {error}; check the agent's log and report it"
-                _log.exception(
-                    "reader.crashed", reader=name, check="this is a mistake in the reader: report it with this trace"
-                )
+                failure = _first(error)
             finally:
                 stable.cancel()
-            if denied > before:  # the outbox's trouble is no fault of the device and does not open its breaker
+            _note(name, status, failure)
+            if isinstance(failure, OutboxError) and not isinstance(failure, OutboxRefusedError):
+                denied += 1  # the outbox's trouble is no fault of the device and does not open its breaker
                 status.state = "waiting"
                 await asyncio.sleep(delay_s(denied, self._chance, first_s=self._first_s, cap_s=self._cap_s))
                 continue
@@ -144,3 +137,27 @@ class Supervisor:
 
 def _recovered(status: ReaderStatus) -> None:
     status.failures = 0
+
+
+def _first(error: Exception) -> Exception:
+    """The error itself, or the first in a group that a reader's own tasks raised."""
+    if isinstance(error, ExceptionGroup):
+        return _first(cast("ExceptionGroup[Exception]", error).exceptions[0])
+    return error
+
+
+def _note(name: str, status: ReaderStatus, failure: Exception | None) -> None:
+    """Log why a reader stopped, and keep it for health."""
+    if failure is None:
+        status.what = "it ended; it is started again"
+        _log.info("reader.ended", reader=name)
+    elif isinstance(failure, ReaderError):
+        status.what = str(failure)
+        _log.warning("reader.failed", reader=name, device=failure.device, what=failure.what, check=failure.check)
+    elif isinstance(failure, OutboxError):
+        status.what = str(failure)
+        _log.error("reader.outbox", reader=name, error=str(failure))
+    else:
+        status.what = f"{type(failure).__name__}: {failure}; check the agent's log and report it"
+        advice = "this is a mistake in the reader: report it with this trace"
+        _log.error("reader.crashed", reader=name, check=advice, exc_info=failure)

@@ -70,6 +70,8 @@ class OutboxFile:
 
     def __init__(self, path: Path, *, site: str, gateway: str, history_bytes: int) -> None:
         self.path = path
+        self.site = site
+        self.gateway = gateway
         self._history_bytes = history_bytes
         self.streams: dict[EventClass, Stream] = {event_class: Stream() for event_class in CLASSES}
         try:
@@ -78,7 +80,7 @@ class OutboxFile:
             raise explain(path, error) from error
         try:
             with self._explained():
-                self._prepare(site, gateway)
+                self._prepare()
         except BaseException:
             self._connection.close()
             raise
@@ -173,7 +175,7 @@ class OutboxFile:
         query = f"SELECT coalesce(sum(length(body)), 0) FROM {event_class} WHERE seq BETWEEN ? AND ?"  # noqa: S608 - our own name
         return int(self._connection.execute(query, (first, last)).fetchone()[0])
 
-    def _prepare(self, site: str, gateway: str) -> None:
+    def _prepare(self) -> None:
         run = self._connection.execute
         version = run("PRAGMA user_version").fetchone()[0]
         if version > VERSION:
@@ -181,14 +183,14 @@ class OutboxFile:
         if run("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
             raise OutboxRefusedError(f"{self.path}: the file system cannot hold a write-ahead log; put 'data' on a local disk")
         if version == 0:
-            self._create(site, gateway)
+            self._create()
         row = run("SELECT epoch, site, gateway, closed FROM identity").fetchone()
         if row is None:
             raise OutboxDamagedError(f"{self.path}: has lost its identity; it is put aside and what can be read is kept")
         self.epoch, owner = str(row[0]), (row[1], row[2])
-        if owner != (site, gateway):
+        if owner != (self.site, self.gateway):
             raise OutboxRefusedError(
-                f"{self.path}: belongs to {owner[0]}/{owner[1]}, this is {site}/{gateway}; give 'data' another folder,"
+                f"{self.path}: belongs to {owner[0]}/{owner[1]}, this is {self.site}/{self.gateway}; give 'data' another folder,"
                 " or the gateway its old name until everything is sent"
             )
         if not row[3]:
@@ -200,14 +202,14 @@ class OutboxFile:
         with self.transaction(full=True):
             run("UPDATE identity SET closed = 0")
 
-    def _create(self, site: str, gateway: str) -> None:
+    def _create(self) -> None:
         schema = resources.files("edge_agent.outbox").joinpath("schema.sql").read_text(encoding="utf-8")
         with self.transaction(full=True):
             for statement in schema.split(";\n"):
                 self._connection.execute(statement)
             self._connection.execute(
                 "INSERT INTO identity(one, epoch, site, gateway, closed, synced) VALUES (1, ?, ?, ?, 1, 0)",
-                (new_epoch(), site, gateway),
+                (new_epoch(), self.site, self.gateway),
             )
             self._connection.execute(f"PRAGMA user_version = {VERSION}")
 

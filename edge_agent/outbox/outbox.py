@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, NamedTuple, Self
@@ -22,7 +23,7 @@ from msgspec import structs
 
 from edge_agent.outbox.errors import OutboxDamagedError, OutboxError, OutboxRefusedError, explain
 from edge_agent.outbox.file import OutboxFile, Stored, Stream, connect, read
-from edge_agent.outbox.salvage import put_aside, rescue
+from edge_agent.outbox.salvage import finish, put_aside, rescue_all
 from plumbline import ranges
 from plumbline.codec import MAX_EVENT_BYTES, encode
 from plumbline.delivery import Watermark
@@ -101,7 +102,12 @@ class Outbox:
         self._history_bytes = history_bytes
         self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._listeners: list[Callable[[], None]] = []
-        self._reader: tuple[str, sqlite3.Connection] | None = None
+        self._reader: sqlite3.Connection | None = None
+        self._replacing = threading.Lock()
+        """Held by whoever reads, and while the file is replaced: SQLite must not have it open when it is renamed."""
+        self._lost = False
+        """The file proved damaged and was put aside; its successor is not open yet."""
+        self._closed = False
 
     async def __aenter__(self) -> Self:
         """Open the file. Raises `OutboxError`."""
@@ -116,11 +122,12 @@ class Outbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Finish what was handed in and close in good order."""
+        self._closed = True
         self._queue.put(None)
         await asyncio.to_thread(self._writer.join)
         await asyncio.to_thread(self._reading.shutdown)
         if self._reader is not None:
-            self._reader[1].close()
+            self._reader.close()
         try:
             await asyncio.to_thread(self._file.close)
         except OutboxError as failure:
@@ -145,9 +152,7 @@ class Outbox:
         All are kept or none. Raises `OutboxError` where they could not be (disk full, read-only, broken): nothing was
         kept then, trying again may help; `OutboxRefusedError` where an event cannot be written as JSON or is too large.
         """
-        done: asyncio.Future[None] = self._loop.create_future()
-        self._queue.put(_Append(events, done))
-        await done
+        await self._ask(partial(_Append, events))
 
     async def commit_watermark(self, watermark: Watermark) -> bool:
         """Note what ingest holds; `False` where the watermark speaks of another epoch, which is ignored and logged.
@@ -159,9 +164,7 @@ class Outbox:
         if watermark.epoch != self.epoch or (watermark.site, watermark.gateway) != (self.site, self.gateway):
             _log.info("outbox.watermark.other_epoch", said=watermark.epoch, ours=self.epoch, event_class=watermark.event_class)
             return False
-        done: asyncio.Future[None] = self._loop.create_future()
-        self._queue.put(_Commit(watermark, done))
-        await done
+        await self._ask(partial(_Commit, watermark))
         return True
 
     async def pending(self, event_class: EventClass, after: int, *, max_events: int, max_bytes: int, held: Pairs = ()) -> Chunk:
@@ -172,9 +175,7 @@ class Outbox:
         stream = self.stream(event_class)
         last = stream.last
         if stream.durable < last:
-            done: asyncio.Future[None] = self._loop.create_future()
-            self._queue.put(_Sync(done))
-            await done
+            await self._ask(_Sync)
         owed = ranges.difference(((after + 1, last),), [*stream.committed, *held]) if after < last else ()
         return await self._read(event_class, owed, max_events, max_bytes)
 
@@ -186,47 +187,66 @@ class Outbox:
         inside = tuple((first, min(last, durable)) for first, last in ranges.union(wanted) if first <= durable)
         return await self._read(event_class, inside, max_events, max_bytes)
 
+    async def _ask(self, work: Callable[[asyncio.Future[None]], _Work]) -> None:
+        """Hand a request to the writing thread and wait for its answer."""
+        if self._closed:
+            raise OutboxError(f"{self.path}: is closed; the agent is stopping")
+        done: asyncio.Future[None] = self._loop.create_future()
+        self._queue.put(work(done))
+        await done
+
     async def _read(self, event_class: EventClass, wanted: Pairs, max_events: int, max_bytes: int) -> Chunk:
         def work() -> Chunk:
-            epoch = self.epoch
-            if not wanted:
-                return Chunk(epoch, [])
-            try:
-                if self._reader is None or self._reader[0] != epoch:
-                    if self._reader is not None:
-                        self._reader[1].close()
-                        self._reader = None
-                    self._reader = epoch, connect(self.path)
-                return Chunk(epoch, read(self._reader[1], event_class, wanted, max_events=max_events, max_bytes=max_bytes))
-            except sqlite3.Error as error:
-                raise explain(self.path, error) from error
+            with self._replacing:
+                if self._lost:
+                    raise OutboxError(f"{self.path}: is being replaced; wait until that succeeds")
+                epoch = self.epoch
+                if not wanted:
+                    return Chunk(epoch, [])
+                try:
+                    if self._reader is None:
+                        self._reader = connect(self.path)
+                    return Chunk(epoch, read(self._reader, event_class, wanted, max_events=max_events, max_bytes=max_bytes))
+                except sqlite3.Error as error:
+                    raise explain(self.path, error) from error
 
         try:
             return await self._loop.run_in_executor(self._reading, work)
         except OutboxDamagedError as error:
-            done: asyncio.Future[None] = self._loop.create_future()
-            self._queue.put(_Broken(self.epoch, error, done))
-            await done
+            await self._ask(partial(_Broken, self.epoch, error))
             raise
 
     # What follows runs in threads.
 
     def _open(self) -> OutboxFile:
+        """Open the file; put a damaged one aside, start a new one, and move over what can be read."""
+        finish(self.path)
         try:
-            return self._open_file()
+            file = self._open_file()
         except OutboxDamagedError as error:
-            return self._renew(error)
+            _log.error("outbox.damaged", error=str(error))
+            put_aside(self.path)
+            file = self._open_file()
+        try:
+            rescue_all(file)
+        except BaseException:
+            file.abandon()
+            raise
+        return file
 
     def _open_file(self) -> OutboxFile:
         return OutboxFile(self.path, site=self.site, gateway=self.gateway, history_bytes=self._history_bytes)
 
-    def _renew(self, error: OutboxDamagedError) -> OutboxFile:
-        """Put a damaged file aside, start a new one, and move over what can be read."""
-        aside = put_aside(self.path)
-        fresh = self._open_file()
-        saved = rescue(aside, fresh)
-        _log.error("outbox.damaged", error=str(error), kept_as=str(aside), saved_events=saved, epoch=fresh.epoch)
-        return fresh
+    def _renew(self, error: OutboxDamagedError) -> None:
+        """Replace the open file, which proved damaged; where that fails, the next request tries again."""
+        _log.error("outbox.damaged", error=str(error))
+        with self._replacing:
+            self._file.abandon()
+            if self._reader is not None:
+                self._reader.close()
+                self._reader = None
+            self._lost = True
+        put_aside(self.path)
 
     def _write(self) -> None:
         running = True
@@ -251,8 +271,7 @@ class Outbox:
             try:
                 answers = self._transact(group)
             except OutboxDamagedError as error:
-                self._file.abandon()
-                self._file = self._renew(error)
+                self._renew(error)
                 answers = self._transact(group)
         except OutboxError as error:
             answers = [error] * len(group)
@@ -265,32 +284,35 @@ class Outbox:
             _log.debug("outbox.nobody_waits", requests=len(group))
 
     def _transact(self, group: list[_Work]) -> list[Exception | None]:
-        answers: list[Exception | None] = []
-        file = self._file
+        if self._lost:
+            file = self._open()
+            with self._replacing:
+                self._file, self._lost = file, False
         full = any(type(work) is _Sync for work in group) or any(
             event.event_class in self._full for work in group if isinstance(work, _Append) for event in work.events
         )
-        with file.transaction(full=full):
-            for work in group:
-                answer: Exception | None = None
-                if isinstance(work, _Append):
-                    try:
-                        bodies = self._encoded(work.events)
-                    except OutboxRefusedError as error:
-                        answer = error
-                    else:
-                        for event_class, texts in bodies.items():
-                            file.append(event_class, texts)
-                elif isinstance(work, _Commit):
-                    mark = work.watermark
-                    if mark.epoch == file.epoch:
-                        self._commit(file, mark)
-                elif isinstance(work, _Sync):
-                    file.mark()
-                elif work.epoch == file.epoch:
+        with self._file.transaction(full=full):
+            return [self._apply(work, self._file) for work in group]
+
+    def _apply(self, work: _Work, file: OutboxFile) -> Exception | None:
+        """Do one request within a transaction; what is wrong with it alone is its answer, what is wrong for all is raised."""
+        match work:
+            case _Append():
+                try:
+                    bodies = self._encoded(work.events)
+                except OutboxRefusedError as error:
+                    return error
+                for event_class, texts in bodies.items():
+                    file.append(event_class, texts)
+            case _Commit():
+                if work.watermark.epoch == file.epoch:
+                    self._commit(file, work.watermark)
+            case _Sync():
+                file.mark()
+            case _Broken():
+                if work.epoch == file.epoch:
                     raise work.error
-                answers.append(answer)
-        return answers
+        return None
 
     def _commit(self, file: OutboxFile, mark: Watermark) -> None:
         newest = max([mark.upto, *(last for _, last in mark.beyond)])

@@ -23,37 +23,75 @@ from plumbline.event import CLASSES, Event, EventClass
 
 _log = structlog.get_logger(__name__)
 _PAGE: Final = 500
+_WAITING: Final = ".salvage-"
 
 
-def put_aside(path: Path) -> Path:
-    """Rename the file and its log to `<name>.damaged-<UTC time>`. Raises `OutboxError`."""
-    stem = f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+def put_aside(path: Path) -> None:
+    """Rename the file and its log to `<name>.salvage-<UTC time>`: to be rescued. Raises `OutboxError`."""
+    stem = f"{path.name}{_WAITING}{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
     aside, n = path.with_name(stem), 1
-    while aside.exists():
+    while aside.exists() or _done(aside).exists():
         aside, n = path.with_name(f"{stem}-{n}"), n + 1
+    _rename(_wal(path), _wal(aside))
+    _rename(path, aside)
+    path.with_name(path.name + "-shm").unlink(missing_ok=True)
+
+
+def finish(path: Path) -> None:
+    """Complete a `put_aside` that a power cut interrupted between the log and its file. Raises `OutboxError`.
+
+    Without its log the file could pass for a sound one that lacks its newest events.
+    """
+    for wal in path.parent.glob(f"{path.name}{_WAITING}*-wal"):
+        aside = wal.with_name(wal.name.removesuffix("-wal"))
+        if not aside.exists():
+            _rename(path, aside)
+
+
+def rescue_all(into: OutboxFile) -> None:
+    """Move what is readable and not committed from every file put aside into the open one.
+
+    A file keeps its `.salvage-` name until all of it is in, so that an agent that dies in the middle does it again: the
+    repetitions have the same ids. Then it is called `.damaged-` and left for whoever wants to look. Raises `OutboxError`.
+    """
+    for aside in sorted(into.path.parent.glob(f"{into.path.name}{_WAITING}*")):
+        if aside.name.endswith(("-wal", "-shm")):
+            continue
+        saved = sum(_rescue(aside, into, event_class) for event_class in CLASSES)
+        aside.with_name(aside.name + "-shm").unlink(missing_ok=True)
+        _rename(_wal(aside), _wal(_done(aside)))
+        _rename(aside, _done(aside))
+        _log.error("outbox.salvaged", kept_as=str(_done(aside)), saved_events=saved, epoch=into.epoch)
+
+
+def _done(aside: Path) -> Path:
+    return aside.with_name(aside.name.replace(_WAITING, ".damaged-"))
+
+
+def _wal(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
+
+
+def _rename(old: Path, new: Path) -> None:
     try:
-        path.rename(aside)
-        wal = path.with_name(path.name + "-wal")
-        if wal.exists():
-            wal.rename(aside.with_name(aside.name + "-wal"))
-        path.with_name(path.name + "-shm").unlink(missing_ok=True)
+        if old.exists():
+            old.rename(new)
     except OSError as error:
-        raise OutboxError(f"{path}: is damaged and cannot be renamed ({error.strerror}); check the folder's owner") from error
-    return aside
+        raise OutboxError(f"{old}: is damaged and cannot be renamed ({error.strerror}); check the folder's owner") from error
 
 
-def rescue(aside: Path, into: OutboxFile) -> int:
-    """Move what is readable and not committed from the damaged file into a new one; return how many events."""
+def _rescue(aside: Path, into: OutboxFile, event_class: EventClass) -> int:
     saved = 0
-    for event_class in CLASSES:
-        page: list[Event] = []
-        for event in _readable(aside, event_class):
-            page.append(event)
-            if len(page) == _PAGE:
-                saved += _add(into, event_class, page)
-                page = []
-        saved += _add(into, event_class, page)
-    return saved
+    page: list[Event] = []
+    for event in _readable(aside, event_class):
+        if (event.site, event.gateway) != (into.site, into.gateway):
+            _log.warning("outbox.salvage.lost", file=str(aside), id=event.id, owner=f"{event.site}/{event.gateway}")
+            continue
+        page.append(event)
+        if len(page) == _PAGE:
+            saved += _add(into, event_class, page)
+            page = []
+    return saved + _add(into, event_class, page)
 
 
 def _add(into: OutboxFile, event_class: EventClass, events: list[Event]) -> int:

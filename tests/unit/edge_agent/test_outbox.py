@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec import structs
 
-from edge_agent.outbox import Outbox, OutboxError, OutboxRefusedError
+from edge_agent.outbox import Outbox, OutboxError, OutboxRefusedError, salvage
 from plumbline import ranges
 from plumbline.codec import decode_event
 from plumbline.delivery import Watermark
@@ -221,6 +221,87 @@ async def test_damage_found_while_running_renews_the_file_and_goes_on(tmp_path):
         last = event(501)
         await outbox.append([last])
         assert (await pending(outbox))[-1][1] == last.id
+
+
+def crash_while_saving(monkeypatch, at):
+    """Make the rescue of a damaged file fail after `at` pages, as if the agent had died there."""
+    pages = []
+
+    def add(into, event_class, events):
+        pages.append(events)
+        if len(pages) > at:
+            raise OutboxError("the power went")
+        return original(into, event_class, events)
+
+    original = salvage._add
+    monkeypatch.setattr(salvage, "_add", add)
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+async def test_a_rescue_that_is_interrupted_is_done_again(tmp_path, monkeypatch, at):
+    events = [event(n) for n in range(1, 1201)]
+    async with outbox_at(tmp_path) as outbox:
+        await outbox.append(events)
+    damage(tmp_path / "outbox.db")
+    with sqlite3.connect(tmp_path / "outbox.db") as connection:
+        connection.execute("UPDATE identity SET closed = 0")
+    with monkeypatch.context() as patch:
+        crash_while_saving(patch, at)
+        with pytest.raises(OutboxError, match="the power went"):
+            await outbox_at(tmp_path).__aenter__()
+    async with outbox_at(tmp_path) as outbox:
+        saved = {one for _, one in await pending(outbox)}
+        assert len(saved) > 1000
+        assert saved <= {one.id for one in events}
+    assert len([path for path in tmp_path.iterdir() if ".damaged-" in path.name and path.suffix != "-wal"]) >= 1
+    assert not [path for path in tmp_path.iterdir() if ".salvage-" in path.name]
+
+
+async def test_putting_aside_that_is_interrupted_loses_nothing_of_the_log(tmp_path):
+    path = tmp_path / "outbox.db"
+    events = [event(n) for n in range(1, 11)]
+    async with outbox_at(tmp_path) as outbox:
+        await outbox.append(events)
+        kept = {suffix: path.with_name(path.name + suffix).read_bytes() for suffix in ("", "-wal")}
+    for suffix, content in kept.items():
+        path.with_name(path.name + suffix).write_bytes(content)
+    path.with_name("outbox.db-wal").rename(path.with_name("outbox.db.salvage-20260101T000000Z-wal"))
+    async with outbox_at(tmp_path) as outbox:
+        assert [one for _, one in await pending(outbox)] == [one.id for one in events]
+
+
+async def test_a_file_that_is_an_older_copy_moves_what_ingest_lacks_to_a_new_epoch(tmp_path):
+    async with outbox_at(tmp_path) as outbox:
+        old = outbox.epoch
+        events = [event(n) for n in range(1, 11)]
+        await outbox.append(events)
+        await pending(outbox)
+        await outbox.commit_watermark(watermark(outbox, 4))
+        await outbox.commit_watermark(watermark(outbox, 12))
+        assert outbox.epoch != old
+        assert await pending(outbox) == [(n, one.id) for n, one in enumerate(events[4:], 1)]
+        assert not await outbox.commit_watermark(watermark(outbox, 12, epoch=old))
+
+
+async def test_a_file_that_cannot_be_replaced_at_once_is_replaced_by_the_next_request(tmp_path, monkeypatch):
+    async with outbox_at(tmp_path) as outbox:
+        events = [event(n) for n in range(1, 4)]
+        await outbox.append(events)
+        with monkeypatch.context() as patch:
+            crash_while_saving(patch, 0)
+            with pytest.raises(OutboxError, match="the power went"):
+                await outbox.commit_watermark(watermark(outbox, 99))
+            with pytest.raises(OutboxError, match="is being replaced"):
+                await pending(outbox)
+        await outbox.append([event(4)])
+        assert [one for _, one in await pending(outbox)][:3] == [one.id for one in events]
+
+
+async def test_a_closed_outbox_says_so(tmp_path):
+    async with outbox_at(tmp_path) as outbox:
+        pass
+    with pytest.raises(OutboxError, match="is closed"):
+        await outbox.append([event(1)])
 
 
 WRITER = """

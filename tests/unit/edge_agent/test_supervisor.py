@@ -49,6 +49,15 @@ async def end(emit):
     return
 
 
+async def cancel_itself(emit):
+    raise asyncio.CancelledError
+
+
+async def fail_in_a_task(emit):
+    async with asyncio.TaskGroup() as group:
+        group.create_task(fail(emit))
+
+
 @contextlib.asynccontextmanager
 async def supervised(emit=None, **readers):
     async def keep(capture):
@@ -66,7 +75,7 @@ async def supervised(emit=None, **readers):
             await task
 
 
-@pytest.mark.parametrize("bad", [fail, crash, end])
+@pytest.mark.parametrize("bad", [fail, crash, end, cancel_itself, fail_in_a_task])
 async def test_a_reader_that_fails_or_ends_is_run_again_and_the_others_go_on(bad):
     taken = asyncio.Queue()
 
@@ -91,6 +100,13 @@ async def test_the_breaker_opens_after_enough_failures_and_health_says_what_to_c
     async with supervised(failing=failing) as supervisor:
         await failing.until(4)
         assert supervisor.statuses["failing"].text() == "failed 3 times: scanner-1: the port is gone; check the cable"
+
+
+async def test_the_failure_of_a_readers_own_task_is_told_like_its_own():
+    failing = Scripted(fail_in_a_task, hang)
+    async with supervised(failing=failing) as supervisor:
+        await failing.until(2)
+        assert supervisor.statuses["failing"].text() == "scanner-1: the port is gone; check the cable"
 
 
 async def test_a_capture_closes_the_breaker():
