@@ -31,6 +31,11 @@ _SHORTEST: Final = {"ITF": 4, "ITF14": 4, "Codabar": 5}
 _MOST_SHARPENED: Final = 1.5
 #: A claim that overlaps another wins only by so many votes.
 _LEAD: Final = 2.0
+#: … or because its pattern explains the pixels at least so well, and better by so much, than the other's.
+_EXPLAINED: Final = 0.92
+_CLEARLY: Final = 0.07
+#: zbar's places are rough: a worse correlation says nothing about its digits.
+_ZBAR_PLACE_HOLDS: Final = 0.85
 
 
 @dataclass(slots=True, eq=False)
@@ -82,7 +87,12 @@ class Ballot:
     def accepted(self) -> list[Claim]:
         """What is believed now."""
         strong = [c for c in self._claims if c.strong]
-        return strong + [c for c in self._claims if not c.strong and self._believed(c, strong)]
+        believed = [c for c in self._claims if not c.strong and self._believed(c, strong)]
+        distinct: list[Claim] = []
+        for claim in sorted(believed, key=lambda c: -c.weight):
+            if not any(_shadows(better, claim) for better in distinct):
+                distinct.append(claim)
+        return strong + distinct
 
     def pending(self, within: Quad | None = None) -> list[Claim]:
         """What was seen (within these corners) but is not believed yet, and does not lie in a symbol that is."""
@@ -119,8 +129,7 @@ class Ballot:
                 votes = min(votes, _MOST_SHARPENED - claim.sharpened_votes)
                 claim.sharpened_votes += votes
             claim.votes += votes
-        if reading.engine == "zxing":
-            self._compare(claim, reading)
+        self._compare(claim, reading)
 
     def _compare(self, claim: Claim, reading: Reading) -> None:
         if reading.format not in RETAIL - {"UPCE"}:
@@ -128,14 +137,16 @@ class Ballot:
         if claim.match is None or (claim.comparisons < 2 and claim.votes < 2):
             claim.comparisons += 1
             match = retail_pattern.compare(self._gray, reading.points, reading.text)
-            if match and (claim.match is None or match.overall > claim.match.overall):
+            if match is None or (reading.engine != "zxing" and match.overall < _ZBAR_PLACE_HOLDS):
+                return
+            if claim.match is None or match.overall > claim.match.overall:
                 claim.match = match
 
     def _believed(self, claim: Claim, strong: list[Claim]) -> bool:
         return (
             claim.weight >= claim.needed
             and not _inside_any(claim, strong)
-            and all(o is claim or o.strong or not _conflict(claim, o) or claim.weight >= o.weight + _LEAD for o in self._claims)
+            and all(o is claim or o.strong or not _conflict(claim, o) or _beats(claim, o) for o in self._claims)
         )
 
 
@@ -179,12 +190,27 @@ def _inside_any(claim: Claim, others: Iterable[Claim]) -> bool:
 def _conflict(one: Claim, other: Claim) -> bool:
     """Two weak claims that cannot both be the same bars: of one family, or one a piece of the other."""
     a, b = one.reading, other.reading
-    if a.family != b.family or a.family == "DXFilmEdge" or _apart(a.points, b.points):
+    if a.content == b.content or a.family != b.family or a.family == "DXFilmEdge" or _apart(a.points, b.points):
         return False
     if a.family == "retail":
         return True
     differing = sum(x != y for x, y in zip(a.text, b.text, strict=False))
     return a.text in b.text or b.text in a.text or differing <= len(a.text) // 2
+
+
+def _beats(one: Claim, other: Claim) -> bool:
+    """One of two claims for the same bars is right: by many votes, or because the pixels say so clearly."""
+    if one.weight >= other.weight + _LEAD:
+        return True
+    a, b = one.match, other.match
+    return a is not None and b is not None and a.overall >= _EXPLAINED and a.overall >= b.overall + _CLEARLY
+
+
+def _shadows(one: Claim, other: Claim) -> bool:
+    """`other` is the same content at nearly the same place, seen askew: not a second label, unless the first look saw both."""
+    if one.reading.content != other.reading.content or _apart(one.reading.points, other.reading.points):
+        return False
+    return not (("zxing", PLAIN) in one.looks and ("zxing", PLAIN) in other.looks)
 
 
 def _apart(one: Quad, other: Quad) -> bool:

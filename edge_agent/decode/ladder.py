@@ -50,8 +50,7 @@ def climb(gray: Gray, budget: Budget) -> list[Claim]:
     if first is not whole and not budget.over:
         ballot.add(engines.zxing(whole.limited(_SECOND_LOOK_MP)), "full")
         _confirm(ballot, gray, budget)
-    texture = strips.find(gray, [claim.reading.points for claim in ballot.accepted()])
-    _read_regions(ballot, gray, _unread(ballot, texture.linear), budget)
+    texture = _read_regions(ballot, gray, budget)
     if not ballot.accepted() and (texture.linear or texture.matrix):
         _try_treatments(ballot, first, _focus(whole, texture), budget)
     return ballot.accepted()
@@ -80,20 +79,29 @@ def _confirm(ballot: Ballot, gray: Gray, budget: Budget) -> None:
             )
 
 
-def _read_regions(ballot: Ballot, gray: Gray, regions: list[Region], budget: Budget) -> None:
-    """Read each region at a glance, and closely where that left a doubt, or where nothing is read at all."""
-    for rank, region in enumerate(regions):
-        if budget.over:
-            return
-        strip_reading.glance(ballot, gray, region, "strip")
-        if ballot.pending(region.quad) or (not ballot.accepted() and rank < _STUDIED):
-            strip_reading.study(
-                ballot,
-                gray,
-                region,
-                "strip",
-                lambda quad=region.quad: not budget.over and bool(ballot.pending(quad) or not ballot.accepted()),
-            )
+def _read_regions(ballot: Ballot, gray: Gray, budget: Budget) -> Texture:
+    """Look for what is left unread and read it, again and again while that brings something new."""
+    work = 480 if gray.size <= _FIRST_LOOK_MP * 1e6 else 960
+    while True:
+        before = len(ballot.accepted())
+        texture = strips.find(gray, [claim.reading.points for claim in ballot.accepted()], work=work)
+        for rank, region in enumerate(_unread(ballot, texture.linear)):
+            if budget.over:
+                return texture
+            _read_region(ballot, gray, region, budget, closely=rank < _STUDIED)
+        if len(ballot.accepted()) == before:
+            return texture
+
+
+def _read_region(ballot: Ballot, gray: Gray, region: Region, budget: Budget, *, closely: bool) -> None:
+    """Read a region at a glance; and `closely` where nothing is read at all; and always where the glance left a doubt."""
+    strip_reading.glance(ballot, gray, region, "strip")
+
+    def unsure() -> bool:
+        return not budget.over and bool(ballot.pending(region.quad) or not ballot.accepted())
+
+    if ballot.pending(region.quad) or (closely and not ballot.accepted()):
+        strip_reading.study(ballot, gray, region, "strip", unsure)
 
 
 def _around(whole: View, quad: Quad) -> View:

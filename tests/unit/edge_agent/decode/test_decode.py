@@ -241,3 +241,15 @@ def test_points_follow_a_turned_picture(turns):
     (symbol,) = decode(np.ascontiguousarray(paper), budget_ms=2000)
     dark = np.argwhere(paper < 128)
     assert centre(symbol.points) == pytest.approx((dark[:, 1].mean(), dark[:, 0].mean()), abs=25)
+
+
+def test_many_slanted_labels_on_a_pallet_are_all_returned():
+    rng = np.random.default_rng(5)
+    texts = [f"PALLET-7-BOX-{i:02}" for i in range(9)]
+    photo = np.full((2100, 2400), 235, np.uint8)
+    for i, text in enumerate(texts):
+        box = turned(drawn(F.Code128, text, 2), float(rng.uniform(25, 65)))
+        y, x = 40 + 680 * (i // 3), 40 + 780 * (i % 3)
+        photo[y : y + box.shape[0], x : x + box.shape[1]] = np.minimum(box, 235)
+    photo = cv2.GaussianBlur(photo, (0, 0), 0.8)
+    assert sorted(s.text for s in decode(photo, budget_ms=3000)) == texts
