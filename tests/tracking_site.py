@@ -1,9 +1,14 @@
 """A site for tracking's tests: its file, an order, and inbox rows as ingest writes them."""
 
+import asyncio
+import email
+import email.policy
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import Envelope
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -15,6 +20,7 @@ from plumbline.event import CheckIn, ClockReading, Event, Scan, State, kind_of
 from plumbline.ids import new_event_id
 from plumbline.series import Bucket, HeatCell, LatestRow, SeriesUnavailableError
 from plumbline.site import Device, SiteFile, Zone
+from tests.servers import free_port
 
 SITE = "harbour"
 GTIN = "09506000134352"
@@ -156,7 +162,7 @@ async def put_gateway(engine: AsyncEngine, name: str = "gw-1", **values: Any) ->
         await connection.execute(insert(inbox.gateway).values(known | values))
 
 
-class MemorySeries:
+class MemorySeries:  # the arguments it does not need are the contract's
     """A series store in memory, or one that is away."""
 
     def __init__(self) -> None:
@@ -169,16 +175,59 @@ class MemorySeries:
         if self.away:
             raise SeriesUnavailableError("the store is away")
 
-    async def heat(self, site: str, start: int, end: int) -> list[HeatCell]:
+    async def heat(self, *_window: object) -> list[HeatCell]:
         self._check()
         return self.cells
 
-    async def latest(self, site: str, measurement: str, since: int) -> list[LatestRow]:
+    async def latest(self, _site: str, measurement: str, since: int) -> list[LatestRow]:
         self._check()
         return [row for row in self.rows.get(measurement, []) if row.at >= since]
 
-    async def history(
-        self, site: str, measurement: str, field: str, *, start: int, end: int, every_ns: int, device: str | None = None
-    ) -> list[Bucket]:
+    async def history(self, *_what: str, start: int, end: int, **_more: object) -> list[Bucket]:
         self._check()
         return [bucket for bucket in self.buckets if start <= bucket.start < end]
+
+
+class Mail(NamedTuple):
+    """A mail that the server took."""
+
+    to: str
+    subject: str
+    body: str
+    notice: str
+
+
+class Mailbox:
+    """A real SMTP server on the loopback, in a thread of its own."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.taken: list[Mail] = []
+        self.refusals = 0
+        """So many mails are still to be refused."""
+        self._changed = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        self._controller.start()
+
+    async def handle_DATA(self, _server: object, _session: object, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+        """Take a mail."""
+        if self.refusals > 0:
+            self.refusals -= 1
+            return "451 4.3.0 come back later"
+        message = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        body = message.get_body(("plain",)).get_content()
+        self.taken.append(Mail(envelope.rcpt_tos[0], message["subject"], body, message["x-plumbline-notice"]))
+        self._loop.call_soon_threadsafe(self._changed.set)
+        return "250 OK"
+
+    async def hold(self, count: int) -> None:
+        """Wait until so many mails are there."""
+        while len(self.taken) < count:
+            self._changed.clear()
+            if len(self.taken) < count:
+                await asyncio.wait_for(self._changed.wait(), 60)
+
+    def stop(self) -> None:
+        """Close the port."""
+        self._controller.stop()

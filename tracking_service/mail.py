@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 from io import StringIO
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
@@ -12,6 +13,8 @@ from plumbline.errors import SettingsError
 from tracking_service.notices import NoticeError, Outgoing
 
 _PORTS: Final = {"smtp": 25, "smtps": 465}
+#: Lines of Apprise's log that tell why; what the server said is logged as debugging.
+_TELLING: Final = ("WARNING ", "ERROR ", "DEBUG Socket Exception")
 _HOW: Final = "write smtp://USER:PASSWORD@HOST:PORT?from=ADDRESS (smtps:// for TLS, &starttls=yes for STARTTLS)"
 
 
@@ -38,6 +41,7 @@ class Mail:
             raise SettingsError(f"PLUMBLINE_SMTP: the sender is missing; {_HOW}")
         if options:
             raise SettingsError(f"PLUMBLINE_SMTP: '{next(iter(options))}' is not an option; {_HOW}")
+        logging.getLogger("apprise").propagate = False  # what it logs comes back as our own error
         mode = "ssl" if parts.scheme == "smtps" else "starttls" if starttls else "insecure"
         login = ""
         if parts.username:
@@ -59,8 +63,9 @@ class Mail:
         if not sender.add(f"{self._base}?{urlencode(options)}"):
             raise NoticeError(f"{outgoing.recipient} is not an address that mail can be sent to")
         # Apprise answers yes or no, and writes why to its logger
-        with apprise.LogCapture(level=apprise.logging.WARNING) as said:
+        with apprise.LogCapture(level=logging.DEBUG, fmt="%(levelname)s %(message)s") as said:
             sent = sender.notify(title=outgoing.subject, body=outgoing.body, body_format=apprise.NotifyFormat.TEXT)
-            why = said.getvalue().strip() if isinstance(said, StringIO) else ""
+            lines = said.getvalue().splitlines() if isinstance(said, StringIO) else []
         if not sent:
-            raise NoticeError(why or "the mail server refused it")
+            why = [line.partition(" ")[2] for line in lines if line.startswith(_TELLING)]
+            raise NoticeError("; ".join(why) or "the mail server refused it")

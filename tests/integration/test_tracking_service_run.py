@@ -7,22 +7,9 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from aiosmtpd.controller import Controller
 
 from tests import tracking_site as site
-from tests.servers import free_port
 from tracking_service.service import TrackingService
-
-
-class Mailbox:
-    """What a mail server took."""
-
-    def __init__(self) -> None:
-        self.mails: list[tuple[list[str], bytes]] = []
-
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802 - aiosmtpd's name
-        self.mails.append((envelope.rcpt_tos, envelope.content))
-        return "250 OK"
 
 
 @contextlib.asynccontextmanager
@@ -51,14 +38,12 @@ async def blocks(response: httpx.Response) -> AsyncIterator[tuple[str, object]]:
 
 async def test_a_scan_moves_the_wall_and_sends_mail_in_each_persons_language(database_url: str):
     engine = await site.database(database_url)
-    mailbox = Mailbox()
-    controller = Controller(mailbox, hostname="127.0.0.1", port=free_port())
-    controller.start()
+    mails = site.Mailbox()
     service = TrackingService(
         engine=engine,
         series=site.MemorySeries(),
         sites=site.SITES,
-        smtp=f"smtp://127.0.0.1:{controller.port}?from=site@example.org",
+        smtp=f"smtp://127.0.0.1:{mails.port}?from=site@example.org",
         port=0,
     )
     try:
@@ -82,12 +67,13 @@ async def test_a_scan_moves_the_wall_and_sends_mail_in_each_persons_language(dat
                 assert any(entry["kind"] == "milestone" for entry in seen["activity"])
             evidence = (await client.get("/api/milestones/PO-1~beams/evidence")).json()
             assert [row["event_id"] for row in evidence] == [scan.id for scan in scans]
-            while len(mailbox.mails) < 4:  # two people, the milestone done and the other one past 25 %
-                await asyncio.sleep(0.02)
-        texts = {(to[0], content.decode("utf-8", "replace")) for to, content in mailbox.mails}
-        assert {to for to, _ in texts} == {"li@example.org", "ann@example.org"}
+            await mails.hold(4)  # two people; one milestone is done, the other one past 25 %
+        subjects = sorted((mail.to, mail.subject) for mail in mails.taken)
+        assert [to for to, _ in subjects] == ["ann@example.org"] * 2 + ["li@example.org"] * 2
+        assert "[PO-1] All material: more than 25 % (33.33 %)" in [subject for _, subject in subjects]
+        assert any(subject.startswith("[PO-1] 钢梁到场:已于 ") for to, subject in subjects if to == "li@example.org")
     finally:
-        controller.stop()
+        mails.stop()
         await engine.dispose()
 
 

@@ -28,6 +28,7 @@ from tracking_service.api.models import (
 from tracking_service.api.wall import Wall
 from tracking_service.broadcaster import Broadcaster
 from tracking_service.document import MAX_DOCUMENT_BYTES
+from tracking_service.domain.text import visible
 from tracking_service.errors import UnknownThingError
 from tracking_service.orders import import_order
 from tracking_service.outcome import Outcome
@@ -129,7 +130,7 @@ def _add_orders(app: FastAPI, wall: Wall, heard: Callable[[Outcome], None]) -> N
     @app.get("/api/orders/{number}")
     async def order(number: str) -> OrderModel:
         async with wall.reader.connect() as connection:
-            found = await reading.read_orders(connection, None, now=wall.now_ns(), zones=wall.zones, number=number[:64])
+            found = await reading.read_orders(connection, None, now=wall.now_ns(), zones=wall.zones, number=visible(number, 65))
         if not found:
             raise UnknownThingError(f"there is no order '{number}'")
         return found[0]
@@ -147,7 +148,7 @@ def _add_orders(app: FastAPI, wall: Wall, heard: Callable[[Outcome], None]) -> N
     @app.get("/api/milestones/{milestone}/evidence")
     async def evidence(milestone: str) -> list[EvidenceModel]:
         async with wall.reader.connect() as connection:
-            found = await reading.read_evidence(connection, milestone[:130], wall.sites)
+            found = await reading.read_evidence(connection, visible(milestone, 131), wall.sites)
         if found is None:
             raise UnknownThingError(f"there is no milestone '{milestone}'")
         return found

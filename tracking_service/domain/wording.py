@@ -65,8 +65,8 @@ def changed_state(event: State, device: Text) -> Text:
 def inspected(event: Inspection) -> Text:
     """A quality check was carried out."""
     check, result = visible(event.check, 64), _RESULTS[event.result]
-    order_en = f" ({visible(event.order, 64)})" if event.order else ""
-    return Text(f"Inspection {check}: {result.en}{order_en}", f"检查 {check}:{result.zh}{order_en}")
+    order_en, order_zh = (f" ({visible(event.order, 64)})", f"({visible(event.order, 64)})") if event.order else ("", "")
+    return Text(f"Inspection {check}: {result.en}{order_en}", f"检查 {check}:{result.zh}{order_zh}")
 
 
 def gateway_turned(gateway: str, *, online: bool) -> Text:
@@ -78,8 +78,8 @@ def gateway_turned(gateway: str, *, online: bool) -> Text:
 
 def proof(title: Text, unit: str, quantity: Decimal, device: Text, symbol: str | None) -> Text:
     """One line of evidence: a scan that counts."""
-    code_en = f" ({visible(symbol, 48)})" if symbol else ""
+    code_en, code_zh = (f" ({visible(symbol, 48)})", f"({visible(symbol, 48)})") if symbol else ("", "")
     return Text(
         f"{device.en} scanned {amount(quantity)} {unit} {title.en}{code_en}",
-        f"{device.zh}扫描到{title.zh} {amount(quantity)} {unit}{code_en}",
+        f"{device.zh}扫描到{title.zh} {amount(quantity)} {unit}{code_zh}",
     )
