@@ -5,10 +5,11 @@
 Numbers are written as floats: a field keeps its first type for ever, and sensors are not that tidy.
 """
 
+import asyncio
 import gzip
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, Self, cast
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple, Self, cast
 
 import httpx
 import msgspec
@@ -16,7 +17,7 @@ import structlog
 
 from ingest.series.influxql import identifier, string
 from ingest.series.limits import EARLIEST, LATEST, window
-from ingest.series.line_protocol import LineEncoder
+from ingest.series.line_protocol import Encoded, LineEncoder
 from plumbline.series import Bucket, FieldValue, HeatCell, LatestRow, Point, RefusedPoint, SeriesUnavailableError
 from plumbline.site import Source
 
@@ -73,16 +74,28 @@ class InfluxStore:
 
     async def write(self, points: Sequence[Point]) -> Sequence[RefusedPoint]:
         """See `SeriesWriter.write`."""
-        encoded = self._encoder.encode(points)
-        refused = encoded.refused
-        for start in range(0, len(encoded.lines), self._lines_per_request):
-            end = start + self._lines_per_request
-            await self._write_lines(encoded.lines[start:end], encoded.points[start:end], refused)
+        refused: list[RefusedPoint] = []
+        size = self._lines_per_request
+        chunks = [points[start : start + size] for start in range(0, len(points), size)]
+        posting: Coroutine[Any, Any, None] = asyncio.sleep(0)
+        for chunk in chunks:
+            # One request at a time, so that the last write wins; the next one is made ready meanwhile, off the loop.
+            _, ready = await asyncio.gather(posting, asyncio.to_thread(self._prepare, chunk))
+            refused += ready.encoded.refused
+            posting = self._post(ready, refused)
+        await posting
         return refused
 
-    async def _write_lines(self, lines: Sequence[str], points: Sequence[Point], refused: list[RefusedPoint]) -> None:
+    def _prepare(self, points: Sequence[Point]) -> "_Request":
+        encoded = self._encoder.encode(points)
+        return _Request(encoded, _packed(encoded.lines))
+
+    async def _post(self, ready: "_Request", refused: list[RefusedPoint]) -> None:
         """Post lines; where the server minds some of them, halve until each refused one stands alone."""
-        answer = await self._post_lines("\n".join(lines).encode())
+        (lines, points, _), body = ready
+        if not lines:
+            return
+        answer = await self._post_body(body)
         if answer.status_code not in _ABOUT_POINTS:
             return
         reason, dropped = _refusal(answer)
@@ -90,21 +103,22 @@ class InfluxStore:
             refused += (RefusedPoint(point, reason) for point in points)
             return
         middle = len(lines) // 2
-        await self._write_lines(lines[:middle], points[:middle], refused)
-        await self._write_lines(lines[middle:], points[middle:], refused)
+        for half in (slice(middle), slice(middle, None)):
+            part = Encoded(lines[half], points[half], [])
+            await self._post(_Request(part, _packed(part.lines)), refused)
 
-    async def _post_lines(self, body: bytes, *, may_create: bool = True) -> httpx.Response:
+    async def _post_body(self, body: bytes, *, may_create: bool = True) -> httpx.Response:
         answer = await self._send(
             "/write",
             params={"db": self._database, "precision": "ns"},
-            content=gzip.compress(body, compresslevel=1),
+            content=body,
             headers={"Content-Encoding": "gzip", "Content-Type": "text/plain; charset=utf-8"},
         )
         if answer.is_success or answer.status_code in _ABOUT_POINTS:
             return answer
         if answer.status_code == 404 and may_create and _NO_DATABASE.search(answer.text):
             await self._create_database()
-            return await self._post_lines(body, may_create=False)
+            return await self._post_body(body, may_create=False)
         raise self._unavailable(answer)
 
     async def _create_database(self) -> None:
@@ -227,8 +241,19 @@ class InfluxStore:
         return SeriesUnavailableError(f"{self._url}: InfluxDB answered {status}{pause}: {detail}; {remedy}")
 
 
+class _Request(NamedTuple):
+    """Points that were encoded, and the body that says them."""
+
+    encoded: Encoded
+    body: bytes
+
+
 class _QueryRefusedError(SeriesUnavailableError):
     """The server understood us and said no to a query."""
+
+
+def _packed(lines: Sequence[str]) -> bytes:
+    return gzip.compress("\n".join(lines).encode(), compresslevel=1)
 
 
 def _refusal(answer: httpx.Response) -> tuple[str, int | None]:

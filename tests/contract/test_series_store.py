@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.series import open_store
+from ingest.series import benchmark, open_store
 from ingest.series.embedded import EmbeddedStore
 from ingest.series.influx import InfluxStore
 from plumbline.errors import SettingsError
@@ -403,7 +403,7 @@ def rounded(rows):
 
 
 @given(data=st.data())
-@settings(max_examples=25)
+@settings(max_examples=15)
 async def test_both_stores_answer_the_same_numbers_for_the_same_points(data, tmp_path_factory, influxdb):
     name = f"same_{tmp_path_factory.mktemp('same').name}"
     influxdb.query(f'CREATE DATABASE "{name}"')
@@ -424,3 +424,32 @@ async def test_both_stores_answer_the_same_numbers_for_the_same_points(data, tmp
                     assert rounded(asked[0]) == rounded(asked[1])
         assert await embedded.latest("tower", "environment", T0) == await influx.latest("tower", "environment", T0)
     influxdb.query(f'DROP DATABASE "{name}"')
+
+
+@given(texts=st.lists(st.text(max_size=20), max_size=20, unique=True))
+@settings(max_examples=20)
+async def test_any_text_comes_back_as_it_was_or_is_refused(texts, tmp_path_factory, influxdb):
+    name = f"text_{tmp_path_factory.mktemp('text').name}"
+    points = [
+        Point("m", {"site": "s", "device": text, "x": text}, {"text": text, f"f{text}": text}, T0) for text in texts if text
+    ]
+    influxdb.query(f'CREATE DATABASE "{name}"')
+    async with (
+        EmbeddedStore(tmp_path_factory.mktemp("series") / "series.duckdb") as embedded,
+        InfluxStore(influxdb.url, name) as influx,
+    ):
+        for store in (embedded, influx):
+            refused = [entry.point for entry in await store.write(points)]
+            stored = {point.tags["device"]: point.fields for point in points if point not in refused}
+            assert {row.device: row.fields for row in await store.latest("s", "m", 0)} == stored
+    influxdb.query(f'DROP DATABASE "{name}"')
+
+
+async def test_the_benchmark_counts_what_it_stored(influxdb, influx_database, tmp_path):
+    async with EmbeddedStore(tmp_path / "series.duckdb") as store:
+        rates = await benchmark.measure_embedded(store, count=2_000)
+        buckets = await store.history("bench", "environment", "noise_dba", start=0, end=2**62, every_ns=2**62)
+    assert all(rate > 0 for rate in rates.values())
+    assert sum(bucket.samples for bucket in buckets) == 2_000
+    rates = await benchmark.measure_influx(influxdb.url, influx_database, count=2_000, connections=2)
+    assert all(rate > 0 for rate in rates.values())
