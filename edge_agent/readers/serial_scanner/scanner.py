@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from edge_agent.reader import Capture, Emit, ReaderError
-from edge_agent.readers.serial_scanner.framing import Fault, Frames
+from edge_agent.readers.serial_scanner.framing import Fault, Frame, Frames
 from edge_agent.readers.serial_scanner.label import read_label
 from edge_agent.readers.serial_scanner.port import Port, PortError, WriteTimeout, open_port, read_available
 from edge_agent.readers.serial_scanner.repeats import Repeats
@@ -45,29 +45,34 @@ class SerialScanner:
 
     async def run(self, emit: Emit) -> None:
         """Read until cancelled. Raises `ReaderError` where the port cannot be opened or is gone."""
+        thread = ThreadPoolExecutor(1, thread_name_prefix=f"scanner-{self._device}")
+        try:
+            async with self._opened(thread) as port:
+                await self._read(port, thread, emit)
+        finally:
+            thread.shutdown(wait=False)  # what still waits in it ends by its own timeout; the loop must not
+
+    async def _read(self, port: Port, thread: ThreadPoolExecutor, emit: Emit) -> None:
         loop = asyncio.get_running_loop()
         frames = Frames(self._framing)
-        with ThreadPoolExecutor(1, thread_name_prefix=f"scanner-{self._device}") as thread:
-            async with self._opened(thread) as port:
+        heard_s = loop.time()
+        while True:
+            try:
+                data = await loop.run_in_executor(thread, read_available, port)
+            except PortError as error:
+                raise self._gone(error) from error
+            found: list[Frame | Fault] = []
+            if data:
                 heard_s = loop.time()
-                while True:
-                    try:
-                        data = await loop.run_in_executor(thread, read_available, port)
-                    except PortError as error:
-                        raise self._gone(error) from error
-                    if data:
-                        heard_s = loop.time()
-                        found = list(frames.feed(data))
-                    elif frames.unfinished and loop.time() - heard_s >= self._idle_timeout_s:
-                        found = list(frames.silence())
-                    else:
-                        continue
-                    for item in found:
-                        if isinstance(item, Fault):
-                            self._report(self._device, item.what)
-                        else:
-                            await self._take(item.content, emit)
-                            await self._say_accepted(port, thread)
+                found = list(frames.feed(data))
+            elif frames.unfinished and loop.time() - heard_s >= self._idle_timeout_s:
+                found = list(frames.silence())
+            for item in found:
+                if isinstance(item, Fault):
+                    self._report(self._device, item.what)
+                else:
+                    await self._take(item.content, emit)
+                    await self._say_accepted(port, thread)
 
     @asynccontextmanager
     async def _opened(self, thread: ThreadPoolExecutor) -> AsyncGenerator[Port]:

@@ -94,8 +94,16 @@ def test_data_lies_in_named_volumes_and_what_is_mounted_from_here_is_read_only(s
         source, _, rest = volume.partition(":")
         if source.startswith("."):
             assert rest.endswith(":ro"), volume
+            assert (ROOT / source).is_dir(), volume
         else:
             assert source in COMPOSE["volumes"], volume
+
+
+def test_grafana_is_given_what_its_provisioning_asks_for():
+    files = (ROOT / "dashboards" / "provisioning").rglob("*.yaml")
+    asked = {name for file in files for name in variables(file.read_text())}
+    assert asked
+    assert asked <= set(SERVICES["grafana"]["environment"])
 
 
 def test_what_needs_a_server_waits_until_it_is_healthy():
