@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { paginate, tilesThatFit, type Room } from '../src/wall/paging';
+import { paginate, rowsOfPage, tilesThatFit, type Room } from '../src/wall/paging';
 
 const room = (height: number): Room => ({ height, head: 2, row: 3, gap: 1 });
 
@@ -30,6 +30,12 @@ describe('paging', () => {
 
   test('has no page where there is no group', () => {
     expect(paginate([], room(10))).toEqual([]);
+  });
+
+  test('fills the last page up with rows of the one before', () => {
+    expect([0, 1].map((page) => rowsOfPage([1, 2, 3, 4, 5], page, 4))).toEqual([[1, 2, 3, 4], [2, 3, 4, 5]]);
+    expect(rowsOfPage([1, 2], 0, 4)).toEqual([1, 2]);
+    expect(rowsOfPage([], 0, 4)).toEqual([]);
   });
 
   test('fits at least one tile, however small the room', () => {

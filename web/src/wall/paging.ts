@@ -50,3 +50,12 @@ export function paginate(groups: readonly number[], room: Room): Slice[][] {
 export function tilesThatFit(height: number, tile: number, gap: number, columns: number): number {
   return Math.max(1, Math.floor((height + gap) / (tile + gap))) * columns;
 }
+
+/**
+ * The rows of page `page` when `fitting` fit. The last page is filled up with rows of the one before, so that a wall with
+ * five things and room for four never shows one of them alone.
+ */
+export function rowsOfPage<T>(rows: readonly T[], page: number, fitting: number): T[] {
+  const first = Math.max(0, Math.min(page * fitting, rows.length - fitting));
+  return rows.slice(first, first + fitting);
+}
