@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.reader import Context
+from edge_agent.reader import Capture, Context
 from edge_agent.readers import mqtt
 from edge_agent.readers.mqtt.declaration import Declaration
 from edge_agent.readers.mqtt.document import FieldError, at, decode
@@ -18,6 +18,7 @@ from edge_agent.readers.mqtt.topic_filter import is_filter, matches, overlap
 from plumbline import codec, profile, settings
 from plumbline.errors import SettingsError
 from plumbline.event import ClockReading
+from plumbline.mqtt import Message
 from plumbline.profile import CheckInFields, FixFields, Metric, StateFields
 
 FOLDER = Path(mqtt.__file__).parent
@@ -218,8 +219,11 @@ def test_what_may_not_be_subscribed_to_is_no_filter(text):
     assert not is_filter(text)
 
 
+PROFILES = profile.load_all(FIRMWARE)
+
+
 def context() -> Context:
-    return Context(profiles=profile.load_all(FIRMWARE))
+    return Context(profiles=PROFILES)
 
 
 def test_the_sample_is_what_build_takes():
@@ -253,3 +257,21 @@ def test_every_setting_stands_in_the_sample():
 def test_a_wrong_declaration_is_named(devices, message):
     with pytest.raises(SettingsError, match=message):
         mqtt.build("m", settings.convert({"devices": devices}, mqtt.Settings, "t"), context())
+
+
+@pytest.mark.parametrize("case", sorted((FOLDER / "testcases").iterdir()), ids=lambda case: case.name)
+async def test_each_test_case_gives_what_it_expects(case: Path):
+    events_, reports, acknowledged = [], [], []
+
+    async def emit(capture: Capture) -> None:
+        fields = json.loads(codec.encode(capture.event(**{**HEADER, "device": capture.device})))
+        events_.append({key: value for key, value in fields.items() if key == "device" or key not in HEADER})
+
+    table = settings.convert(tomllib.loads((case / "config.toml").read_text()), mqtt.Settings, "test")
+    lent = Context(profiles=PROFILES, report=lambda device, what: reports.append(f"{device}: {what}"))
+    reader = mqtt.build("broker", table, lent)
+    for topic, payload in json.loads((case / "input.json").read_text()):
+        message = Message(topic, json.dumps(payload).encode(), 1, False, lambda: acknowledged.append(1))
+        await reader._take(message, emit)
+    assert {"events": events_, "reports": reports} == json.loads((case / "expected.json").read_text())
+    assert acknowledged == []  # that is the session's, once this has returned
