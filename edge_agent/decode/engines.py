@@ -59,7 +59,7 @@ def zbar(view: View, *, strip: bool = False) -> list[Reading]:
     found: list[Reading] = []
     for result in library.decode(image, symbols=wanted):
         name, identifier = _ZBAR.get(result.type, (None, None))
-        data = bytes(result.data)
+        data = b"0" + result.data if result.type == "UPCA" else bytes(result.data)
         if name is None or (name == "ITF" and len(data) < _SHORTEST_ZBAR_ITF):
             continue
         try:

@@ -123,15 +123,15 @@ def _try_treatments(ballot: Ballot, first: View, focus: View, budget: Budget) ->
     middle = first.limited(1.2)
     steps: list[Callable[[], None]] = [
         lambda: ballot.add(engines.zxing(lifted), "lifted"),
+        lambda: ballot.add(engines.zbar(lifted.limited(1.2)), "lifted"),
         lambda: ballot.add(engines.zxing(middle, whole_histogram=True), "histogram"),
+        lambda: ballot.add(engines.zxing(focus.limited(0.3).treated(flattened).scaled(2)), "flattened"),
         *(
             # zxing-cpp finds MaxiCode, and symbols without a quiet zone, only upright
             lambda turns=turns: ballot.add(engines.zxing(middle.quarter_turned(turns), matrix_only=True), f"quarters {turns}")
             for turns in (2, 1, 3)
         ),
         lambda: ballot.add(engines.zbar(middle.treated(thresholded)), "thresholded"),
-        lambda: ballot.add(engines.zbar(lifted.limited(1.2)), "lifted"),
-        lambda: ballot.add(engines.zxing(focus.limited(0.3).treated(flattened).scaled(2)), "flattened"),
         lambda: ballot.add(engines.opencv_qr(focus.limited(0.3)), "bent"),
         lambda: ballot.add(engines.zxing(first.limited(1.5).treated(softened), whole_histogram=True), "softened"),
         lambda: ballot.add(engines.zxing(first.limited(1).turned(67.5)), "turned"),

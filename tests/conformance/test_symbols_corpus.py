@@ -5,6 +5,7 @@ Run with `-rP` to see the figures. The floors are what this code reached; they o
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,18 +18,20 @@ CORPUS = Path(os.environ.get("PLUMBLINE_CORPUS", Path(__file__).parents[3] / "sh
 @pytest.mark.parametrize(
     ("folder", "at_least_percent", "most_misread"),
     [
-        ("symbols", 97.0, 1),
+        ("symbols", 98.0, 0),
         # One photo of `labels` says 4120566906991 where the bars and both engines say 4190566906901.
-        ("labels", 90.0, 1),
+        ("labels", 91.0, 1),
     ],
 )
 def test_photos_are_read_and_hardly_any_is_misread(folder, at_least_percent, most_misread):
     if not (CORPUS / folder / "expected.json").is_file():
         pytest.skip(f"the corpus is not at {CORPUS}; set PLUMBLINE_CORPUS")
-    figures = measure(CORPUS / folder, budget_ms=400)  # twice and a bit the default: test machines are shared
-    print(folder, json.dumps(figures.as_dict(), indent=1))
-    for word, photos in (("missed", figures.ours.missed), ("misread", figures.ours.misread), ("extra", figures.ours.extra)):
-        print(word, *photos, sep="\n   ")
-    assert len(figures.ours.misread) <= most_misread
-    assert figures.as_dict()["decode"]["read_percent"] >= at_least_percent
-    assert figures.ours.read > figures.zxing_alone.read
+    usual, patient = measure(CORPUS / folder), measure(CORPUS / folder, budget_ms=2000)
+    for budget, figures in (("250 ms", usual), ("2000 ms", patient)):
+        sys.stdout.write(f"{folder}, budget {budget}: {json.dumps(figures.as_dict(), indent=1)}\n")
+        for word, photos in (("missed", figures.ours.missed), ("misread", figures.ours.misread), ("extra", figures.ours.extra)):
+            sys.stdout.write("\n   ".join([word, *map(str, photos)]) + "\n")
+        assert len(figures.ours.misread) <= most_misread
+    # with time enough, so that a busy machine does not fail the test
+    assert patient.as_dict()["decode"]["read_percent"] >= at_least_percent
+    assert patient.ours.read > patient.zxing_alone.read

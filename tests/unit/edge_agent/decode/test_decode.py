@@ -168,9 +168,10 @@ def test_a_decompression_bomb_is_refused_by_its_header():
 
 
 def test_a_picture_of_a_hundred_megapixels_is_refused():
+    huge = np.broadcast_to(np.uint8(255), (10_000, 10_001))
+    assert huge.size > MAX_PIXELS
     with pytest.raises(DecodeError, match="64 megapixels"):
-        decode(np.broadcast_to(np.uint8(255), (10_000, 10_001)))
-    assert 10_000 * 10_001 > MAX_PIXELS
+        decode(huge)
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path):
@@ -180,16 +181,21 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
         decode(tmp_path)
 
 
+def outcome(data: bytes) -> list[tuple[str, str]] | str:
+    """What came out: the contents, or the reason of the refusal; anything else fails the test."""
+    try:
+        return [(s.format, s.text) for s in decode(data, budget_ms=20)]
+    except DecodeError as error:
+        return str(error)
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     start=st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\x10\0\0\0WEBPVP8 ", b"BM", b"P5 9 9 255\n"]),
     rest=st.binary(max_size=400),
 )
 def test_hostile_bytes_are_a_list_or_a_clear_refusal(start, rest):
-    try:
-        assert isinstance(decode(start + rest, budget_ms=20), list)
-    except DecodeError as error:
-        assert str(error)
+    assert outcome(start + rest) != ""
 
 
 _WHOLE = {
@@ -206,10 +212,8 @@ def test_a_damaged_picture_is_a_list_or_a_clear_refusal(suffix, hits):
     data = bytearray(_WHOLE[suffix])
     for at, value in hits:
         data[at % len(data)] = value
-    try:
-        assert all(s.text == "a damaged picture" for s in decode(bytes(data), budget_ms=20) if s.format == "QRCode")
-    except DecodeError as error:
-        assert str(error)
+    found = outcome(bytes(data))
+    assert found if isinstance(found, str) else set(found) <= {("QRCode", "a damaged picture")}
 
 
 def test_symbols_are_ordered_from_top_to_bottom():
