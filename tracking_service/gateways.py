@@ -16,7 +16,9 @@ from tracking_service.domain.milestone import Silence
 GatewayState = Literal["online", "offline", "catching_up"]
 
 #: The metrics of a gateway's health that count events waiting in its outbox.
-BACKLOG_METRICS: Final = ("outbox_business", "outbox_telemetry")
+BACKLOG_METRICS: Final = ("queue_business_events", "queue_telemetry_events")
+#: A gateway tells its health at least every minute: newer than its newest event by more than this, it has old ones to send.
+BEHIND_NS: Final = 90_000_000_000
 
 
 class Gateway(NamedTuple):
@@ -32,10 +34,10 @@ class Gateway(NamedTuple):
 
     @property
     def state(self) -> GatewayState:
-        """`catching_up`: it speaks, but events from before still wait in its outbox."""
+        """`catching_up`: it speaks, but what it has told lies well behind."""
         if not self.online:
             return "offline"
-        return "catching_up" if self.backlog else "online"
+        return "catching_up" if self.data_until is not None and self.last_seen - self.data_until > BEHIND_NS else "online"
 
 
 async def read(connection: AsyncConnection, site: str | None = None) -> Sequence[Gateway]:

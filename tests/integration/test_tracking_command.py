@@ -1,0 +1,97 @@
+"""`plumbline tracking`: processes of their own on real files."""
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests import tracking_site as site
+from tests.servers import free_port, plumbline, wait_until
+
+SITE_FILE = """
+id = "harbour"
+title_en = "Harbour"
+title_zh = "港口"
+timezone = "Asia/Shanghai"
+lat = 31.2
+lon = 121.5
+"""
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    (tmp_path / "sites").mkdir()
+    (tmp_path / "sites" / "harbour.toml").write_text(SITE_FILE)
+    return os.environ | {
+        "PLUMBLINE_DATABASE": f"sqlite:///{tmp_path}/plumbline.db",
+        "PLUMBLINE_SERIES": f"embedded:{tmp_path}/series.duckdb",
+        "PLUMBLINE_SITES": str(tmp_path / "sites"),
+    }
+
+
+def order_file(folder: Path, name: str, **changes) -> str:
+    (folder / name).write_text(json.dumps(site.order(**changes)))
+    return str(folder / name)
+
+
+def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = plumbline("tracking", *arguments)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
+
+
+def test_orders_are_imported_once_and_changes_are_told(environment, tmp_path):
+    first, second = order_file(tmp_path, "a.json"), order_file(tmp_path, "b.json", number="PO-2")
+    done = run(environment, "import", first, second)
+    assert [line.split() for line in done.stdout.splitlines()] == [["added", "PO-1", first], ["added", "PO-2", second]]
+    order_file(tmp_path, "b.json", number="PO-2", customer="Another")
+    done = run(environment, "import", first, second)
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["unchanged", "changed"]
+
+
+def test_one_refused_order_refuses_them_all_with_file_path_and_reason(environment, tmp_path):
+    good, bad = order_file(tmp_path, "a.json"), order_file(tmp_path, "b.json", number="PO-2", site="elsewhere")
+    done = run(environment, "import", good, bad)
+    assert done.returncode == 2
+    assert f"{bad}: order PO-2: site: 'elsewhere' is not known; use harbour" in done.stderr
+    assert run(environment, "import", good).stdout.split()[0] == "added"
+
+
+def test_the_service_runs_serves_and_ends_on_sigterm(environment):
+    port = free_port()
+    command = plumbline("tracking", "run", "--port", str(port))
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+    url = f"http://127.0.0.1:{port}"
+
+    def serves() -> bool:
+        try:
+            return httpx.get(f"{url}/ready", trust_env=False).status_code == 200
+        except httpx.TransportError:
+            assert process.poll() is None
+            return False
+
+    try:
+        wait_until(serves, "the tracking service")
+        with httpx.stream("GET", f"{url}/api/stream", trust_env=False) as response:
+            lines = response.iter_lines()
+            assert next(lines) == "event: snapshot"
+            process.send_signal(signal.SIGTERM)
+            list(lines)  # the stream ends in good order
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def test_a_taken_port_is_said_in_one_line(environment):
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = run(environment, "run", "--port", str(taken.getsockname()[1]))
+    assert done.returncode == 2
+    assert "cannot listen on 127.0.0.1" in done.stderr
