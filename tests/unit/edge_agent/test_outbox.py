@@ -434,5 +434,5 @@ class OutboxMachine(RuleBasedStateMachine):
             assert (stream.pending_bytes > 0) == (len(expected) > 0)
 
 
-OutboxMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+OutboxMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
 TestOutboxMachine = OutboxMachine.TestCase
