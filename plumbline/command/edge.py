@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -25,6 +26,8 @@ ConfigFile = Annotated[Path, typer.Option("--config", metavar="FILE", help="The 
 
 #: A stop that takes longer (a device that does not let go) ends the hard way: every accepted event is on the disk.
 _STOP_S: Final = 15.0
+#: The password in a URL, which no table shows.
+_PASSWORD: Final = re.compile(r"(://[^:/@\s]*):[^/\s]*@")
 
 
 @app.command()
@@ -114,6 +117,6 @@ def _readers(config: Config) -> Table:
 
 
 def _short(value: object) -> str:
-    text = str(Address.parse(value)) if isinstance(value, str) and "@" in value and "://" in value else str(value)
+    text = _PASSWORD.sub(r"\1:…@", str(value))
     text = text if text.isprintable() else repr(text)
     return text if len(text) <= 60 else text[:59] + "…"

@@ -22,6 +22,8 @@ from plumbline.event import Fix, Scan
 from tests.integration.tiny_ingest import TinyIngest, until
 from tests.servers import free_port, plumbline
 
+WIDE = os.environ | {"COLUMNS": "300"}  # so that nothing is broken into lines
+
 SETTINGS = """
 site = "s"
 gateway = "g"
@@ -153,11 +155,21 @@ async def test_the_command_runs_until_a_signal_and_says_goodbye(mosquitto, tmp_p
 
 
 def test_check_prints_what_a_configuration_comes_to(tmp_path):
-    path = configured(tmp_path, "mqtt://me:secret@127.0.0.1", '[[reader]]\ntype = "nmea"\nname = "crane"\nport = "/dev/x"\n')
-    done = subprocess.run(plumbline("edge", "check", "--config", str(path)), capture_output=True, text=True, check=True)
+    readers = (
+        '[[reader]]\ntype = "nmea"\nname = "crane"\nport = "/dev/x"\n'
+        '[[reader]]\ntype = "mqtt"\nname = "near"\nbroker = "mqtt://near:secret@10.0.0.1"\n'
+        '[[reader.devices]]\ntopic = "a/+"\nmeasurement = "m"\nmetrics.x = { unit = "1", title_en = "x", title_zh = "x" }\n'
+        '[[reader]]\ntype = "camera"\nname = "gate"\nurl = "rtsp://viewer:se@cret@10.0.0.20/1"\n'
+    )
+    path = configured(tmp_path, "mqtt://me:secret@127.0.0.1", readers)
+    done = subprocess.run(
+        plumbline("edge", "check", "--config", str(path)), capture_output=True, text=True, check=True, env=WIDE
+    )
     assert "crane" in done.stdout
     assert "me@127.0.0.1" in done.stdout
+    assert "viewer:…@10.0.0.20" in done.stdout.replace("\n", "")
     assert "secret" not in done.stdout
+    assert "cret" not in done.stdout
     assert not (tmp_path / "data").exists()
 
 
