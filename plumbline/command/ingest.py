@@ -11,6 +11,7 @@ import typer
 import ingest as service
 from ingest import settings
 from ingest.series import open_store
+from plumbline import logs
 from plumbline.database import open_engine
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -30,7 +31,9 @@ def run(
     environment = dict(os.environ)
     if worker is not None:
         environment["PLUMBLINE_WORKER"] = worker
-    asyncio.run(_run(settings.load(config, environment)))
+    chosen = settings.load(config, environment)
+    logs.configure()
+    asyncio.run(_run(chosen))
 
 
 async def _run(chosen: settings.IngestSettings) -> None:

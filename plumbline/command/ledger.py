@@ -30,7 +30,7 @@ def ledger(
     if as_json:
         print(msgspec.json.encode(streams).decode())
     else:
-        Console().print(_table(streams))
+        _print(streams)
     if any(stream.missing for stream in streams):
         raise typer.Exit(1)
 
@@ -43,14 +43,18 @@ async def _report(database: str, site: str | None, gateway: str | None) -> list[
         await engine.dispose()
 
 
-def _table(streams: list[StreamReport]) -> Table:
-    table = Table("site", "gateway", "epoch", "class", "day")
+def _print(streams: list[StreamReport]) -> None:
+    console = Console()
     counts = ("received", "duplicate", "late", "thinned", "dead", "missing")
-    for name in (*counts, "watermark"):
-        table.add_column(name, justify="right")
     for stream in streams:
-        place = (stream.site, stream.gateway, stream.epoch, stream.event_class)
+        table = Table("day", title_justify="left", title_style="bold", show_footer=True)
+        table.title = f"{stream.site} / {stream.gateway}: {stream.event_class}, epoch {stream.epoch}"
+        table.columns[0].footer = "all"
+        for name in counts:
+            table.add_column(name, footer=f"{getattr(stream, name):,}", justify="right", no_wrap=True)
         for day in stream.days:
-            table.add_row(*place, day.day, *(f"{getattr(day, name):,}" for name in counts), "")
-        table.add_row(*place, "all", *(f"{getattr(stream, name):,}" for name in counts), f"{stream.watermark:,}", style="bold")
-    return table
+            table.add_row(day.day, *(f"{getattr(day, name):,}" for name in counts))
+        console.print(table)
+        console.print(f"committed up to {stream.watermark:,} of {stream.highest:,}\n")
+    if not streams:
+        console.print("nothing has arrived yet")

@@ -39,7 +39,7 @@ class Killed(BaseException):
 class Bench:
     """An ingest without MQTT: messages in, stores out."""
 
-    def __init__(self, engine, sites=None, store=None, limit_bytes=deadletters.LIMIT_BYTES):
+    def __init__(self, engine, sites=None, store=None, limit_bytes=deadletters.LIMIT_BYTES) -> None:
         self.engine = engine
         self.store = store or MemoryStore()
         self.sites = {"yard": SITE} if sites is None else sites
@@ -93,9 +93,9 @@ class Bench:
     async def end_state(self):
         """What must not depend on disturbances: duplicates aside, everything."""
         streams = [
-            (s.gateway, s.epoch, s.event_class, s.watermark, s.received, s.late, s.dead, s.thinned, s.missing_ranges)
-            + tuple((d.day, d.received, d.late, d.dead, d.missing) for d in s.days)
+            (s.gateway, s.epoch, s.event_class, s.watermark, s.received, s.late, s.dead, s.thinned, s.missing_ranges, days)
             for s in await report(self.engine)
+            for days in [[(d.day, d.received, d.late, d.dead, d.missing) for d in s.days]]
         ]
         events = [body for kind, body in await self.rows(inbox, "kind", "body") if kind != "fix"]
         letters = await self.rows(dead_letter, "seq", "reason", "payload")
@@ -314,7 +314,7 @@ async def test_what_the_database_refuses_becomes_letters_and_the_rest_of_the_gro
     await migrate(engine)
     bench = Bench(engine)
     async with engine.begin() as connection:
-        await connection.exec_driver_sql("ALTER TABLE inbox ADD CONSTRAINT no_seven CHECK (at <> %d)" % (NOON + 7 * 10**9))
+        await connection.exec_driver_sql(f"ALTER TABLE inbox ADD CONSTRAINT no_seven CHECK (at <> {NOON + 7 * 10**9})")
     await bench.take(*(batch([scan(i)]) for i in range(1, 11)))
     (stream,) = await report(engine)
     assert (stream.received, stream.dead, stream.watermark) == (9, 1, 10)

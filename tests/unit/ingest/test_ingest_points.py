@@ -13,7 +13,7 @@ MINUTE = 60 * SECOND
 
 
 def only(event):
-    return [point for point in maker.points([event]) if point.measurement != "heat"][0]
+    return next(point for point in maker.points([event]) if point.measurement != "heat")
 
 
 def heat(*events):

@@ -1,0 +1,171 @@
+"""The commands of ingest as processes: run, kill, stop, prove, inspect, replay."""
+
+import asyncio
+import contextlib
+import io
+import json
+import os
+import subprocess
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from plumbline import topics
+from plumbline.cli import main
+from plumbline.mqtt import Address, Connection
+from tests.batches import batch, reading, scan
+from tests.servers import Mosquitto, plumbline, running, wait_until
+
+SITE_FILE = """id = "yard"
+title_en = "Yard"
+title_zh = "工地"
+timezone = "Asia/Shanghai"
+lat = 31.2
+lon = 121.4
+"""
+
+
+class Place:
+    """A broker, a database, an embedded store, and `plumbline` over them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.broker = Mosquitto(folder / "broker")
+        self.sites = folder / "sites"
+        self.sites.mkdir()
+        self.environment = os.environ | {
+            "PLUMBLINE_BROKER": self.broker.url,
+            "PLUMBLINE_DATABASE": f"sqlite:///{folder}/plumbline.db",
+            "PLUMBLINE_SERIES": f"embedded:{folder}/series.duckdb",
+            "PLUMBLINE_SITES": str(self.sites),
+        }
+        self.log = folder / "ingest.log"
+        self.worker: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        mark = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as out:
+            self.worker = subprocess.Popen(
+                plumbline("ingest", "run", "--worker", "w"), env=self.environment, stdout=out, stderr=out
+            )
+        wait_until(lambda: self.log.read_bytes()[mark:].count(b"receiving") == 2, f"ingest to receive: {self.log}")
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command that ends by itself, in this process: what it prints and its exit code."""
+        out, err, code = io.StringIO(), io.StringIO(), 0
+        with (
+            mock.patch.dict(os.environ, self.environment),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            try:
+                main(arguments)
+            except SystemExit as end:
+                code = int(end.code or 0)
+        return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+    def ledger(self) -> list[dict]:
+        return json.loads(self.run("ledger", "--json").stdout)
+
+    def send(self, *messages: tuple[str, bytes], upto: int) -> None:
+        """Send as an outbox does: all again until the watermark has passed them."""
+        asyncio.run(asyncio.wait_for(self._send(messages, upto), 60))
+
+    async def _send(self, messages, upto):
+        async with Connection(address=Address.parse(self.broker.url), client_id="gateway", inbound=1000) as gateway:
+            await gateway.subscribe(topics.committed("yard", "gw", "business"))
+            stream = gateway.messages()
+            while True:
+                for topic, payload in messages:
+                    await gateway.publish(topic, payload)
+                try:
+                    async with asyncio.timeout(5):
+                        async for message in stream:
+                            message.ack()
+                            if json.loads(message.payload)["upto"] >= upto:
+                                return
+                except TimeoutError:
+                    stream = gateway.messages()
+
+
+@pytest.fixture
+def place(tmp_path):
+    place = Place(tmp_path)
+    (place.sites / "yard.toml").write_text(SITE_FILE)
+    with running(place.broker):
+        yield place
+        if place.worker is not None and place.worker.poll() is None:
+            place.worker.kill()
+            place.worker.wait(10)
+
+
+def test_a_killed_and_restarted_worker_misses_nothing_and_a_stopped_one_ends_cleanly(place):
+    place.start()
+    place.send(batch([scan(1), scan(2)]), upto=2)
+    place.worker.kill()
+    place.worker.wait(10)
+    place.start()
+    place.send(batch([scan(2), scan(3)]), batch([scan(4)]), upto=4)
+    place.worker.terminate()
+    assert place.worker.wait(30) == 0
+    (stream,) = place.ledger()
+    assert (stream["class"], stream["received"], stream["missing"], stream["watermark"]) == ("business", 4, 0, 4)
+    assert stream["duplicate"] >= 1
+    table = place.run("ledger")
+    assert table.returncode == 0
+    assert "2026-06-11" in table.stdout
+
+
+def test_a_hole_makes_the_ledger_command_fail(place):
+    place.start()
+    place.send(batch([scan(1)]), batch([scan(3)]), upto=1)
+    wait_until(lambda: place.ledger()[0]["received"] == 2, "the third scan")
+    done = place.run("ledger", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)[0]["missing_ranges"] == [[2, 2]]
+
+
+def test_dead_letters_are_listed_shown_and_replayed_once_the_cause_is_mended(place):
+    (place.sites / "yard.toml").rename(place.sites / "yard.off")
+    place.start()
+    place.send(batch([scan(1)]), upto=1)
+    (letter,) = json.loads(place.run("deadletters", "list", "--json").stdout)
+    assert (letter["reason"], letter["seq"]) == ("unknown_site", 1)
+    shown = place.run("deadletters", "show", str(letter["id"]))
+    assert '"text":"x1"' in shown.stdout
+    assert "unknown_site" in place.run("deadletters", "list").stdout
+    place.worker.terminate()
+    place.worker.wait(30)
+    (place.sites / "yard.off").rename(place.sites / "yard.toml")
+    assert place.run("deadletters", "replay", "--all").stdout.startswith("1 letters wait")
+    place.start()
+    wait_until(lambda: place.ledger()[0]["dead"] == 0, "the replay")
+    assert place.ledger()[0]["received"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("deadletters", "replay"), "which letters"),
+        (("deadletters", "show", "77"), "no dead letter 77"),
+        (("ingest", "run", "--config", "/nowhere.toml"), "no such file"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_2(place, arguments, words):
+    assert place.run("db", "upgrade").returncode == 0
+    done = place.run(*arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_upgrading_a_database_twice_changes_nothing(place):
+    assert place.run("db", "upgrade").returncode == 0
+    assert place.run("db", "upgrade").returncode == 0
+
+
+def test_telemetry_reaches_the_ledger_too(place):
+    place.start()
+    place.send(batch([reading(1), reading(2)]), batch([scan(1)]), upto=1)
+    wait_until(lambda: len(place.ledger()) == 2, "both classes")
+    assert [stream["received"] for stream in place.ledger()] == [1, 2]
