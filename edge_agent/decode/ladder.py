@@ -14,6 +14,9 @@ from edge_agent.decode.view import Quad, View, contains
 #: The first look takes at most so many megapixels, the second all that most photos have.
 _FIRST_LOOK_MP: Final = 3.0
 _SECOND_LOOK_MP: Final = 24.0
+#: Pixels to which a picture is reduced for the search of its regions.
+_COARSE: Final = 480
+_FINE: Final = 960
 #: A shorter place of a reading, in pixels, is no place to cut a strip.
 _SHORTEST_STRIP: Final = 20
 #: So many regions are studied closely although a glance showed nothing, as long as the picture gave nothing.
@@ -80,8 +83,18 @@ def _confirm(ballot: Ballot, gray: Gray, budget: Budget) -> None:
 
 
 def _read_regions(ballot: Ballot, gray: Gray, budget: Budget) -> Texture:
-    """Look for what is left unread and read it, again and again while that brings something new."""
-    work = 480 if gray.size <= _FIRST_LOOK_MP * 1e6 else 960
+    """Look for what is left unread and read it, again and again while that brings something new.
+
+    A large picture is searched once more, finely, where a coarse look blurs narrow bars away.
+    """
+    texture = _read_at(ballot, gray, budget, _COARSE)
+    if max(gray.shape) < 1.5 * _COARSE or (ballot.accepted() and gray.size < _FIRST_LOOK_MP * 1e6) or budget.over:
+        return texture
+    fine = _read_at(ballot, gray, budget, _FINE)
+    return fine if fine.linear else texture
+
+
+def _read_at(ballot: Ballot, gray: Gray, budget: Budget, work: int) -> Texture:
     while True:
         before = len(ballot.accepted())
         texture = strips.find(gray, [claim.reading.points for claim in ballot.accepted()], work=work)

@@ -18,16 +18,17 @@ CORPUS = Path(os.environ.get("PLUMBLINE_CORPUS", Path(__file__).parents[3] / "sh
 @pytest.mark.parametrize(
     ("folder", "at_least_percent", "most_misread"),
     [
-        ("symbols", 98.0, 0),
-        # One photo of `labels` says 4120566906991 where the bars and both engines say 4190566906901.
-        ("labels", 91.0, 1),
+        ("symbols", 97.5, 0),
+        # One photo of `labels` is expected as 4120566906991, but says 4190566906901 in bars and in print.
+        ("labels", 93.0, 1),
     ],
 )
+@pytest.mark.timeout(400)
 def test_photos_are_read_and_hardly_any_is_misread(folder, at_least_percent, most_misread):
     if not (CORPUS / folder / "expected.json").is_file():
         pytest.skip(f"the corpus is not at {CORPUS}; set PLUMBLINE_CORPUS")
-    usual, patient = measure(CORPUS / folder), measure(CORPUS / folder, budget_ms=2000)
-    for budget, figures in (("250 ms", usual), ("2000 ms", patient)):
+    usual, patient = measure(CORPUS / folder), measure(CORPUS / folder, budget_ms=1000)
+    for budget, figures in (("250 ms", usual), ("1000 ms", patient)):
         sys.stdout.write(f"{folder}, budget {budget}: {json.dumps(figures.as_dict(), indent=1)}\n")
         for word, photos in (("missed", figures.ours.missed), ("misread", figures.ours.misread), ("extra", figures.ours.extra)):
             sys.stdout.write("\n   ".join([word, *map(str, photos)]) + "\n")
