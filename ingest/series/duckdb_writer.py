@@ -13,7 +13,7 @@ from duckdb import DuckDBPyConnection
 
 from ingest.series.arrow_rows import KINDS, ArrowTable, Shape, by_measurement, field_of, keys
 from ingest.series.duckdb_catalog import Catalog, Kind, Table
-from ingest.series.limits import RefusedError, check_exact, check_finite, check_text, check_time
+from ingest.series.limits import EARLIEST, LATEST, RefusedError, check_exact, check_finite, check_text, check_time
 from plumbline.series import FieldValue, Point, RefusedPoint
 
 Key = tuple[int, int]
@@ -44,7 +44,8 @@ class Writer:
         for point in points:
             measurement, fields, at = point.measurement, point.fields, point.at
             try:
-                check_time(at)
+                if not EARLIEST <= at <= LATEST:
+                    check_time(at)
                 shape = (measurement, tuple(fields))
                 if shape not in self._shapes:
                     self._note_shape(shape)
@@ -138,6 +139,11 @@ class Writer:
             return self._connection.execute(statement, [min(times), max(times)]).fetchall()
         finally:
             self._connection.unregister("keys")
+
+    @property
+    def worth_compacting(self) -> bool:
+        """Whether `compact` has something to do."""
+        return any(count >= self._compact_after for count in self._replaced.values())
 
     def compact(self) -> list[str]:
         """Rewrite in order of time the tables in which many rows were replaced; returns the measurements.

@@ -6,6 +6,7 @@ figures asks the tracking service. `write` returns when the rows are in the writ
 # ruff: noqa: S608 - tables and columns are named by the catalog (m1, n2); everything else is a parameter
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -84,9 +85,7 @@ class EmbeddedStore:
 
     async def write(self, points: Sequence[Point]) -> Sequence[RefusedPoint]:
         """See `SeriesWriter.write`."""
-        refused = await self._run(self._writing, self._write, points)
-        self._writing.submit(self._compact)
-        return refused
+        return await self._run(self._writing, self._write, points)
 
     async def heat(self, site: str, start: int, end: int) -> Sequence[HeatCell]:
         """See `SeriesReader.heat`."""
@@ -151,13 +150,18 @@ class EmbeddedStore:
     def _write(self, points: Sequence[Point]) -> list[RefusedPoint]:
         _, _, writer = self._opened()
         try:
-            return writer.write(points)
+            refused = writer.write(points)
         except BaseException:
             self._close()  # undoes what was begun; the next call opens the file again
             raise
+        if writer.worth_compacting:
+            with contextlib.suppress(RuntimeError):  # closing: the next run will find the work again
+                self._writing.submit(self._compact, writer)
+        return refused
 
-    def _compact(self) -> None:
-        _, _, writer = self._opened()
+    def _compact(self, writer: Writer) -> None:
+        if writer is not self._writer:  # closed meanwhile
+            return
         try:
             for measurement in writer.compact():
                 _log.info("series compacted", file=str(self._path), measurement=measurement)

@@ -267,30 +267,40 @@ async def test_an_influx_that_is_away_is_unavailable_and_back_again_without_a_ne
             assert sum(cell.weight for cell in await store.heat("tower", T0, T0 + DAY)) == 2
 
 
-async def test_an_embedded_file_survives_sigkill_after_every_write(tmp_path):
+async def test_an_embedded_file_survives_sigkill_after_every_write_and_in_the_middle_of_compaction(tmp_path):
+    file = tmp_path / "series.duckdb"
     program = f"""
-import asyncio, itertools, sys
-from ingest.series import open_store
+import asyncio, itertools, pathlib
+from ingest.series.embedded import EmbeddedStore
 from plumbline.series import Point
 async def main():
-    store = await open_store("embedded:{tmp_path}/series.duckdb")
+    store = EmbeddedStore(pathlib.Path({str(file)!r}), compact_after=40)
     for n in itertools.count():
-        at = n * 1000
-        await store.write([Point("m", {{"site": "s", "device": "d"}}, {{"n": float(n), f"f{{n % 7}}": "x"}}, at + i) for i in range(50)])
-        print(n, flush=True)
+        await store.write([  # each batch writes half of the one before anew
+            Point("m", {{"site": "s", "device": "d"}}, {{"n": float(n), f"f{{n % 7}}": "x"}}, n * 25 + i) for i in range(50)
+        ])
+        print("wrote", n, flush=True)
 asyncio.run(main())
 """
     root = Path(__file__).parents[2]
+    said = 0
     for round_ in range(3):
         process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=root)
-        said = [int(process.stdout.readline()) for _ in range(20 + 7 * round_)]
-        process.send_signal(signal.SIGKILL)
-        said += [int(line) for line in process.stdout.read().split()]
+        now: list[int] = []
+        for line in process.stdout:  # compactions are logged there too
+            now += [int(line.split()[1])] if line.startswith("wrote") else []
+            if len(now) == 12 + 3 * round_:
+                process.send_signal(signal.SIGKILL)
         process.wait()
         process.stdout.close()
-        async with EmbeddedStore(tmp_path / "series.duckdb") as store:
-            (bucket,) = await store.history("s", "m", "n", start=0, end=(said[-1] + 1) * 1000, every_ns=2**62)
-            assert bucket.samples == 50 * len(said)
+        said = max(said, now[-1])
+        async with EmbeddedStore(file) as store:
+            buckets = await store.history("s", "m", "n", start=0, end=now[-1] * 25, every_ns=25)
+            assert [(bucket.samples, bucket.minimum, bucket.maximum) for bucket in buckets] == [
+                (25, float(n), float(n)) for n in range(now[-1])
+            ]
+            (all_of_it,) = await store.history("s", "m", "n", start=0, end=2**62, every_ns=2**62)
+            assert all_of_it.samples >= said * 25 + 50
 
 
 async def test_an_embedded_file_that_another_process_holds_is_unavailable(tmp_path):
