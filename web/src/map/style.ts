@@ -21,12 +21,12 @@ function heatPaint(source: Source, site: Site): HeatmapPaint {
   const reach = pixelsAtZoom0(REACH_CELLS * site.cell_m, site.lat);
   return {
     'heatmap-weight': ['get', 'strength'],
-    'heatmap-intensity': 0.6,
+    'heatmap-intensity': 0.95,
     'heatmap-radius': ['interpolate', ['exponential', 2], ['zoom'], 10, reach * 2 ** 10, 24, reach * 2 ** 24],
     'heatmap-opacity': 0.82,
     // prettier-ignore
     'heatmap-color': ['interpolate', ['linear'], ['heatmap-density'],
-      0, tone(0), 0.08, tone(0.1), 0.3, tone(0.42), 0.65, tone(0.68), 1, tone(0.9)],
+      0, tone(0), 0.06, tone(0.12), 0.3, tone(0.48), 0.65, tone(0.72), 1, tone(0.92)],
   };
 }
 
