@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.servers import InfluxDb, Mosquitto, PostgreSql, running
+from tests.servers import InfluxDb, Mosquitto, PostgreSql, open_folder, running
 
 # Time limits per example would test the machine, not the code.
 settings.register_profile("plumbline", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=100)
@@ -43,10 +43,9 @@ def influxdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxDb]:
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSql]:
+def postgresql() -> Iterator[PostgreSql]:
     """A shared PostgreSQL 15; take a database of your own with `new_database`."""
-    server = PostgreSql(tmp_path_factory.mktemp("postgresql") / "server")
-    with running(server):
+    with open_folder("postgresql") as folder, running(PostgreSql(folder / "server")) as server:
         yield server
 
 

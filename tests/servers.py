@@ -11,11 +11,15 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
+
+S = TypeVar("S", bound="Server")
 
 POSTGRESQL_BIN = Path("/usr/lib/postgresql/15/bin")
 DEADLINE_S = 60.0
@@ -147,7 +151,10 @@ class InfluxDb(Server):
 
 
 class PostgreSql(Server):
-    """PostgreSQL 15, without fsync (a test's data need not survive the machine)."""
+    """PostgreSQL 15, without fsync (a test's data need not survive the machine).
+
+    Its user must be able to reach `folder`: pytest's own temporary folders are closed to others, `open_folder` makes one.
+    """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -157,41 +164,19 @@ class PostgreSql(Server):
         data = folder / "data"
         if user:
             owner = pwd.getpwnam(user)
-            for parent in (folder, *folder.parents):
-                if parent.stat().st_uid == os.geteuid() and parent != Path("/") and not parent.stat().st_mode & 0o001:
-                    parent.chmod(parent.stat().st_mode | 0o011)
             os.chown(folder, owner.pw_uid, owner.pw_gid)
         subprocess.run(
             [
                 POSTGRESQL_BIN / "initdb",
                 "-D",
                 data,
-                "-U",
-                "plumbline",
-                "-A",
-                "trust",
-                "-E",
-                "UTF8",
-                "--locale=C.UTF-8",
-                "--no-sync",
+                *["-U", "plumbline", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
             ],
             check=True,
             capture_output=True,
             user=user,
         )
-        options = [
-            "-p",
-            str(self.port),
-            "-h",
-            "127.0.0.1",
-            "-k",
-            "",
-            "-F",
-            "-c",
-            "max_connections=60",
-            "-c",
-            "full_page_writes=off",
-        ]
+        options = [*f"-p {self.port} -h 127.0.0.1 -F -c max_connections=60 -c full_page_writes=off".split(), "-k", ""]
         super().__init__(
             [str(POSTGRESQL_BIN / "postgres"), "-D", str(data), *options],
             folder.parent / f"postgresql-{self.port}.log",
@@ -258,7 +243,15 @@ class PostgreSql(Server):
 
 
 @contextlib.contextmanager
-def running(server: Server) -> Iterator[Server]:
+def open_folder(stem: str) -> Iterator[Path]:
+    """A temporary folder that other users can reach."""
+    with tempfile.TemporaryDirectory(prefix=f"plumbline-{stem}-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@contextlib.contextmanager
+def running(server: S) -> Iterator[S]:
     """Start, lend and stop a server."""
     server.start()
     try:
