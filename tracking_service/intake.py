@@ -32,6 +32,8 @@ _log = structlog.get_logger()
 
 #: How long milestones may be past their date before that is noticed.
 _DUE_EVERY_NS: Final = 5_000_000_000
+#: How long a gateway may be gone before that is noticed.
+_GATEWAYS_EVERY_NS: Final = 1_000_000_000
 
 
 class Listener(Protocol):
@@ -74,6 +76,7 @@ class Intake:
         self._now_ns = now_ns
         self._woken = asyncio.Event()
         self._due_checked = 0
+        self._gateways_checked = 0
         self._turns = activity.GatewayTurns()
 
     @property
@@ -113,12 +116,14 @@ class Intake:
             if (await connection.execute(waiting)).first() is None:
                 return 0
         try:
-            return await self._transaction(self._batch)
+            outcome = await self._transaction(self._batch)
         except Exception as error:  # whatever a hostile event provokes: the row is found and set aside
             if not _refused(error):
                 raise
             _log.warning("tracking.intake.batch_refused", error=str(error))
-        return await self._one_by_one()
+            return await self._one_by_one()
+        self._heard(outcome)
+        return len(outcome.observed)
 
     async def tick(self) -> None:
         """What time alone brings: milestones past their date, gateways that came or went."""
@@ -135,6 +140,9 @@ class Intake:
                     await activity.add(connection, entries)
                 if changes:
                     self._heard(Outcome(activity=entries, orders=frozenset(), notices=True))
+        if now - self._gateways_checked < _GATEWAYS_EVERY_NS:
+            return
+        self._gateways_checked = now
         async with self._reader.connect() as connection:
             turns = await self._turns.read(connection)
         if turns:
@@ -144,7 +152,7 @@ class Intake:
             if new:
                 self._heard(Outcome(activity=new))
 
-    async def _transaction(self, limit: int) -> int:
+    async def _transaction(self, limit: int) -> Outcome:
         async with self._engine.begin() as connection:
             statement = (
                 select(inbox)
@@ -154,9 +162,7 @@ class Intake:
                 .with_for_update(skip_locked=True)
             )
             rows = (await connection.execute(statement)).all()
-            outcome = await self._take_rows(connection, rows)
-        self._heard(outcome)
-        return len(rows)
+            return await self._take_rows(connection, rows)
 
     async def _one_by_one(self) -> int:
         """A batch was refused by the database: find the row that it cannot take, and set that one aside."""
