@@ -210,7 +210,7 @@ class Connection:
         await self.publish_soon(topic, payload, qos=qos, retain=retain)
 
     def publish_soon(self, topic: str, payload: bytes, *, qos: Literal[0, 1] = 1, retain: bool = False) -> asyncio.Future[None]:
-        """Publish; the future is done when the broker acknowledged, or fails with `MqttError`."""
+        """Publish; the future is done when the broker acknowledged, or fails with `MqttError` (MQTT 5 tells refusals)."""
         done = self._loop.create_future()
         if self._lost is not None:
             done.set_exception(MqttError(self._lost))
@@ -301,8 +301,11 @@ class Connection:
 
         self._hand_over(self._queue.put_nowait, Message(message.topic, bytes(message.payload), qos, message.retain, ack))
 
-    def _on_publish(self, _c: paho.Client, _u: Any, mid: int, _code: ReasonCode, _p: Properties) -> None:
-        self._hand_over(self._settle, mid, None)
+    def _on_publish(self, _c: paho.Client, _u: Any, mid: int, code: ReasonCode, _p: Properties) -> None:
+        advice = "check the broker's access rules for this user"
+        self._hand_over(
+            self._settle, mid, f"{self._address}: the broker refused a message: {code}; {advice}" if code.is_failure else None
+        )
 
     def _on_subscribe(self, _c: paho.Client, _u: Any, mid: int, codes: list[ReasonCode], _p: Properties) -> None:
         refused = next((str(code) for code in codes if code.is_failure), None)

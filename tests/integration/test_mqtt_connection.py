@@ -117,6 +117,18 @@ async def test_keep_connected_comes_back_after_the_broker_did(tmp_path: Path):
     assert failures
 
 
+async def test_a_message_that_the_access_rules_forbid_fails_with_advice(tmp_path: Path):
+    server = Mosquitto(tmp_path / "broker")
+    rules = tmp_path / "acl"
+    rules.write_text("topic read secret\n")
+    settings = tmp_path / "broker" / "mosquitto.conf"
+    settings.write_text(settings.read_text() + f"acl_file {rules}\n")
+    with running(server):
+        async with connect(server, "client") as client:
+            with pytest.raises(MqttError, match="refused a message: Not authorized; check the broker's access rules"):
+                await client.publish("secret", b"x")
+
+
 async def test_an_unreachable_broker_is_named_with_what_to_check():
     address = Address.parse(f"mqtt://127.0.0.1:{free_port()}")
     with pytest.raises(MqttError, match=r"127\.0\.0\.1:\d+: Connection refused; check that the broker runs"):
