@@ -21,8 +21,8 @@ MAX_DEVICES: Final = 50_000
 
 class _Sent(NamedTuple):
     at: int
-    lat: float
-    lon: float
+    around: Grid
+    """Metres from where it was sent."""
     accuracy_m: float
 
 
@@ -48,7 +48,7 @@ class Movements:
             last = sent.get(key) or self._sent.get(key)
             if last is None or _moved(last, fix):
                 chosen.append(fix)
-                sent[key] = _Sent(fix.at, fix.lat, fix.lon, _accuracy(fix))
+                sent[key] = _Sent(fix.at, Grid(fix.lat, fix.lon), _accuracy(fix))
         return Selection(chosen, sent)
 
     def remember(self, selection: Selection) -> None:
@@ -61,7 +61,7 @@ class Movements:
 def _moved(last: _Sent, fix: Fix) -> bool:
     if fix.at // SPAN_NS != last.at // SPAN_NS:
         return True
-    east, north = Grid(last.lat, last.lon).metres(fix.lat, fix.lon)
+    east, north = last.around.metres(fix.lat, fix.lon)
     limit = max(last.accuracy_m, _accuracy(fix))
     return east * east + north * north > limit * limit
 

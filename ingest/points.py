@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from plumbline.event import CheckIn, Event, Fix, Health, Inspection, Reading, Scan, State
+from plumbline.grid import Cell
 from plumbline.series import FieldValue, Point
 from plumbline.site import SiteFile, Source, Zone
 
@@ -19,6 +20,7 @@ WORST_ACCURACY_M: Final = 50.0
 MINUTE_NS: Final = 60_000_000_000
 
 Fields = dict[str, FieldValue]
+_Presence = tuple[str, Cell, int, Source]
 
 
 def _fix(event: Fix) -> Fields:
@@ -84,13 +86,13 @@ class PointMaker:
         self._site = site
         self._grid = site.grid
         self._tags: dict[tuple[str, str | None], dict[str, str]] = {}
-        self._centres: dict[str, tuple[str, float, float]] = {}
+        self._squares: dict[str, Cell] = {}
         self._fixed = {device.id: device.zone for device in site.devices if device.zone is not None}
 
     def points(self, events: Iterable[Event]) -> list[Point]:
         """The points of events, each heat point once."""
         made: list[Point] = []
-        heat: dict[tuple[str, str, int, Source], Point] = {}
+        heat: dict[_Presence, Point] = {}
         for event in events:
             if type(event) is Reading:
                 made.append(
@@ -123,21 +125,21 @@ class PointMaker:
             self._tags[device, zone] = tags
         return tags
 
-    def _heat_of(self, event: Event, zone: str | None, heat: dict[tuple[str, str, int, Source], Point]) -> None:
+    def _heat_of(self, event: Event, zone: str | None, heat: dict[_Presence, Point]) -> None:
         source = self._source_of(event)
         if source is None:
             return
         if type(event) is Fix:
             square = self._grid.cell(event.lat, event.lon)
-            cell, (lat, lon) = str(square), self._grid.centre(square)
         elif zone is not None:
-            cell, lat, lon = self._centre_of(zone)
+            square = self._square_of(zone)
         else:
             return
         minute = event.at - event.at % MINUTE_NS
-        key = (event.device, cell, minute, source)
+        key = (event.device, square, minute, source)
         if key not in heat:
-            tags = {"site": self._site.id, "cell": cell, "source": source, "device": event.device}
+            lat, lon = self._grid.centre(square)
+            tags = {"site": self._site.id, "cell": str(square), "source": source, "device": event.device}
             heat[key] = Point("heat", tags, {"lat": lat, "lon": lon, "weight": 1.0}, minute)
 
     def _source_of(self, event: Event) -> Source | None:
@@ -155,14 +157,12 @@ class PointMaker:
             return "machines"
         return None
 
-    def _centre_of(self, zone: str) -> tuple[str, float, float]:
-        """The cell in which a zone's centroid lies, and that cell's centre."""
-        known = self._centres.get(zone)
-        if known is None:
-            lat, lon = centroid(self._site.zones_by_id[zone].polygon)
-            square = self._grid.cell(lat, lon)
-            known = self._centres[zone] = (str(square), *self._grid.centre(square))
-        return known
+    def _square_of(self, zone: str) -> Cell:
+        """The cell in which a zone's centroid lies."""
+        square = self._squares.get(zone)
+        if square is None:
+            square = self._squares[zone] = self._grid.cell(*centroid(self._site.zones_by_id[zone].polygon))
+        return square
 
 
 def centroid(ring: Iterable[tuple[float, float]]) -> tuple[float, float]:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 from pathlib import Path
+from typing import Self
 
 import pytest
 from sqlalchemy import select
@@ -19,7 +20,7 @@ from plumbline.delivery import Presence
 from plumbline.inbox import gateway, inbox
 from plumbline.mqtt import Address, Connection
 from tests.batches import SITE, MemoryStore, batch, check_in, fix, reading, scan
-from tests.servers import Mosquitto, running
+from tests.servers import Mosquitto, free_port, running
 
 QUICK = Patience(first_s=0.01, cap_s=0.05)
 
@@ -87,7 +88,7 @@ class Gateway:
         self.upto: dict[tuple[str, str], int] = {}
         self.answers = 0
 
-    async def __aenter__(self) -> "Gateway":
+    async def __aenter__(self) -> Self:
         await self.connection.__aenter__()
         for event_class in ("business", "telemetry"):
             await self.connection.subscribe(topics.committed("yard", self.name, event_class))
@@ -319,6 +320,14 @@ async def test_stopped_in_the_middle_everything_taken_is_committed_and_answered(
             await gw.committed(200)
     (stream,) = await report(engine)
     assert (stream.received, stream.missing) == (200, 0)
+
+
+async def test_a_service_whose_broker_is_away_can_be_stopped(engine, store):
+    class Nowhere:
+        url = f"mqtt://127.0.0.1:{free_port()}"
+
+    async with serving(service(Nowhere, engine, store)) as ingest:
+        assert not await connected(Nowhere, ingest)
 
 
 async def test_the_bodies_in_the_inbox_are_json_objects(broker, engine, store):
