@@ -54,22 +54,22 @@ def test_every_encode_case_that_the_corpus_refuses_is_refused_or_has_an_empty_ta
             assert ",something=" not in LineEncoder().line(to_point(case["point"]))
 
 
-def test_points_that_the_corpus_decodes_encode_to_a_line_that_it_also_knows_how_to_read(corpus):
-    """Decode cases in the plain form `name,tags fields time` come out as they went in."""
+def test_what_the_corpus_decodes_is_encoded_as_it_was_written(corpus):
+    """Of the decode cases of one point in ns; other spellings (order of tags, spaces, `T` for true) are what remains."""
     encoder, same, seen = LineEncoder(), 0, 0
     for case in cases(corpus, "decode"):
         text, result = case["text"], case.get("result") or []
         if not isinstance(text, str) or len(result) != 1 or case["precision"] != "1ns":
             continue
-        if any(not {"int", "float", "bool", "string"} & field["value"].keys() for field in result[0]["fields"]):
+        values = [next(iter(field["value"].items())) for field in result[0]["fields"]]
+        if any(kind == "uint" or not isinstance(value, str | int | float) for kind, value in values):
             continue
-        if any(not isinstance(next(iter(field["value"].values())), str | int | float) for field in result[0]["fields"]):
-            continue
+        text, time = text.rstrip("\n "), str(result[0]["time"])
+        text = text if text.endswith(f" {time}") else f"{text} {time}"
         seen += 1
         try:
-            line = encoder.line(to_point(result[0]))
-        except RefusedError:
-            continue
-        same += floats_alike(line) == floats_alike(text.strip("\n"))
-    assert seen > 100
-    assert same > 30
+            same += floats_alike(encoder.line(to_point(result[0]))) == floats_alike(text)
+        except RefusedError as error:
+            assert "'time'" in str(error)  # noqa: PT017 - only that name is refused here
+    assert seen > 150
+    assert same > seen * 0.8
