@@ -1,10 +1,12 @@
 """`plumbline bench`: figures, medians, ratios; with `--json` for machines."""
 
 import asyncio
+import contextlib
 import json
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -31,13 +33,48 @@ def end_to_end(
     as_json: Json = False,
 ) -> None:
     """Through the whole chain: events/s, and time from capture to committed and to visible on the wall's stream."""
+    with _folder(keep) as folder:
+        figures = asyncio.run(
+            e2e.measure(folder, seconds=seconds, scans_per_s=scans_per_s, readings_per_s=readings_per_s, flood=flood)
+        )
+    _say("Through the whole chain", figures, as_json=as_json)
+
+
+@app.command("outbox")
+def outbox(
+    events: Annotated[int, typer.Option(help="How many events.", min=1000)] = 100_000,
+    as_json: Json = False,
+) -> None:
+    """The gateway's outbox beside bare SQLite with the same rows: events/s made durable."""
+    from edge_agent.outbox import benchmark  # noqa: PLC0415 - each benchmark needs only its own packages
+
+    with _folder(None) as folder:
+        figures = benchmark.measure(folder, events)
+    _say("Outbox, events/s", figures, as_json=as_json)
+
+
+@app.command("decode")
+def decode(
+    folder: Annotated[Path, typer.Argument(help="Photos with expected.json beside them, as in the corpus.")],
+    budget_ms: Annotated[float, typer.Option(help="Time to spend on a hard photo.", min=1)] = 250,
+    as_json: Json = False,
+) -> None:
+    """Barcodes in photos beside zxing-cpp alone: read rate, misreads, ms per photo."""
+    from edge_agent.decode import benchmark  # noqa: PLC0415
+
+    _say("Photos", benchmark.measure(folder, budget_ms=budget_ms).as_dict(), as_json=as_json)
+
+
+@contextlib.contextmanager
+def _folder(keep: Path | None) -> Generator[Path]:
     with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as temporary:
         folder = keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        figures = asyncio.run(
-            e2e.measure(folder.resolve(), seconds=seconds, scans_per_s=scans_per_s, readings_per_s=readings_per_s, flood=flood)
-        )
+        yield folder.resolve()
+
+
+def _say(title: str, figures: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(figures))
     else:
-        show("Through the whole chain", figures)
+        show(title, figures)

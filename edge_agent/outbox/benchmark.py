@@ -1,6 +1,4 @@
-"""How many events a second the outbox keeps, beside bare SQLite with the same rows: prints JSON.
-
-    .venv/bin/python scripts/bench_outbox.py [EVENTS]
+"""How many events a second the outbox keeps, beside bare SQLite with the same rows.
 
 `bare` writes ready-made JSON by `executemany`, 500 rows a transaction, in WAL mode with synchronous=NORMAL: what the disk and
 SQLite allow in Python. `groups` appends 500 events at once, `devices` one event at a time from 100 devices, `single` from one
@@ -8,21 +6,19 @@ device that waits for each; `scans` is `single` with business events, so with an
 """
 
 import asyncio
-import json
 import sqlite3
-import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Final
 
 from edge_agent.outbox import Outbox
 from plumbline.codec import encode
 from plumbline.event import ClockReading, Event, Reading, Scan
 from plumbline.ids import new_event_id
 
-GROUP = 500
-DEVICES = 100
+GROUP: Final = 500
+DEVICES: Final = 100
 
 
 def reading(n: int) -> Event:
@@ -92,25 +88,16 @@ async def kept(folder: Path, events: Sequence[Event], *, group: int, devices: in
         return len(events) / (time.perf_counter() - begin)
 
 
-def main() -> None:
-    """Measure and print."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+def measure(folder: Path, count: int) -> dict[str, Any]:
+    """Measure with `count` events in an empty folder: events a second of each case, and the ratio of `groups` to `bare`."""
     readings = [reading(n) for n in range(1, count + 1)]
     scans = [scan(n) for n in range(1, count // 20 + 1)]
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        figures = {
-            "bare": bare(folder, readings),
-            "groups": asyncio.run(kept(folder, readings, group=GROUP, devices=1)),
-            "devices": asyncio.run(kept(folder, readings, group=1, devices=DEVICES)),
-            "single": asyncio.run(kept(folder, readings[: count // 10], group=1, devices=1)),
-            "scans": asyncio.run(kept(folder, scans, group=1, devices=1)),
-        }
+    figures = {
+        "bare": bare(folder, readings),
+        "groups": asyncio.run(kept(folder, readings, group=GROUP, devices=1)),
+        "devices": asyncio.run(kept(folder, readings, group=1, devices=DEVICES)),
+        "single": asyncio.run(kept(folder, readings[: count // 10], group=1, devices=1)),
+        "scans": asyncio.run(kept(folder, scans, group=1, devices=1)),
+    }
     per_second = {what: round(rate) for what, rate in figures.items()}
-    print(
-        json.dumps({"events": count, "per_second": per_second, "groups_to_bare": round(figures["groups"] / figures["bare"], 2)})
-    )
-
-
-if __name__ == "__main__":
-    main()
+    return {"events": count, "per_second": per_second, "groups_to_bare": round(figures["groups"] / figures["bare"], 2)}
