@@ -98,10 +98,11 @@ class Intake:
             while True:
                 self._woken.clear()
                 try:
-                    while await self.take():
-                        pass
+                    took = await self.take()
                     await self.tick()
                     failures, pause = 0, self._poll_s
+                    if took:
+                        continue
                 except (SQLAlchemyError, OSError) as error:
                     failures += 1
                     pause = delay_s(failures, random.random)

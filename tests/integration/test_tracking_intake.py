@@ -218,7 +218,7 @@ async def test_material_missing_at_its_date_is_told_once_but_not_while_a_gateway
     await drain(engine)
     assert await rows(engine, notice) == []
     async with engine.begin() as connection:
-        await connection.execute(update(inbox.gateway).values(online=True))
+        await connection.execute(update(inbox.gateway).values(online=True, data_until=time.time_ns()))
     await drain(engine)
     await drain(engine)
     told = await rows(engine, notice, notice.c.recipient, notice.c.subject)
