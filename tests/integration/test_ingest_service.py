@@ -20,7 +20,7 @@ from plumbline.delivery import Presence
 from plumbline.inbox import gateway, inbox
 from plumbline.mqtt import Address, Connection
 from tests.batches import SITE, MemoryStore, batch, check_in, fix, reading, scan
-from tests.servers import Mosquitto, free_port, running
+from tests.servers import Mosquitto, PostgreSql, free_port, open_folder, running
 
 QUICK = Patience(first_s=0.01, cap_s=0.05)
 
@@ -320,6 +320,28 @@ async def test_stopped_in_the_middle_everything_taken_is_committed_and_answered(
             await gw.committed(200)
     (stream,) = await report(engine)
     assert (stream.received, stream.missing) == (200, 0)
+
+
+async def test_a_database_that_is_killed_is_waited_for(broker, store):
+    with open_folder("killed") as folder, running(PostgreSql(folder / "server")) as server:
+        engine = open_engine(server.url)
+        await migrate(engine)
+        async with serving(service(broker, engine, store)) as ingest, Gateway(broker) as gw:
+            await eventually(lambda: connected(broker, ingest), "the service to subscribe")
+            await gw.send(batch([scan(1)]), batch([reading(1)]))
+            await gw.committed(1)
+            server.kill()
+            await gw.send(batch([scan(2)]), batch([reading(2)]))
+
+            async def tried():
+                return bool(ingest.metrics.registry.get_sample_value("plumbline_ingest_retries_total", {"what": "database"}))
+
+            await eventually(tried, "a try without a database")
+            await asyncio.to_thread(server.start)
+            await gw.committed(2)
+            await gw.committed(2, "telemetry")
+        assert [(s.received, s.missing) for s in await report(engine)] == [(2, 0), (2, 0)]
+        await engine.dispose()
 
 
 async def test_a_service_whose_broker_is_away_can_be_stopped(engine, store):
