@@ -62,3 +62,20 @@ export function percent(value: number): string {
   if (value > 99 && value < 100) return '99';
   return String(Math.round(value));
 }
+
+/** UCUM codes as people write them; every other unit stays as it came. */
+const WRITTEN: Readonly<Record<string, string>> = {
+  Cel: '°C',
+  'dB[A]': 'dB(A)',
+  'ug/m3': 'µg/m³',
+  'mg/m3': 'mg/m³',
+  m2: 'm²',
+  m3: 'm³',
+  deg: '°',
+  '[ppm]': 'ppm',
+};
+
+/** A unit as people write it: `Cel` is `°C`. Source: UCUM, case-sensitive codes. */
+export function unit(code: string): string {
+  return Object.hasOwn(WRITTEN, code) ? (WRITTEN[code] ?? code) : code;
+}

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Gateway, Milestone, Order } from '../src/api';
-import { clockOrDay, percent, quantity } from '../src/format';
+import { clockOrDay, percent, quantity, unit } from '../src/format';
 import { againstLimit, byUrgency, knownUntil, share, troubledFirst } from '../src/wall/reading';
 import { waitBefore } from '../src/wall/stream';
 import { carryOn, underlay } from '../src/wall/trend';
@@ -58,6 +58,10 @@ describe('figures', () => {
 
   test('are short', () => {
     expect([24, 99.54, 1240, 12.34].map((value) => quantity(value, 'en'))).toEqual(['24', '99.5', '1,240', '12.3']);
+  });
+
+  test('carry the unit as people write it', () => {
+    expect(['Cel', 'ug/m3', 'pcs', 'toString'].map(unit)).toEqual(['°C', 'µg/m³', 'pcs', 'toString']);
   });
 
   test('name the day only when it is not the site’s today', () => {
