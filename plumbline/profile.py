@@ -28,6 +28,8 @@ class Metric(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     minimum: float | None = None
     """Below this, after scaling, the value is not plausible and the reading is reported instead of sent."""
     maximum: float | None = None
+    limit: float | None = None
+    """What the law or the contract allows; above it the wall says so. Name the source in the profile's README."""
 
 
 class SerialLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -15,6 +15,7 @@ import typer
 
 from plumbline import delivery, event, topics
 from plumbline.cli import COMMANDS
+from tracking_service.document import OrderDocument
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -83,11 +84,17 @@ def commands_page() -> str:
     return "\n".join([_NOTE + "# Commands\n", "| command | does | extra |", "|---|---|---|", *rows, ""])
 
 
+def order_schema() -> str:
+    """The JSON Schema of an order document, as `plumbline tracking import` and POST /api/orders read it."""
+    return json.dumps(OrderDocument.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "event.schema.json": event_schema,
     "event.md": event_page,
     "topics.md": topics_page,
     "commands.md": commands_page,
+    "order.schema.json": order_schema,
 }
 
 

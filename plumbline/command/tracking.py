@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
@@ -14,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 import ingest
 import tracking_service
-from ingest.ledger_report import report
 from ingest.series import open_store
 from ingest.settings import load_sites
 from plumbline import logs, profile, site
+from plumbline.command.bridges import MissingByGateway
 from plumbline.database import open_engine
 from plumbline.errors import PlumblineError, SettingsError
 from plumbline.site import SiteFile
@@ -27,8 +27,6 @@ from tracking_service.orders import import_order
 from tracking_service.service import TrackingService
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
-
-_LEDGER_EVERY_S: Final = 10.0
 
 Database = Annotated[
     str, typer.Option(envvar="PLUMBLINE_DATABASE", help="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME.")
@@ -96,7 +94,7 @@ async def _run(database: str, series: str, folder: Path, smtp: str | None, profi
                 profiles=known,
                 plans=_plans(folder),
                 smtp=smtp,
-                ledger=_Missing(engine),
+                ledger=MissingByGateway(engine),
                 host=host,
                 port=port,
             )
@@ -151,21 +149,3 @@ def _bytes(path: Path) -> bytes:
 def _plans(folder: Path) -> dict[str, Path]:
     files = [(path, site.load(path)) for path in sorted(folder.glob("*.toml"))]
     return {one.id: path.parent / one.plan for path, one in files if one.plan is not None}
-
-
-class _Missing:
-    """What the ledger misses by gateway, asked at most every ten seconds for all screens together."""
-
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-        self._known: dict[str, tuple[float, dict[str, int]]] = {}
-
-    async def __call__(self, name: str) -> Mapping[str, int]:
-        asked, known = self._known.get(name, (float("-inf"), {}))
-        if time.monotonic() - asked < _LEDGER_EVERY_S:
-            return known
-        fresh: dict[str, int] = {}
-        for stream in await report(self._engine, site=name):
-            fresh[stream.gateway] = fresh.get(stream.gateway, 0) + stream.missing
-        self._known[name] = (time.monotonic(), fresh)
-        return fresh

@@ -155,7 +155,8 @@ class Wall:
         rows = await self._ask(self._series.latest(site.id, "environment", self.now_ns() - _FRESH_NS), [])
         models: list[EnvironmentModel] = []
         for row in rows:
-            for name, value in sorted(row.fields.items()):
+            order = self._metric_order(site, row.device)
+            for name, value in sorted(row.fields.items(), key=lambda field: (order.get(field[0], len(order)), field[0])):
                 if isinstance(value, bool | str) or not math.isfinite(value):
                     continue
                 metric = self._metric(site, row.device, name)
@@ -169,7 +170,7 @@ class Wall:
                         unit=metric.unit if metric else "",
                         value=value,
                         at=iso(row.at),
-                        limit=None,  # profiles know what is plausible, not what is permitted
+                        limit=metric.limit if metric else None,
                     )
                 )
         return models
@@ -225,6 +226,12 @@ class Wall:
                 state="offline",
             )
         ]
+
+    def _metric_order(self, site: SiteFile, device: str) -> Mapping[str, int]:
+        """The place of each metric in the device's profile: what matters most stands there first."""
+        known = site.devices_by_id.get(device)
+        profile = self._profiles.get(known.profile) if known is not None and known.profile is not None else None
+        return {name: place for place, name in enumerate(profile.metrics)} if profile is not None else {}
 
     def _metric(self, site: SiteFile, device: str, name: str) -> Metric | None:
         known = site.devices_by_id.get(device)

@@ -95,6 +95,7 @@ def test_due_times_fall_on_the_story_hour_that_they_name():
     start = datetime(2026, 5, 4, tzinfo=UTC)
     pace = stage.Pace(speed=30)
     assert (pace.calendar(start)[11.0] - start).total_seconds() == pytest.approx(pace.elapsed_s(11 * 60))
+    assert (pace.calendar(start)[24 * 3 + 8] - pace.calendar(start)[24 * 2 + 8]).days == 1
 
 
 def test_the_receiver_says_what_a_real_one_would():
