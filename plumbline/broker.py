@@ -75,6 +75,7 @@ async def _mosquitto(program: str, folder: Path, host: str, port: int) -> AsyncG
         "max_queued_messages 100000",
         "max_queued_bytes 268435456",
         "max_inflight_messages 256",
+        "set_tcp_nodelay true",
         "log_type error",
         "log_type warning",
     ]

@@ -286,6 +286,8 @@ class Connection:
     def _on_socket_open(self, _c: paho.Client, _u: Any, sock: Any) -> None:
         def watch() -> None:
             self._socket = sock
+            with contextlib.suppress(OSError, AttributeError):  # small packets shall not wait 40 ms for each other (Nagle)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._loop.add_reader(sock, self._read)
 
         self._in_loop(watch)

@@ -103,7 +103,7 @@ class Mosquitto(Server):
         settings = folder / "mosquitto.conf"
         settings.write_text(
             f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {folder}/\n"
-            "autosave_interval 1\nmax_queued_messages 100000\nlog_type error\nlog_type warning\n"
+            "autosave_interval 1\nset_tcp_nodelay true\nmax_queued_messages 100000\nlog_type error\nlog_type warning\n"
         )
         program = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin") or "mosquitto"
         super().__init__([program, "-c", str(settings)], folder / "mosquitto.log", lambda: answers(self.port))
