@@ -4,8 +4,9 @@ All numbers are made up within GS1's range for examples (company prefix 9506000)
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 _PREFIX: Final = "9506000"
 
@@ -39,11 +40,13 @@ class Calendar:
     """The real time at which the story begins."""
     start_hour: float
     seconds_per_hour: float
+    zone: ZoneInfo
 
     def __getitem__(self, hour: float) -> datetime:
-        """The real time of a story hour; from 24 on, of the same hour so many real days later."""
+        """The real time of a story hour; from 24 on, that hour of the site's day so many real days later."""
         if hour >= 24:
-            return self.start + timedelta(hours=hour - self.start_hour)
+            day = self.start.astimezone(self.zone).date() + timedelta(days=int(hour // 24))
+            return datetime.combine(day, time(int(hour % 24)), self.zone).astimezone(UTC)
         return self.start + timedelta(seconds=(hour - self.start_hour) * self.seconds_per_hour)
 
 
@@ -133,22 +136,22 @@ STEEL: Final = Order(
     "A 塔楼钢结构",
     "Harbour Development Co.",
     (
-        Line("10", "Steel columns HW400", "H 型钢柱 HW400", "pcs", 24, 24 * 4, delivery_note="DN-7701"),
-        Line("20", "Rebar HRB400 Ø25", "螺纹钢 HRB400 Ø25", "bundles", 16, 24 * 5, gtin(101), "H25-0917"),
+        Line("10", "Steel columns HW400", "H 型钢柱 HW400", "pcs", 24, 24 * 4 + 7, delivery_note="DN-7701"),
+        Line("20", "Rebar HRB400 Ø25", "螺纹钢 HRB400 Ø25", "bundles", 16, 24 * 5 + 7, gtin(101), "H25-0917"),
         Line(
             "30",
             "Bolts M24 10.9S",
             "高强螺栓 M24 10.9S",
             "boxes",
             40,
-            24 * 6,
+            24 * 6 + 7,
             pallets=tuple((sscc(300 + i), 10) for i in range(4)),
             delivery_note="DN-7718",
         ),
     ),
     (
-        Milestone("columns-on-site", "Columns on site", "钢柱到场", ("10",), 24 * 4 + 8),
-        Milestone("steel-complete", "Tower A steel complete", "A 塔钢材齐套", ("10", "20", "30"), 24 * 6 + 9),
+        Milestone("columns-on-site", "Columns on site", "钢柱到场", ("10",), 24 * 4 + 12),
+        Milestone("steel-complete", "Tower A steel complete", "A 塔钢材齐套", ("10", "20", "30"), 24 * 6 + 17),
     ),
 )
 FACADE: Final = Order(
@@ -158,7 +161,7 @@ FACADE: Final = Order(
     "Harbour Development Co.",
     (
         Line("10", "Precast panels P-B07", "预制墙板 P-B07", "pcs", 20, 13, delivery_note="DN-8102"),
-        Line("20", "Sealant, weatherproof", "耐候密封胶", "boxes", 12, 24 * 5, gtin(205), "S2-118"),
+        Line("20", "Sealant, weatherproof", "耐候密封胶", "boxes", 12, 24 * 5 + 7, gtin(205), "S2-118"),
     ),
     (Milestone("panels-on-site", "Level 7 panels on site", "7 层墙板到场", ("10",), 14),),
 )
@@ -174,12 +177,12 @@ SERVICES: Final = Order(
             "电缆盘 4×240",
             "drums",
             8,
-            24 * 11,
+            24 * 11 + 7,
             pallets=tuple((sscc(600 + i), 1) for i in range(8)),
             delivery_note="DN-9004",
         ),
-        Line("20", "Circulation pumps", "循环水泵", "pcs", 4, 24 * 12, gtin(307), "CP-22"),
+        Line("20", "Circulation pumps", "循环水泵", "pcs", 4, 24 * 12 + 7, gtin(307), "CP-22"),
     ),
-    (Milestone("plant-room-ready", "Plant room material ready", "机房材料齐套", ("10", "20"), 24 * 12 + 8),),
+    (Milestone("plant-room-ready", "Plant room material ready", "机房材料齐套", ("10", "20"), 24 * 12 + 17),),
 )
 ORDERS: Final = (STEEL, FACADE, SERVICES)

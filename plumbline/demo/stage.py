@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import httpx
 import structlog
@@ -60,11 +61,11 @@ class Pace:
             return told * 60 / (self.speed * _OPENING_HASTE)
         return self._opening_s + (told - _OPENING_MINUTES) * 60 / self.speed
 
-    def calendar(self, start: datetime) -> Calendar:
-        """Real times of story hours, for due dates: right for everything after the opening."""
+    def calendar(self, start: datetime, zone: ZoneInfo) -> Calendar:
+        """Real times of story hours, for due dates: right for everything after the opening. `zone` is the site's."""
         saved_s = _OPENING_MINUTES * 60 / self.speed * (1 - 1 / _OPENING_HASTE)
         seconds_per_hour = 3600 / self.speed
-        return Calendar(start, _BEGIN_MINUTE / 60 + saved_s / seconds_per_hour, seconds_per_hour)
+        return Calendar(start, _BEGIN_MINUTE / 60 + saved_s / seconds_per_hour, seconds_per_hour, zone)
 
 
 class Stage:
@@ -192,8 +193,7 @@ async def playing(*, site: SiteFile, folder: Path, broker: OwnBroker, api: str, 
         Link(address.host, address.port) as link,
         Connection(address=address, client_id="demo-devices", version=broker.version) as connection,
     ):
-        start = datetime.now(UTC)
-        await _post_orders(api, site.id, pace.calendar(start))
+        await _post_orders(api, site.id, pace.calendar(datetime.now(UTC), ZoneInfo(site.timezone)))
         stage = Stage(
             site=site, folder=folder, sensors=Sensors(connection), link=link, pace=pace, now=lambda: datetime.now(UTC)
         )

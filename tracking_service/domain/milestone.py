@@ -213,9 +213,8 @@ def assess(
         return Assessment("open", "red", Text(f"Past its date with {shown} % arrived", f"已过期限,到货 {shown}%"))
     if due - now <= WARN_NS:
         hours = (due - now) // 3_600_000_000_000
-        return Assessment(
-            "open", "yellow", Text(f"{shown} % has arrived, {hours} h left", f"已到货 {shown}%,剩余 {hours} 小时")
-        )
+        left = Text(f"{hours} h left", f"剩余 {hours} 小时") if hours else Text("less than an hour left", "剩余不到 1 小时")
+        return Assessment("open", "yellow", Text(f"{shown} % has arrived, {left.en}", f"已到货 {shown}%，{left.zh}"))
     days = (due - now) // (24 * 3_600_000_000_000)
     return Assessment("open", "green", Text(f"{shown} % has arrived, {days} days left", f"已到货 {shown}%,剩余 {days} 天"))
 

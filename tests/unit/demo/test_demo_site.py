@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import cv2
 import numpy as np
@@ -91,11 +92,12 @@ def test_story_minutes_and_real_seconds_convert_both_ways(speed, elapsed_s):
     assert pace.elapsed_s(pace.minute(elapsed_s)) == pytest.approx(elapsed_s, abs=1e-6)
 
 
-def test_due_times_fall_on_the_story_hour_that_they_name():
-    start = datetime(2026, 5, 4, tzinfo=UTC)
+def test_due_times_of_the_day_follow_the_story_and_later_ones_the_sites_real_days():
+    start = datetime(2026, 5, 4, 20, tzinfo=UTC)  # the fifth of May in Shanghai
     pace = stage.Pace(speed=30)
-    assert (pace.calendar(start)[11.0] - start).total_seconds() == pytest.approx(pace.elapsed_s(11 * 60))
-    assert (pace.calendar(start)[24 * 3 + 8] - pace.calendar(start)[24 * 2 + 8]).days == 1
+    calendar = pace.calendar(start, ZoneInfo("Asia/Shanghai"))
+    assert (calendar[11.0] - start).total_seconds() == pytest.approx(pace.elapsed_s(11 * 60))
+    assert calendar[24 * 3 + 8] == datetime(2026, 5, 8, 0, tzinfo=UTC)
 
 
 def test_the_receiver_says_what_a_real_one_would():
