@@ -83,8 +83,11 @@ async def _mosquitto(program: str, folder: Path, host: str, port: int) -> AsyncG
         lines.append("user root")  # else it drops to a user that may not write the folder
     settings.write_text("\n".join(lines) + "\n", encoding="utf-8")
     log = folder / "mosquitto.log"
-    async with child.running(program, "-c", str(settings), log=log) as process:
+
+    async def ready(process: asyncio.subprocess.Process) -> None:
         await _wait_for(host, port, process, log)
+
+    async with child.kept(program, "-c", str(settings), log=log, name="mosquitto", ready=ready):
         yield OwnBroker(f"mqtt://{host}:{port}", "5", "mosquitto")
 
 

@@ -1,20 +1,25 @@
 """Simulated devices, each behind the interface that the real one has."""
 
+import asyncio
 import io
 import json
 import math
 import os
 import random
 import tty
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import segno
+import structlog
 from PIL import Image, ImageDraw, ImageFilter
 
-from plumbline.mqtt import Connection
+from plumbline.errors import MqttError
+from plumbline.mqtt import Connection, keep_connected
+
+_log = structlog.get_logger()
 
 _KNOTS_PER_MPS: Final = 3600 / 1852
 
@@ -68,14 +73,34 @@ def _angle(degrees: float, width: int) -> str:
 
 
 class Sensors:
-    """Devices that publish JSON on the gateway's broker: sensors, phones, the turnstile, the cranes' telemetry."""
+    """Devices that publish JSON on the gateway's broker: sensors, phones, the turnstile, the cranes' telemetry.
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    While the broker is away they keep their last 1,000 messages.
+    """
+
+    def __init__(self, connect: Callable[[], Connection]) -> None:
+        self._connect = connect
+        self._waiting: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(maxsize=1000)
+        self._sending: tuple[str, bytes] | None = None
 
     def publish(self, device: str, subject: str, values: dict[str, Any]) -> None:
         """Publish one message as the device would: QoS 1, and on to the next."""
-        self._connection.publish_soon(f"devices/{device}/{subject}", json.dumps(values).encode())
+        if self._waiting.full():
+            self._waiting.get_nowait()
+        self._waiting.put_nowait((f"devices/{device}/{subject}", json.dumps(values).encode()))
+
+    async def run(self) -> None:
+        """Bring the messages to the broker until cancelled; one that was cut off is sent again."""
+        await keep_connected(self._connect, self._session, on_failure=self._lost)
+
+    async def _session(self, connection: Connection) -> None:
+        while True:
+            self._sending = self._sending or await self._waiting.get()
+            await connection.publish(*self._sending)
+            self._sending = None
+
+    def _lost(self, error: MqttError, wait_s: float) -> None:
+        _log.warning("broker away, will try again", devices="demo", error=str(error), wait_s=round(wait_s, 3))
 
 
 class Camera:

@@ -107,9 +107,9 @@ topic = "devices/dust-towers/environment"
 
 @contextlib.asynccontextmanager
 async def agent(gateway: str, wiring: Wiring) -> AsyncGenerator[None]:
-    """Write the gateway's configuration and run its agent for the length of the block; its log is beside it."""
+    """Write the gateway's configuration and keep its agent running for the length of the block; its log is beside it."""
     path = wiring.folder / f"{gateway}.toml"
     path.write_text(wiring.config(gateway), encoding="utf-8")
     command = (sys.executable, "-m", "plumbline", "edge", "run", "--config", str(path))
-    async with child.running(*command, log=wiring.folder / f"{gateway}.log"):
+    async with child.kept(*command, log=wiring.folder / f"{gateway}.log", name=gateway):
         yield

@@ -189,22 +189,20 @@ async def playing(*, site: SiteFile, folder: Path, broker: OwnBroker, api: str, 
     folder.mkdir(parents=True, exist_ok=True)
     pace = Pace(speed=speed)
     address = Address.parse(broker.url)
-    async with (
-        Link(address.host, address.port) as link,
-        Connection(address=address, client_id="demo-devices", version=broker.version) as connection,
-    ):
+    sensors = Sensors(lambda: Connection(address=address, client_id="demo-devices", version=broker.version))
+    async with Link(address.host, address.port) as link:
         await _post_orders(api, site.id, pace.calendar(datetime.now(UTC), ZoneInfo(site.timezone)))
-        stage = Stage(
-            site=site, folder=folder, sensors=Sensors(connection), link=link, pace=pace, now=lambda: datetime.now(UTC)
-        )
+        stage = Stage(site=site, folder=folder, sensors=sensors, link=link, pace=pace, now=lambda: datetime.now(UTC))
         gate = gateways.Wiring(site=site.id, folder=folder, server=broker.url, local=broker.url, version=broker.version)
         yard = gateways.Wiring(
             site=site.id, folder=folder, server=f"mqtt://{address.host}:{link.port}", local=broker.url, version=broker.version
         )
         try:
             async with gateways.agent(gateways.GATE, gate), gateways.agent(gateways.YARD, yard), asyncio.TaskGroup() as tasks:
+                publishing = tasks.create_task(sensors.run(), name="demo-broker")
                 await _heard(site.id, broker, stage, folder)
                 running = [
+                    publishing,
                     tasks.create_task(stage.play(), name="demo-story"),
                     tasks.create_task(stage.move(), name="demo-walks"),
                     tasks.create_task(stage.sense(), name="demo-sensors"),

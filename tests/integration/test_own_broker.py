@@ -1,12 +1,15 @@
 """The built-in broker: Mosquitto as a child where it is installed, amqtt in-process where it is not."""
 
 import asyncio
+import os
+import signal
+from pathlib import Path
 
 import pytest
 
 from plumbline import broker
 from plumbline.errors import MqttError
-from plumbline.mqtt import Address, Connection
+from plumbline.mqtt import Address, Connection, keep_connected
 
 
 @pytest.mark.parametrize("kind", ["mosquitto", "amqtt"])
@@ -38,3 +41,31 @@ async def test_a_mosquitto_that_cannot_start_shows_its_own_words(tmp_path, monke
     with pytest.raises(MqttError, match="code 3: Error: no such thing"):
         async with broker.own_broker(folder=tmp_path, host="127.0.0.1", port=broker.free_port()):
             pass
+
+
+async def test_a_mosquitto_that_is_killed_comes_back_at_the_same_address(tmp_path):
+    port = broker.free_port()
+    async with broker.own_broker(folder=tmp_path, host="127.0.0.1", port=port, prefer="mosquitto") as own:
+        (child,) = mosquittos()
+        async with Connection(address=Address.parse(own.url), client_id="c") as client:
+            os.kill(child, signal.SIGKILL)
+            with pytest.raises(MqttError):
+                await anext(client.messages())
+        again = asyncio.Event()
+
+        async def session(connection):
+            await connection.subscribe("t")
+            again.set()
+
+        await keep_connected(
+            lambda: Connection(address=Address.parse(own.url), client_id="c"), session, on_failure=lambda _error, _wait_s: None
+        )
+        assert again.is_set()
+    assert not mosquittos()
+
+
+def mosquittos():
+    """The process ids of our own mosquittos."""
+    parents = (Path("/proc") / str(os.getpid()) / "task").glob("*/children")
+    children = [int(child) for listed in parents for child in listed.read_text().split()]
+    return [child for child in children if b"mosquitto" in (Path("/proc") / str(child) / "cmdline").read_bytes()]
