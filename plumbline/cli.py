@@ -5,10 +5,11 @@ subcommands are never imported there. A new subcommand is one module in `plumbli
 """
 
 import difflib
+import errno
 import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from plumbline import __version__
 from plumbline.errors import PlumblineError
@@ -24,6 +25,17 @@ class Command(NamedTuple):
 
 #: A module missing from one of these is our mistake, not a missing extra.
 OWN_PACKAGES: Final = frozenset({"plumbline", "edge_agent", "ingest", "tracking_service", "dashboards"})
+
+#: What to do where files cannot be made or written.
+DISK_REMEDIES: Final[Mapping[int, str]] = {
+    errno.ENOSPC: "make room on the disk or choose another folder",
+    errno.EDQUOT: "raise the quota or choose another folder",
+    errno.EROFS: "choose a folder that can be written",
+    errno.EACCES: "check who owns it and who may write it",
+    errno.EPERM: "check who owns it and who may write it",
+    errno.ENOTDIR: "a file stands where a folder is needed: choose another folder",
+    errno.EEXIST: "a file stands where a folder is needed: choose another folder",
+}
 
 COMMANDS: Final[Mapping[str, Command]] = {
     "up": Command("plumbline.command.up", "Run a whole site on this machine: broker, ingest, tracking, screens.", "site"),
@@ -54,9 +66,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     try:
         _load(name)(rest, prog_name=f"plumbline {name}")
-    except PlumblineError as error:
-        print(f"plumbline: {error}", file=sys.stderr)
+    except (PlumblineError, OSError, ExceptionGroup) as error:
+        said = _said(error)
+        if said is None:
+            raise
+        print(f"plumbline: {said}", file=sys.stderr)
         sys.exit(2)
+
+
+def _said(error: BaseException) -> str | None:
+    """What a person is told of an error; `None` where it is our mistake and the trace must be seen.
+
+    Of several tasks' errors the first that is meant for a person. A disk's errors reach us from anywhere.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        inner = cast("BaseExceptionGroup[BaseException]", error).exceptions
+        texts = [_said(one) for one in inner]
+        return None if None in texts else texts[0]
+    if isinstance(error, PlumblineError):
+        return str(error)
+    if isinstance(error, OSError) and (remedy := DISK_REMEDIES.get(error.errno or 0)):
+        return f"{error.filename or 'the disk'}: {error.strerror}; {remedy}"
+    return None
 
 
 def _load(name: str) -> Callable[..., None]:

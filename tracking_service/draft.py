@@ -52,7 +52,7 @@ class Draft:
 
     def refuse(self, row: Row[Any], why: str) -> None:
         """Take in a row whose event cannot be: it waits among the unlinked, with the reason."""
-        reason = Text(f"the event cannot be read: {why}", f"事件无法读取:{why}")
+        reason = Text(f"the event cannot be read: {why}", f"事件无法读取：{why}")
         self._set_aside(row, row.event_id, "", "unreadable", reason)
 
     async def commit(self, connection: AsyncConnection, *, zones: Mapping[str, tzinfo], now: int) -> Outcome:

@@ -1,6 +1,7 @@
 """The errors of the tracking service.
 
 TrackingError               (a PlumblineError)
+├── ListenError             the address of the screens cannot be had: it is taken, or not this machine's
 ├── OrderRefusedError       an order document that cannot be taken: file or request, path in it, reason
 └── UnknownThingError       an order, milestone, site or picture that does not exist
 """
@@ -10,6 +11,10 @@ from plumbline.errors import PlumblineError
 
 class TrackingError(PlumblineError):
     """Anything that tracking refuses."""
+
+
+class ListenError(TrackingError):
+    """The address of the screens and the API cannot be had; the text says why."""
 
 
 class OrderRefusedError(TrackingError):

@@ -19,6 +19,7 @@ from tracking_service.api.app import STATIC
 from tracking_service.api.reading import Ledger
 from tracking_service.api.wall import Wall
 from tracking_service.broadcaster import Broadcaster
+from tracking_service.errors import ListenError
 from tracking_service.intake import Intake
 from tracking_service.live import Live
 from tracking_service.mail import Mail
@@ -89,7 +90,7 @@ class TrackingService:
         await self._started.wait()
 
     async def run(self) -> None:
-        """Run until cancelled. Raises `OSError` where the port is taken."""
+        """Run until cancelled. Raises `ListenError` where the port cannot be had."""
         listener = _bind(self._host, self._port)
         self._port = int(listener.getsockname()[1])
         if self._notices is None:
@@ -153,7 +154,9 @@ def _bind(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.set_inheritable(True)
-    except OSError:
+    except OSError as error:
         listener.close()
-        raise
+        raise ListenError(
+            f"cannot listen on {host}:{port}: {error.strerror}; stop whoever does, or choose another --port or --host"
+        ) from None
     return listener

@@ -19,7 +19,7 @@ from ingest.settings import load_sites
 from plumbline import logs, profile, site
 from plumbline.command.bridges import MissingByGateway
 from plumbline.database import open_engine
-from plumbline.errors import PlumblineError, SettingsError
+from plumbline.errors import SettingsError
 from plumbline.site import SiteFile
 from tracking_service import document
 from tracking_service.errors import OrderRefusedError
@@ -102,12 +102,7 @@ async def _run(database: str, series: str, folder: Path, smtp: str | None, profi
             assert task is not None
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-            try:
-                await service.run()
-            except OSError as error:
-                raise PlumblineError(
-                    f"cannot listen on {host}:{port}: {error.strerror}; stop whoever does, or choose another --port"
-                ) from None
+            await service.run()
         finally:
             await store.aclose()
 

@@ -51,8 +51,8 @@ async def put(engine: AsyncEngine, key: str = "m|passed|25", **values) -> int:
         "recipient": "li@example.org",
         "name": "李工",
         "language": "zh",
-        "subject": "[PO-1] 钢梁到场:已过 25%",
-        "body": "订单:PO-1\n物料 <b> & co\n",
+        "subject": "[PO-1] 钢梁到场：已过 25%",
+        "body": "订单：PO-1\n物料 <b> & co\n",
         "state": "waiting",
         "attempts": 0,
         "created_at": 1,
@@ -74,8 +74,8 @@ async def test_a_notice_goes_out_once_as_it_was_written(engine, mails):
     assert await sender.send() == 1
     assert await sender.send() == 0
     (mail,) = mails.taken
-    assert (mail.to, mail.subject) == ("li@example.org", "[PO-1] 钢梁到场:已过 25%")
-    assert mail.body.splitlines() == ["订单:PO-1", "物料 <b> & co"]
+    assert (mail.to, mail.subject) == ("li@example.org", "[PO-1] 钢梁到场：已过 25%")
+    assert mail.body.splitlines() == ["订单：PO-1", "物料 <b> & co"]
     assert len(mail.notice) == 64
     (row,) = await stored(engine)
     assert (row.state, row.attempts, row.last_error) == ("sent", 1, None)

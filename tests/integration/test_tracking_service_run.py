@@ -71,7 +71,7 @@ async def test_a_scan_moves_the_wall_and_sends_mail_in_each_persons_language(dat
         subjects = sorted((mail.to, mail.subject) for mail in mails.taken)
         assert [to for to, _ in subjects] == ["ann@example.org"] * 2 + ["li@example.org"] * 2
         assert "[PO-1] All material: more than 25 % (33.33 %)" in [subject for _, subject in subjects]
-        assert any(subject.startswith("[PO-1] 钢梁到场:已于 ") for to, subject in subjects if to == "li@example.org")
+        assert any(subject.startswith("[PO-1] 钢梁到场：已于 ") for to, subject in subjects if to == "li@example.org")
     finally:
         mails.stop()
         await engine.dispose()

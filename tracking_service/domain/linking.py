@@ -182,11 +182,11 @@ def _by_item(identity: Identity, gtin: str, count: Decimal | None, site: str, ca
         wanted = " / ".join(sorted({visible(line.batch, 24) for line in here if line.batch is not None})[:4])
         if identity.batch is None:
             return Unlinked(
-                "batch_missing", Text(f"the code names no batch; {wanted} is ordered", f"条码没有批号;订购批号为 {wanted}")
+                "batch_missing", Text(f"the code names no batch; {wanted} is ordered", f"条码没有批号；订购批号为 {wanted}")
             )
         found = visible(identity.batch, 24)
         return Unlinked(
-            "wrong_batch", Text(f"batch {found} was scanned; {wanted} is ordered", f"扫描到批号 {found};订购批号为 {wanted}")
+            "wrong_batch", Text(f"batch {found} was scanned; {wanted} is ordered", f"扫描到批号 {found}；订购批号为 {wanted}")
         )
     if identity.serial is not None:
         piece = f"item:{gtin}/{identity.serial}"
@@ -201,10 +201,12 @@ def _only(lines: Sequence[Line], site: str, quantity: Decimal, piece: str | None
         return _elsewhere(lines)
     if len(here) > 1:
         named = ", ".join(sorted(f"{line.order}/{line.number}" for line in here)[:4])
-        return Unlinked("ambiguous", Text(f"it could belong to {len(here)} lines: {named}", f"可能属于 {len(here)} 行:{named}"))
+        return Unlinked(
+            "ambiguous", Text(f"it could belong to {len(here)} lines: {named}", f"可能属于 {len(here)} 行：{named}")
+        )
     return Linked((Share(here[0], quantity),), piece)
 
 
 def _elsewhere(lines: Sequence[Line]) -> Unlinked:
     sites = ", ".join(sorted({line.site for line in lines})[:4])
-    return Unlinked("wrong_site", Text(f"it was ordered for another site: {sites}", f"此物料是为其他工地订购的:{sites}"))
+    return Unlinked("wrong_site", Text(f"it was ordered for another site: {sites}", f"此物料是为其他工地订购的：{sites}"))

@@ -58,20 +58,21 @@ def dedup_key(event: MilestoneEvent, milestone: str) -> str:
 def compose(event: MilestoneEvent, brief: MilestoneBrief, language: Language) -> Message:
     """Write the notice of `event`."""
     said = headline(event, brief).of(language)
+    colon = "：" if language == "zh" else ": "
     rows = [
-        f"  {line.number}  {line.title.of(language)}: {amount(line.arrived)} / {amount(line.expected)} {line.unit}"
+        f"  {line.number}  {line.title.of(language)}{colon}{amount(line.arrived)} / {amount(line.expected)} {line.unit}"
         for line in brief.lines
     ]
     if language == "zh":
         body = [
             said,
             "",
-            f"订单:{brief.order} {brief.order_title.zh}",
-            f"里程碑:{brief.title.zh}",
-            f"进度:{amount(brief.percent)}%(依据 {brief.evidence} 次扫描)",
-            f"期限:{local(brief.due, brief.zone) if brief.due is not None else '未设'}",
+            f"订单：{brief.order} {brief.order_title.zh}",
+            f"里程碑：{brief.title.zh}",
+            f"进度：{amount(brief.percent)}%(依据 {brief.evidence} 次扫描)",
+            f"期限：{local(brief.due, brief.zone) if brief.due is not None else '未设'}",
             "",
-            "物料(到货 / 应到):",
+            "物料(到货 / 应到)：",
             *rows,
         ]
     else:
@@ -95,21 +96,21 @@ def headline(event: MilestoneEvent, brief: MilestoneBrief) -> Text:
         case Passed(step):
             return Text(
                 f"{brief.title.en}: more than {step} % ({amount(brief.percent)} %)",
-                f"{brief.title.zh}:已过 {step}%({amount(brief.percent)}%)",
+                f"{brief.title.zh}：已过 {step}%({amount(brief.percent)}%)",
             )
         case Completed(at):
             when = local(at, brief.zone)
-            return Text(f"{brief.title.en}: completed on {when}", f"{brief.title.zh}:已于 {when} 完成")
+            return Text(f"{brief.title.en}: completed on {when}", f"{brief.title.zh}：已于 {when} 完成")
         case Reopened():
             return Text(
                 f"{brief.title.en}: open again ({amount(brief.percent)} %)",
-                f"{brief.title.zh}:重新打开({amount(brief.percent)}%)",
+                f"{brief.title.zh}：重新打开({amount(brief.percent)}%)",
             )
         case _:
             missing = [line for line in brief.lines if line.arrived < line.expected]
             what_en = ", ".join(f"{amount(line.expected - line.arrived)} {line.unit} {line.title.en}" for line in missing[:3])
             what_zh = "、".join(f"{line.title.zh} {amount(line.expected - line.arrived)} {line.unit}" for line in missing[:3])
-            return Text(f"{brief.title.en}: due, and missing {what_en}", f"{brief.title.zh}:已到期,缺 {what_zh}")
+            return Text(f"{brief.title.en}: due, and missing {what_en}", f"{brief.title.zh}：已到期，缺 {what_zh}")
 
 
 def local(at: int, zone: tzinfo) -> str:

@@ -35,16 +35,16 @@ def brought(shares: tuple[Share, ...], *, counted: bool, over: bool) -> Text:
         for share in shares
     )
     if not counted:
-        return Text(f"Seen again, counted once: {what.en}", f"重复扫描,只计一次:{what.zh}")
+        return Text(f"Seen again, counted once: {what.en}", f"重复扫描，只计一次：{what.zh}")
     if over:
-        return Text(f"Arrived, more than ordered: {what.en}", f"到货,超出订购量:{what.zh}")
-    return Text(f"Arrived: {what.en}", f"到货:{what.zh}")
+        return Text(f"Arrived, more than ordered: {what.en}", f"到货，超出订购量：{what.zh}")
+    return Text(f"Arrived: {what.en}", f"到货：{what.zh}")
 
 
 def waits(text: str, reason: Text) -> Text:
     """An unlinked scan."""
     shown = visible(text, 48)
-    return Text(f"Not linked: {shown}: {reason.en}", f"未关联:{shown}:{reason.zh}")
+    return Text(f"Not linked: {shown}: {reason.en}", f"未关联：{shown}：{reason.zh}")
 
 
 def checked_in(event: CheckIn, place: Text) -> Text:
@@ -59,14 +59,14 @@ def changed_state(event: State, device: Text) -> Text:
     """A machine changed its state."""
     state = _STATES[event.state]
     code = f" {visible(event.code, 32)}" if event.code else ""
-    return Text(f"{device.en}: {state.en}{code}", f"{device.zh}:{state.zh}{code}")
+    return Text(f"{device.en}: {state.en}{code}", f"{device.zh}：{state.zh}{code}")
 
 
 def inspected(event: Inspection) -> Text:
     """A quality check was carried out."""
     check, result = visible(event.check, 64), _RESULTS[event.result]
     order_en, order_zh = (f" ({visible(event.order, 64)})", f"({visible(event.order, 64)})") if event.order else ("", "")
-    return Text(f"Inspection {check}: {result.en}{order_en}", f"检查 {check}:{result.zh}{order_zh}")
+    return Text(f"Inspection {check}: {result.en}{order_en}", f"检查 {check}：{result.zh}{order_zh}")
 
 
 def gateway_turned(gateway: str, *, online: bool) -> Text:

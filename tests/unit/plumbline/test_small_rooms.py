@@ -1,5 +1,6 @@
 """Ids sort by time, topics come apart as they were put together, and waits stay within their bounds."""
 
+import errno
 import re
 import uuid
 
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plumbline import backoff, cli, ids, topics
+from plumbline.errors import PlumblineError
 from plumbline.event import CLASSES
 from tests.unit.plumbline.strategies import names
 
@@ -69,3 +71,38 @@ def test_a_misspelt_command_gets_a_suggestion_and_exit_code_2(capsys):
         cli.main(["egde"])
     assert stopped.value.code == 2
     assert "did you mean 'edge'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (PlumblineError("a: wrong; mend it"), "a: wrong; mend it"),
+        (ExceptionGroup("two tasks", [ExceptionGroup("one", [PlumblineError("b: wrong")])]), "b: wrong"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/data/x"),
+            "/data/x: No space left on device; make room on the disk",
+        ),
+    ],
+)
+def test_what_a_person_can_mend_is_one_line_and_exit_code_2(monkeypatch, capsys, error, said):
+    def fail(_arguments, **_settings):
+        raise error
+
+    monkeypatch.setattr(cli, "_load", lambda _name: fail)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["up"])
+    shown = capsys.readouterr().err
+    assert (stopped.value.code, shown.count("\n")) == (2, 1)
+    assert shown.startswith(f"plumbline: {said}")
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.EBADF, "ours"), ExceptionGroup("both", [PlumblineError("a"), KeyError("ours")])]
+)
+def test_our_own_mistake_keeps_its_trace(monkeypatch, error):
+    def fail(_arguments, **_settings):
+        raise error
+
+    monkeypatch.setattr(cli, "_load", lambda _name: fail)
+    with pytest.raises(type(error)):
+        cli.main(["up"])

@@ -25,10 +25,10 @@ BRIEF = MilestoneBrief(
 @pytest.mark.parametrize(
     ("event", "en", "zh"),
     [
-        (Passed(50), "Beams on site: more than 50 % (50 %)", "钢梁到场:已过 50%(50%)"),
-        (Completed(BRIEF.due), "Beams on site: completed on 2026-01-01 08:00", "钢梁到场:已于 2026-01-01 08:00 完成"),
-        (ShortAtDue(1), "Beams on site: due, and missing 2 pcs Beam", "钢梁到场:已到期,缺 钢梁 2 pcs"),
-        (Reopened(), "Beams on site: open again (50 %)", "钢梁到场:重新打开(50%)"),
+        (Passed(50), "Beams on site: more than 50 % (50 %)", "钢梁到场：已过 50%(50%)"),
+        (Completed(BRIEF.due), "Beams on site: completed on 2026-01-01 08:00", "钢梁到场：已于 2026-01-01 08:00 完成"),
+        (ShortAtDue(1), "Beams on site: due, and missing 2 pcs Beam", "钢梁到场：已到期，缺 钢梁 2 pcs"),
+        (Reopened(), "Beams on site: open again (50 %)", "钢梁到场：重新打开(50%)"),
     ],
 )
 def test_a_headline_says_it_in_one_sentence(event, en, zh):
@@ -41,8 +41,8 @@ def test_a_notice_has_the_order_the_evidence_and_the_material_in_the_sites_time(
     assert "Progress: 50 % (on the evidence of 1 scan)" in english.body
     assert "  10  Beam: 2 / 4 pcs" in english.body
     assert "Due: 2026-01-01 08:00" in english.body
-    assert "期限:2026-01-01 08:00" in chinese.body
-    assert "  10  钢梁: 2 / 4 pcs" in chinese.body
+    assert "期限：2026-01-01 08:00" in chinese.body
+    assert "  10  钢梁： 2 / 4 pcs" in chinese.body
 
 
 def test_notices_about_different_things_have_different_keys():
