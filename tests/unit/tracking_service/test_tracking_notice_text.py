@@ -42,7 +42,7 @@ def test_a_notice_has_the_order_the_evidence_and_the_material_in_the_sites_time(
     assert "  10  Beam: 2 / 4 pcs" in english.body
     assert "Due: 2026-01-01 08:00" in english.body
     assert "期限：2026-01-01 08:00" in chinese.body
-    assert "  10  钢梁： 2 / 4 pcs" in chinese.body
+    assert "  10  钢梁：2 / 4 pcs" in chinese.body
 
 
 def test_notices_about_different_things_have_different_keys():
