@@ -164,8 +164,8 @@ def take(chain: Chain, photo: Path) -> None:
     hidden.rename(chain.photos / photo.name)
 
 
-def look_at_the_wall(chain: Chain, shot: Path) -> str:
-    """The wall's text in Chromium, once it shows the milestone's percentage."""
+def look_at_the_wall(chain: Chain, shot: Path) -> tuple[str, int]:
+    """The wall's text in Chromium once it shows the milestone's percentage, and how much evidence a click on it opens."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path="/usr/bin/chromium",
@@ -177,12 +177,15 @@ def look_at_the_wall(chain: Chain, shot: Path) -> str:
         page.get_by_text("100").first.wait_for(timeout=30_000)
         page.screenshot(path=shot)
         text = page.inner_text("body")
+        page.get_by_text("All here").first.click()
+        page.get_by_text("Gate camera scanned").first.wait_for(timeout=30_000)
+        evidence = page.get_by_text("Gate camera scanned").count()
         browser.close()
-    return text
+    return text, evidence
 
 
-def run(chain: Chain, mailbox: Mailbox, labels: list[tuple[Path, str]], fixes: int, *, disturbed: bool) -> str:
-    """Play the scenario, wait until everything has come out at the far end, and return the wall's text."""
+def run(chain: Chain, mailbox: Mailbox, labels: list[tuple[Path, str]], fixes: int, *, disturbed: bool) -> tuple[str, int]:
+    """Play the scenario, wait until everything has come out at the far end, and look at the wall."""
     play(chain, labels, disturbed=disturbed)
     wait_until(lambda: any("All here" in str(mail["subject"]) for mail in mailbox.mails), "the notice")
     wait_until(lambda: len(chain.points("position", "lat")) >= fixes, "every position in InfluxDB")
@@ -210,9 +213,10 @@ def test_killing_ingest_and_the_broker_in_the_middle_changes_nothing_in_the_end(
                 folder, series=f"{influxdb.url}/{name}", database=postgresql.new_database(name), smtp=smtp, receiver=receiver
             )
             try:
-                wall = run(chain, mailbox, labels, len(gpsd_fixes), disturbed=disturbed)
+                wall, evidence = run(chain, mailbox, labels, len(gpsd_fixes), disturbed=disturbed)
                 assert "100" in wall
                 assert GATEWAY in wall
+                assert evidence == len(labels)
                 states.append(end_state(chain, postgresql, name, mailbox))
             finally:
                 chain.stop()
