@@ -14,14 +14,17 @@ from plumbline.site import SiteFile
 #: Of a message that cannot be read, so many bytes are kept.
 KEPT_BYTES: Final = 256 * 1024
 
+#: A time so far ahead is a broken clock's. Taken, it would stay the newest state of its device until that day comes.
+AHEAD_NS: Final = 86_400 * 10**9
+
 
 class Letter(NamedTuple):
     """A dead letter to be: one event with its number, or a whole message whose numbers are not known."""
 
     topic: str
     reason: str
-    """A short stable word: `codec.CodecError.reason`, or `misplaced`, `unknown_site`, `reserved_name`, `point_refused`,
-    `database_refused`."""
+    """A short stable word: `codec.CodecError.reason`, or `misplaced`, `unknown_site`, `reserved_name`, `clock_ahead`,
+    `point_refused`, `database_refused`."""
     detail: str
     payload: bytes
     stream: StreamKey | None = None
@@ -68,26 +71,26 @@ def open_parcel(
         Letter(topic, error.reason, f"{topic} #{seq}: {error.detail}", raw, stream, seq) for seq, raw, error in batch.refused
     ]
     site = sites.get(header.site)
-    if site is None or header.event_class == "telemetry":
-        for event in batch.events:
-            reason = wrong_with(event, site)
-            if reason is None:
-                parcel.events.append(event)
-            else:
-                word, detail = reason
-                letter = Letter(topic, word, f"{topic} #{event.seq}: {detail}", codec.encode(event), stream, event.seq)
-                parcel.refused.append(letter)
-    else:
-        parcel.events = batch.events
+    for event in batch.events:
+        reason = wrong_with(event, site, received_at)
+        if reason is None:
+            parcel.events.append(event)
+        else:
+            word, detail = reason
+            letter = Letter(topic, word, f"{topic} #{event.seq}: {detail}", codec.encode(event), stream, event.seq)
+            parcel.refused.append(letter)
     return parcel
 
 
-def wrong_with(event: Event, site: SiteFile | None) -> tuple[str, str] | None:
-    """What stands against taking an event that could be read: (reason, detail), or `None`."""
+def wrong_with(event: Event, site: SiteFile | None, now: int) -> tuple[str, str] | None:
+    """What stands against taking an event that could be read: (reason, detail), or `None`. `now` is ingest's clock, ns."""
     if site is None:
         return "unknown_site", f"there is no site file for '{event.site}'; add it to the sites folder, restart, replay"
     if type(event) is Reading and event.measurement in OWN_MEASUREMENTS:
         return "reserved_name", f"a reading may not be called '{event.measurement}'; rename it in the device profile"
+    if event.at > now + AHEAD_NS:
+        days = (event.at - now) // AHEAD_NS
+        return "clock_ahead", f"its time is {days} days ahead of ours; set the clock of '{event.gateway}', or ours, and replay"
     return None
 
 

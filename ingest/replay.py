@@ -112,7 +112,7 @@ class Replayer:
                 f"the event says {event.site}/{event.gateway}/{event.epoch} #{event.seq}, its batch said otherwise",
             )
         site = self._sites.get(event.site)
-        wrong = wrong_with(event, site)
+        wrong = wrong_with(event, site, self._clock())
         if wrong is not None or site is None:
             return wrong
         if event.event_class == "telemetry":

@@ -1,5 +1,6 @@
 """Opening a message never fails: whatever is wrong becomes a letter with its reason."""
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,6 +52,14 @@ def test_a_reading_may_not_call_itself_heat():
     parcel = opened(topic, payload.replace(b'"environment"', b'"heat"', 1))
     assert [event.seq for event in parcel.events] == [2]
     assert parcel.refused[0].reason == "reserved_name"
+
+
+def test_a_clock_more_than_a_day_ahead_does_not_become_the_newest_state_until_that_day():
+    day_ns = 86_400 * 10**9
+    ahead = msgspec.structs.replace(scan(1), at=NOON + day_ns + 1)
+    parcel = opened(*batch([ahead, msgspec.structs.replace(scan(2), at=NOON + day_ns)]))
+    assert [event.seq for event in parcel.events] == [2]
+    assert [(letter.seq, letter.reason) for letter in parcel.refused] == [(1, "clock_ahead")]
 
 
 @given(st.binary(max_size=200))
