@@ -1,13 +1,12 @@
 """`plumbline db`: bring a database to this version."""
 
 import asyncio
-from typing import Annotated
 
 import typer
 
 import ingest
 import tracking_service
-from plumbline.database import open_engine
+from plumbline.command.sql import Database, opened
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -19,9 +18,7 @@ def db() -> None:
 
 @app.command()
 def upgrade(
-    database: Annotated[
-        str, typer.Option(envvar="PLUMBLINE_DATABASE", help="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME.")
-    ],
+    database: Database,
 ) -> None:
     """Make or change the tables of ingest and tracking; running it again changes nothing."""
     asyncio.run(_upgrade(database))
@@ -29,9 +26,6 @@ def upgrade(
 
 
 async def _upgrade(database: str) -> None:
-    engine = open_engine(database)
-    try:
+    async with opened(database) as engine:
         await ingest.migrate(engine)
         await tracking_service.migrate(engine)
-    finally:
-        await engine.dispose()

@@ -12,14 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from ingest import deadletters as letters
-from plumbline.database import open_engine
+from plumbline.command.sql import OF_UP, Database, opened
 from plumbline.errors import PlumblineError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 
-Database = Annotated[
-    str, typer.Option(envvar="PLUMBLINE_DATABASE", help="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME.")
-]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Reason = Annotated[str | None, typer.Option(help="Only letters with this reason.")]
 
@@ -31,7 +28,7 @@ def deadletters() -> None:
 
 @app.command("list")
 def list_letters(
-    database: Database,
+    database: Database = OF_UP,
     reason: Reason = None,
     limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 100,
     as_json: Json = False,
@@ -48,7 +45,7 @@ def list_letters(
 
 
 @app.command()
-def show(number: Annotated[int, typer.Argument(metavar="ID")], database: Database, as_json: Json = False) -> None:
+def show(number: Annotated[int, typer.Argument(metavar="ID")], database: Database = OF_UP, as_json: Json = False) -> None:
     """One letter with its bytes."""
     row = asyncio.run(_show(database, number))
     payload: bytes = row.pop("payload")
@@ -64,7 +61,7 @@ def show(number: Annotated[int, typer.Argument(metavar="ID")], database: Databas
 
 @app.command()
 def replay(
-    database: Database,
+    database: Database = OF_UP,
     numbers: Annotated[list[int] | None, typer.Argument(metavar="[ID]...")] = None,
     reason: Reason = None,
     every: Annotated[bool, typer.Option("--all", help="Every letter that was not replayed.")] = False,
@@ -77,30 +74,21 @@ def replay(
 
 
 async def _listing(database: str, limit: int, reason: str | None) -> Sequence[Any]:
-    engine = open_engine(database)
-    try:
+    async with opened(database, existing=True) as engine:
         return await letters.listing(engine, limit=limit, reason=reason)
-    finally:
-        await engine.dispose()
 
 
 async def _show(database: str, number: int) -> dict[str, Any]:
-    engine = open_engine(database)
-    try:
+    async with opened(database, existing=True) as engine:
         row = await letters.show(engine, number)
-    finally:
-        await engine.dispose()
     if row is None:
         raise PlumblineError(f"there is no dead letter {number}; 'plumbline deadletters list' shows which there are")
     return {str(name): value for name, value in row.items()}
 
 
 async def _request(database: str, numbers: list[int], reason: str | None) -> int:
-    engine = open_engine(database)
-    try:
+    async with opened(database, existing=True) as engine:
         return await letters.request_replay(engine, now=time.time_ns(), numbers=numbers, reason=reason)
-    finally:
-        await engine.dispose()
 
 
 def _when(at_ns: int) -> str:

@@ -12,7 +12,7 @@ import ingest as service
 from ingest import settings
 from ingest.series import open_store
 from plumbline import logs
-from plumbline.database import open_engine
+from plumbline.command.sql import opened
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -38,8 +38,7 @@ def run(
 
 async def _run(chosen: settings.IngestSettings) -> None:
     sites = settings.load_sites(Path(chosen.sites))
-    engine = open_engine(chosen.database)
-    try:
+    async with opened(chosen.database) as engine:
         await service.migrate(engine)
         store = await open_store(chosen.series)
         try:
@@ -59,5 +58,3 @@ async def _run(chosen: settings.IngestSettings) -> None:
             await worker.run()
         finally:
             await store.aclose()
-    finally:
-        await engine.dispose()

@@ -9,18 +9,14 @@ from rich.console import Console
 from rich.table import Table
 
 from ingest.ledger_report import StreamReport, report
-from plumbline.database import open_engine
+from plumbline.command.sql import OF_UP, Database, opened
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-
-Database = Annotated[
-    str, typer.Option(envvar="PLUMBLINE_DATABASE", help="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME.")
-]
 
 
 @app.command()
 def ledger(
-    database: Database,
+    database: Database = OF_UP,
     site: Annotated[str | None, typer.Option(help="Only this site.")] = None,
     gateway: Annotated[str | None, typer.Option(help="Only this gateway.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
@@ -36,11 +32,8 @@ def ledger(
 
 
 async def _report(database: str, site: str | None, gateway: str | None) -> list[StreamReport]:
-    engine = open_engine(database)
-    try:
+    async with opened(database, existing=True) as engine:
         return await report(engine, site=site, gateway=gateway)
-    finally:
-        await engine.dispose()
 
 
 def _print(streams: list[StreamReport]) -> None:

@@ -18,7 +18,7 @@ from ingest.series import open_store
 from ingest.settings import load_sites
 from plumbline import logs, profile, site
 from plumbline.command.bridges import MissingByGateway
-from plumbline.database import open_engine
+from plumbline.command.sql import OF_UP, Database, opened
 from plumbline.errors import SettingsError
 from plumbline.site import SiteFile
 from tracking_service import document
@@ -28,9 +28,6 @@ from tracking_service.service import TrackingService
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 
-Database = Annotated[
-    str, typer.Option(envvar="PLUMBLINE_DATABASE", help="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME.")
-]
 Sites = Annotated[Path, typer.Option(envvar="PLUMBLINE_SITES", help="Folder of site files (*.toml).")]
 
 
@@ -70,7 +67,7 @@ def run(
 @app.command(name="import")
 def import_(
     files: Annotated[list[Path], typer.Argument(help="Order documents (JSON); see docs/order.schema.json.")],
-    database: Database,
+    database: Database = OF_UP,
     sites: Annotated[
         Path | None, typer.Option(envvar="PLUMBLINE_SITES", help="Folder of site files; with it, unknown sites are refused.")
     ] = None,
@@ -124,13 +121,10 @@ async def _import(files: list[Path], database: str, folder: Path | None) -> list
 
 @contextlib.asynccontextmanager
 async def _engine(database: str) -> AsyncGenerator[AsyncEngine]:
-    engine = open_engine(database)
-    try:
+    async with opened(database) as engine:
         await ingest.migrate(engine)
         await tracking_service.migrate(engine)
         yield engine
-    finally:
-        await engine.dispose()
 
 
 def _bytes(path: Path) -> bytes:
