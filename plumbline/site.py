@@ -1,7 +1,7 @@
 """The site file: what a site is called, where it lies, its zones and its devices.
 
 One TOML file per site (`site.toml`), read by tracking (zones on the wall), by ingest (which zone a fixed device
-stands in, what a moving device counts as) and by the demo.
+stands in, what a moving device counts as) and by the demo, whose own is an example: `plumbline/demo/site.toml`.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ class Zone(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     title_zh: str
     kind: Literal["gate", "storage", "work", "office", "traffic"]
     polygon: Annotated[tuple[Position, ...], Meta(min_length=3, max_length=1000)]
-    """The outer ring; closing it is optional."""
+    """The outer ring as [longitude, latitude] pairs; closing it is optional."""
 
 
 class Device(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,6 +45,7 @@ class Device(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     zone: Name | None = None
     """Where it stands, if it does not move."""
     profile: Name | None = None
+    """The device profile that says what it measures: a folder of firmware_configs/."""
 
     @property
     def source(self) -> Source:
@@ -64,6 +65,7 @@ class SiteFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, di
     lon: Longitude
     """The grid's origin, near the middle of the site."""
     cell_m: Annotated[float, Meta(ge=1, le=100)] = 10.0
+    """Length of a heatmap cell's side, metres."""
     plan: str | None = None
     """Picture of the plan (SVG or PNG), relative to this file."""
     plan_corners: tuple[Position, Position, Position, Position] | None = None

@@ -7,7 +7,13 @@ import typer
 
 from dashboards import build as boards
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Build and check the Grafana boards.")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Build and check the Grafana boards.",
+)
 
 Into = Annotated[Path, typer.Option("--folder", help="Where the boards lie.")]
 Timezone = Annotated[str, typer.Option(help="IANA time zone of the site, for example Europe/Berlin.")]

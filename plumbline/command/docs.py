@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 import msgspec
 import typer
 
-from plumbline import delivery, event, topics
+from plumbline import delivery, event, site, topics
 from plumbline.cli import COMMANDS
 from tracking_service.document import OrderDocument
 
@@ -84,6 +84,14 @@ def commands_page() -> str:
     return "\n".join([_NOTE + "# Commands\n", "| command | does | extra |", "|---|---|---|", *rows, ""])
 
 
+def site_page() -> str:
+    """The site file, key by key."""
+    parts = [_NOTE + "# The site file\n", inspect.cleandoc(site.__doc__ or "") + "\n"]
+    for title, struct in (("Site", site.SiteFile), ("`[[zones]]`", site.Zone), ("`[[devices]]`", site.Device)):
+        parts += [f"## {title}\n", inspect.cleandoc(struct.__doc__ or "") + "\n", _fields_table(struct)]
+    return "\n".join(parts)
+
+
 def order_schema() -> str:
     """The JSON Schema of an order document, as `plumbline tracking import` and POST /api/orders read it."""
     return json.dumps(OrderDocument.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
@@ -94,6 +102,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "event.md": event_page,
     "topics.md": topics_page,
     "commands.md": commands_page,
+    "site.md": site_page,
     "order.schema.json": order_schema,
 }
 

@@ -20,7 +20,13 @@ from edge_agent.agent import Agent
 from edge_agent.config import Config
 from plumbline.mqtt import Address
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Run the agent of a gateway, or check its configuration.")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Run the agent of a gateway, or check its configuration.",
+)
 
 ConfigFile = Annotated[Path, typer.Option("--config", metavar="FILE", help="The gateway's TOML file.")]
 

@@ -10,7 +10,7 @@ import typer
 from edge_agent.gs1 import ElementStrings, Gs1Error, identifiers, parse
 from plumbline.errors import PlumblineError
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 #: A longer line is refused, not kept: no symbol holds as much.
 _LONGEST_LINE: Final = 1 << 16

@@ -11,7 +11,7 @@ import typer
 from edge_agent.nmea import Epoch, read_log
 from plumbline.errors import PlumblineError
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 _CHUNK: Final = 1 << 16
 _COLUMNS: Final = {
