@@ -15,7 +15,6 @@ import structlog
 
 from edge_agent.complete import Completer
 from edge_agent.config import Config, ReaderEntry
-from edge_agent.lock import exclusive
 from edge_agent.outbox import Outbox, OutboxError
 from edge_agent.reader import Capture, Context, Reader
 from edge_agent.stall import StallWatch
@@ -24,6 +23,7 @@ from edge_agent.uplink import Uplink
 from plumbline.clock import EventClock
 from plumbline.errors import CodecError, SettingsError
 from plumbline.event import CLASSES, Health
+from plumbline.lock import exclusive
 
 _log = structlog.get_logger(__name__)
 
@@ -60,7 +60,7 @@ class Agent:
         Raises `LockedError` where another agent holds the data folder, `OutboxError` where the outbox cannot be opened
         and `SettingsError` where a reader refuses its settings.
         """
-        with exclusive(self._config.data):
+        with exclusive(self._config.data, "agent"):
             async with StallWatch(), self.outbox:
                 await self._run(stop)
         _log.info("agent.stopped", gateway=self._config.gateway)

@@ -20,6 +20,7 @@ from plumbline import site as site_file
 from plumbline.broker import OwnBroker, free_port, own_broker
 from plumbline.command.bridges import MissingByGateway
 from plumbline.errors import SettingsError
+from plumbline.lock import exclusive
 from plumbline.profile import DeviceProfile
 from plumbline.site import SiteFile
 from tracking_service.service import TrackingService
@@ -54,14 +55,15 @@ def up(
         raise SettingsError("--demo brings its own site; leave out --site or --demo")
     if not demo and not site:
         raise SettingsError("no site; name its file with --site FILE, or look around first with --demo")
-    if demo:
-        data /= "demo"
-        if not keep:
-            shutil.rmtree(data, ignore_errors=True)
     if broker_port is None:
         broker_port = free_port() if demo else 1883
-    runner = _Up(data=data, host=host, port=port, smtp=smtp)
-    asyncio.run(runner.run(site or [], broker_host, broker_port, demo_speed=speed if demo else None))
+    with exclusive(data, "up"):
+        if demo:
+            data /= "demo"
+            if not keep:
+                shutil.rmtree(data, ignore_errors=True)
+        runner = _Up(data=data, host=host, port=port, smtp=smtp)
+        asyncio.run(runner.run(site or [], broker_host, broker_port, demo_speed=speed if demo else None))
 
 
 class _Up:

@@ -15,10 +15,10 @@ from msgspec import Struct
 
 from edge_agent import config
 from edge_agent.agent import Agent
-from edge_agent.lock import LockedError, exclusive
 from edge_agent.reader import Capture, ReaderError
 from edge_agent.readers import READERS
 from plumbline.event import Fix, Scan
+from plumbline.lock import LockedError, exclusive
 from tests.integration.tiny_ingest import TinyIngest, until
 from tests.servers import free_port, plumbline
 
@@ -119,9 +119,9 @@ async def test_what_was_captured_while_the_broker_was_away_arrives_after_the_nex
 
 
 def test_one_data_folder_serves_one_agent(tmp_path):
-    with exclusive(tmp_path / "data"), pytest.raises(LockedError, match=f"another agent \\(process {os.getpid()}\\)"):
-        exclusive(tmp_path / "data").__enter__()
-    with exclusive(tmp_path / "data"):
+    with exclusive(tmp_path / "data", "agent"), pytest.raises(LockedError, match=f"another agent \\(process {os.getpid()}\\)"):
+        exclusive(tmp_path / "data", "agent").__enter__()
+    with exclusive(tmp_path / "data", "agent"):
         pass
 
 

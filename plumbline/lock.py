@@ -1,4 +1,4 @@
-"""One agent per data folder: a lock that the kernel releases when its process ends, however it ends."""
+"""One process per data folder: a lock that the kernel releases when its process ends, however it ends."""
 
 import fcntl
 import os
@@ -10,18 +10,18 @@ from plumbline.errors import PlumblineError
 
 
 class LockedError(PlumblineError):
-    """The data folder cannot be used: another agent has it, or it cannot be written."""
+    """The data folder cannot be used: another process has it, or it cannot be written."""
 
 
 @contextmanager
-def exclusive(folder: Path) -> Generator[None]:
-    """Make `folder` where it is missing and hold it alone. Raises `LockedError`."""
-    path = folder / "agent.lock"
+def exclusive(folder: Path, who: str) -> Generator[None]:
+    """Make `folder` where it is missing and hold it alone, as `who` (such as `agent`). Raises `LockedError`."""
+    path = folder / f"{who}.lock"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = path.open("a+", encoding="ascii")
     except OSError as error:
-        raise LockedError(f"{path}: cannot be made ({error.strerror}); check 'data' and who owns that folder") from None
+        raise LockedError(f"{path}: cannot be made ({error.strerror}); choose a data folder that can be written") from None
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -29,7 +29,7 @@ def exclusive(folder: Path) -> Generator[None]:
             file.seek(0)
             owner = file.read(20).strip() or "unknown"
             raise LockedError(
-                f"{folder}: another agent (process {owner}) uses it; stop that one or give this one its own 'data'"
+                f"{folder}: another {who} (process {owner}) uses it; stop that one or give this one its own data folder"
             ) from None
         file.truncate(0)
         file.write(str(os.getpid()))
