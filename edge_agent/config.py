@@ -18,10 +18,11 @@ from edge_agent.outbox import Fsync
 from edge_agent.reader import Context, Reader
 from edge_agent.readers import READERS
 from plumbline import profile, settings
+from plumbline.address import Address
 from plumbline.errors import SettingsError
 from plumbline.event import Name
 from plumbline.ids import is_name
-from plumbline.mqtt import Address, Version
+from plumbline.mqtt import Version
 from plumbline.profile import DeviceProfile
 
 T = TypeVar("T", bound=Struct)

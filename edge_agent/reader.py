@@ -43,7 +43,9 @@ class Reader(Protocol):
     """Reads one configured device until it is cancelled."""
 
     async def run(self, emit: Emit) -> None:
-        """Open the device, read it, and `emit` each capture in the order of reading, from one task.
+        """Open the device, read it, and `emit` each capture in the order of reading.
+
+        Events are numbered in the order in which `emit` is called; the next call need not wait for the one before.
 
         Called by the supervisor, and again after a back-off whenever it raised or returned. Cancellation closes the
         device. Blocking work belongs in threads of the reader's own. Raises `ReaderError` where the device fails;

@@ -15,10 +15,11 @@ import structlog
 from edge_agent.config import Server, UplinkSettings
 from edge_agent.outbox import Chunk, Outbox, OutboxError
 from plumbline import __version__, codec, ranges, topics
+from plumbline.address import Address
 from plumbline.delivery import BatchHeader, Presence, ReplayRequest, Watermark
 from plumbline.errors import CodecError, MqttError
 from plumbline.event import CLASSES, EventClass
-from plumbline.mqtt import Address, Connection, Message, Will, keep_connected
+from plumbline.mqtt import Connection, Message, Will, keep_connected
 from plumbline.ranges import Pairs
 
 _log = structlog.get_logger(__name__)

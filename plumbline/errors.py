@@ -8,6 +8,10 @@
 Each service adds its own branch under `PlumblineError`; the command turns the tree into one line and exit code 2.
 """
 
+from typing import TypeVar, cast
+
+E = TypeVar("E", bound=BaseException)
+
 
 class PlumblineError(Exception):
     """An error whose text is meant for a person: it says what was wrong, where, and what to do."""
@@ -32,3 +36,9 @@ class CodecError(PlumblineError):
 
 class MqttError(PlumblineError):
     """The MQTT broker could not be reached, refused the connection, or dropped it."""
+
+
+def first_of(group: BaseExceptionGroup[E]) -> E:
+    """What went wrong first in a task group: who handles single errors by their type can go on doing so."""
+    error = group.exceptions[0]
+    return first_of(cast("BaseExceptionGroup[E]", error)) if isinstance(error, BaseExceptionGroup) else error

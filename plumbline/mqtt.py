@@ -16,7 +16,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Literal, Self
-from urllib.parse import unquote, urlsplit
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -25,50 +24,12 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from plumbline.address import Address
 from plumbline.backoff import CAP_S, FIRST_S, delay_s
-from plumbline.errors import MqttError, SettingsError
+from plumbline.errors import MqttError, first_of
 
 Version = Literal["5", "3.1.1"]
 _GOODBYE_S: Final = 1.0
-_PORTS: Final = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a broker is, read from a URL: `mqtt://user:password@host:1883`, `mqtts://…`, `ws://host/path`, `wss://…`."""
-
-    scheme: str
-    host: str
-    port: int
-    username: str | None = None
-    password: str | None = None
-    path: str = "/mqtt"
-
-    @classmethod
-    def parse(cls, url: str) -> Self:
-        """Take a broker URL apart. Raises `SettingsError` with what to write instead."""
-        try:
-            parts = urlsplit(url)
-            scheme, host, port = parts.scheme, parts.hostname, parts.port
-        except ValueError as error:
-            raise SettingsError(f"broker '{url}': {error}; write for example mqtt://127.0.0.1:1883") from None
-        if scheme not in _PORTS or not host:
-            raise SettingsError(
-                f"broker '{url}': is not mqtt://, mqtts://, ws:// or wss:// with a host; write mqtt://127.0.0.1:1883"
-            )
-        return cls(
-            scheme,
-            host,
-            port or _PORTS[scheme],
-            unquote(parts.username) if parts.username else None,
-            unquote(parts.password) if parts.password else None,
-            parts.path or "/mqtt",
-        )
-
-    def __str__(self) -> str:
-        """The URL without the password, for messages and logs."""
-        user = f"{self.username}@" if self.username else ""
-        return f"{self.scheme}://{user}{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -421,15 +382,10 @@ async def keep_connected(
             async with make() as connection:
                 await session(connection)
         except* MqttError as group:
-            failure = _first(group)
+            failure = first_of(group)
         if failure is None:
             return
         attempt = 1 if loop.time() - since > cap_s else attempt + 1
         wait_s = delay_s(attempt, chance, first_s=first_s, cap_s=cap_s)
         on_failure(failure, wait_s)
         await asyncio.sleep(wait_s)
-
-
-def _first(group: BaseExceptionGroup[MqttError]) -> MqttError:
-    error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error

@@ -9,10 +9,11 @@ from edge_agent.reader import Context, Reader
 from edge_agent.readers.mqtt.declaration import Declaration
 from edge_agent.readers.mqtt.subscriber import MqttReader
 from edge_agent.readers.mqtt.topic_filter import is_filter, overlap
+from plumbline.address import Address
 from plumbline.errors import SettingsError
 from plumbline.event import Name
 from plumbline.ids import is_name
-from plumbline.mqtt import Address, Version
+from plumbline.mqtt import Version
 from plumbline.profile import CheckInFields, FixFields, Metric, MqttShape, StateFields
 
 __all__ = ["DeviceSettings", "Settings", "build"]

@@ -1,5 +1,6 @@
 """The MQTT reader: subscribe, read each message, emit what it says, and only then take it from the broker."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -10,10 +11,11 @@ from edge_agent.readers.mqtt.declaration import Declaration
 from edge_agent.readers.mqtt.document import FieldError, decode, shown
 from edge_agent.readers.mqtt.mapping import events
 from edge_agent.readers.mqtt.topic_filter import matches
-from plumbline.errors import MqttError
+from plumbline.address import Address
+from plumbline.errors import MqttError, first_of
 from plumbline.event import Event, State
 from plumbline.ids import is_name
-from plumbline.mqtt import Address, Connection, Message, Version, keep_connected
+from plumbline.mqtt import Connection, Message, Version, keep_connected
 
 #: Messages that may be in the agent at once: with large ones this bounds its memory.
 _INBOUND: Final = 32
@@ -52,11 +54,23 @@ class MqttReader:
         async def session(connection: Connection) -> None:
             for declaration in self._declarations:
                 await connection.subscribe(declaration.topic, qos=1)
-            async for message in connection.messages():
+            room = asyncio.Semaphore(_INBOUND)
+
+            async def take(message: Message) -> None:
                 await self._take(message, emit)
                 message.ack()
+                room.release()
 
-        await keep_connected(self._connection, session, on_failure=self._failed)
+            # Many messages share one wait for the disk; they are numbered in the order in which they came.
+            async with asyncio.TaskGroup() as messages:
+                async for message in connection.messages():
+                    await room.acquire()
+                    messages.create_task(take(message), name=f"{self._name}-message")
+
+        try:
+            await keep_connected(self._connection, session, on_failure=self._failed)
+        except BaseExceptionGroup as group:
+            raise first_of(group) from group
 
     def _connection(self) -> Connection:
         return Connection(
@@ -105,9 +119,12 @@ class MqttReader:
         before = self._states.get(device)
         if before == (state, code):
             return
-        await emit(Capture(device, partial(found, previous=before[0] if before else None)))
-        # Only now: what could not be kept is a change still, when the broker brings it again.
         self._states[device] = (state, code)
         self._states.move_to_end(device)
+        try:
+            await emit(Capture(device, partial(found, previous=before[0] if before else None)))
+        except BaseException:  # what could not be kept is a change still, when the broker brings it again
+            self._states.pop(device, None)
+            raise
         if len(self._states) > _REMEMBERED:
             self._states.popitem(last=False)
