@@ -18,8 +18,9 @@ from ingest.presence import PresenceLane
 from ingest.projector import Projector
 from ingest.receive import Grouping, Lane
 from ingest.replay import Replayer
+from plumbline.address import Address
 from plumbline.event import CLASSES, EventClass
-from plumbline.mqtt import Address, Connection, Version
+from plumbline.mqtt import Connection, Version
 from plumbline.series import Point, RefusedPoint, SeriesWriter
 from plumbline.site import SiteFile
 

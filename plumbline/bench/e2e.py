@@ -17,10 +17,11 @@ from typing import Any, Final
 import httpx
 
 from plumbline import child, codec, topics
+from plumbline.address import Address
 from plumbline.bench.figures import spread_ms
 from plumbline.broker import free_port
 from plumbline.errors import PlumblineError
-from plumbline.mqtt import Address, Connection
+from plumbline.mqtt import Connection
 
 SITE: Final = "bench"
 GATEWAY: Final = "gw-1"

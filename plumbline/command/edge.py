@@ -18,7 +18,7 @@ from rich.table import Table
 from edge_agent import config as configuration
 from edge_agent.agent import Agent
 from edge_agent.config import Config
-from plumbline.mqtt import Address
+from plumbline.address import Address
 
 app = typer.Typer(
     add_completion=False,

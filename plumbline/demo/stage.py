@@ -16,6 +16,7 @@ import httpx
 import structlog
 
 from plumbline import codec, topics
+from plumbline.address import Address
 from plumbline.broker import OwnBroker
 from plumbline.demo import gateways, story, walks
 from plumbline.demo.devices import Camera, Sensors, SerialDevice, epoch
@@ -23,7 +24,7 @@ from plumbline.demo.link import Link
 from plumbline.demo.orders import ORDERS, Calendar
 from plumbline.errors import PlumblineError
 from plumbline.event import Reading
-from plumbline.mqtt import Address, Connection
+from plumbline.mqtt import Connection
 from plumbline.site import SiteFile
 
 SITE_FILE: Final = Path(str(files("plumbline.demo") / "site.toml"))

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from plumbline import topics
+from plumbline.address import Address
 from plumbline.command import env
 from plumbline.errors import MqttError
-from plumbline.mqtt import Address, Connection
+from plumbline.mqtt import Connection
 from tests.servers import Server, answers, free_port, running
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "mosquitto"

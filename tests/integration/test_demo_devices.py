@@ -2,8 +2,9 @@
 
 import asyncio
 
+from plumbline.address import Address
 from plumbline.demo.devices import Sensors
-from plumbline.mqtt import Address, Connection
+from plumbline.mqtt import Connection
 from tests.servers import Mosquitto
 
 

@@ -12,8 +12,9 @@ from unittest import mock
 import pytest
 
 from plumbline import topics
+from plumbline.address import Address
 from plumbline.cli import main
-from plumbline.mqtt import Address, Connection
+from plumbline.mqtt import Connection
 from tests.batches import batch, reading, scan
 from tests.servers import Mosquitto, plumbline, running, wait_until
 

@@ -15,10 +15,11 @@ from ingest.patience import Patience
 from ingest.receive import Grouping
 from ingest.series import open_store
 from plumbline import codec, topics
+from plumbline.address import Address
 from plumbline.database import open_engine
 from plumbline.delivery import Presence
 from plumbline.inbox import gateway, inbox
-from plumbline.mqtt import Address, Connection
+from plumbline.mqtt import Connection
 from tests.batches import SITE, MemoryStore, batch, check_in, fix, reading, scan
 from tests.servers import Mosquitto, PostgreSql, free_port, open_folder, running
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from plumbline.address import Address
 from plumbline.errors import MqttError, SettingsError
-from plumbline.mqtt import Address, Connection, Will, keep_connected
+from plumbline.mqtt import Connection, Will, keep_connected
 from tests.servers import Mosquitto, free_port, running
 
 VERSIONS = ("5", "3.1.1")

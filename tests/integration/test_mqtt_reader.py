@@ -11,9 +11,10 @@ import pytest
 from edge_agent.reader import Capture, Context
 from edge_agent.readers import mqtt
 from plumbline import profile, settings
+from plumbline.address import Address
 from plumbline.errors import MqttError, PlumblineError
 from plumbline.event import CheckIn, ClockReading, Event, Fix, Reading, State
-from plumbline.mqtt import Address, Connection
+from plumbline.mqtt import Connection
 from tests.servers import Mosquitto, running
 
 PROFILES = profile.load_all(Path(__file__).parents[2] / "firmware_configs")

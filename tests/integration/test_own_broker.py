@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from plumbline import broker
+from plumbline.address import Address
 from plumbline.errors import MqttError
-from plumbline.mqtt import Address, Connection, keep_connected
+from plumbline.mqtt import Connection, keep_connected
 
 
 @pytest.mark.parametrize("kind", ["mosquitto", "amqtt"])

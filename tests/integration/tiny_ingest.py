@@ -7,9 +7,10 @@ from typing import Self
 import pytest
 
 from plumbline import codec, ranges, topics
+from plumbline.address import Address
 from plumbline.delivery import ReplayRequest, Watermark
 from plumbline.event import CLASSES, Health
-from plumbline.mqtt import Address, Connection, keep_connected
+from plumbline.mqtt import Connection, keep_connected
 
 
 async def until(condition, what, deadline_s=60.0):
