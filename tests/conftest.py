@@ -70,3 +70,20 @@ def influx_database(influxdb: InfluxDb) -> str:
 def unique_name() -> Callable[[str], str]:
     """Names that no other test uses: `unique_name("gw")` → `gw-7`."""
     return lambda stem: f"{stem}-{next(_names)}"
+
+
+_figures = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Print a figure at the end of the run, where people see it also when everything passed."""
+    return request.config.stash.setdefault(_figures, []).append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the tests measured."""
+    if figures := terminalreporter.config.stash.get(_figures, None):
+        terminalreporter.section("figures")
+        for figure in figures:
+            terminalreporter.line(figure)

@@ -1,8 +1,8 @@
-# ruff: noqa: T201  the pass rates are what a reader of the log looks for
 """GS1's own engine, its linters and biip's parameter sets: the same verdicts and the same application identifiers."""
 
 import json
 import runpy
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,9 @@ def cases(corpus: Path, name: str) -> list[dict]:
 
 @pytest.mark.parametrize("requisites", [False, True], ids=["label reader", "full rules"])
 @pytest.mark.parametrize("name", ["syntax_engine", "generated_by_engine"])
-def test_every_verdict_and_every_identifier_is_the_engines(corpus: Path, name: str, requisites: bool) -> None:
+def test_every_verdict_and_every_identifier_is_the_engines(
+    corpus: Path, name: str, requisites: bool, say: Callable[[str], None]
+) -> None:
     wrong, right = [], 0
     for case in cases(corpus, name):
         expected = case["expected"] if requisites else case.get("expected_without_requisites", case["expected"])
@@ -38,18 +40,18 @@ def test_every_verdict_and_every_identifier_is_the_engines(corpus: Path, name: s
             right += 1
         elif (case["kind"], case["input"]) not in MEANT:
             wrong.append((case, found))
-    print(f"{name}: {right} right, {len(wrong)} wrong")
+    say(f"gs1 {name}, {'full' if requisites else 'label-reader'} rules: {right} right, {len(wrong)} wrong")
     assert not wrong, wrong[:5]
 
 
-def test_every_linter_agrees(corpus: Path) -> None:
+def test_every_linter_agrees(corpus: Path, say: Callable[[str], None]) -> None:
     wrong, right = [], 0
     for case in cases(corpus, "linters"):
         if (LINTERS[case["linter"]](case["input"]) is None) == case["ok"]:
             right += 1
         elif (case["linter"], case["input"]) not in ONLINE:
             wrong.append(case)
-    print(f"linters: {right} right, {len(wrong)} wrong")
+    say(f"gs1 linters: {right} right, {len(wrong)} wrong")
     assert not wrong, wrong[:5]
 
 
@@ -60,7 +62,7 @@ def test_the_table_is_the_dictionarys(corpus: Path) -> None:
     assert set(identifiers()) == set(dictionary)
 
 
-def test_what_biip_reads_reads_the_same(corpus: Path) -> None:
+def test_what_biip_reads_reads_the_same(corpus: Path, say: Callable[[str], None]) -> None:
     count = 0
     for case in cases(corpus, "biip"):
         test, params = case["test"].partition("::")[2], case["params"]
@@ -75,5 +77,5 @@ def test_what_biip_reads_reads_the_same(corpus: Path) -> None:
         else:
             continue
         count += 1
-    print(f"biip: {count} right")
+    say(f"gs1 biip: {count} right")
     assert count > 10
