@@ -80,7 +80,7 @@ class Place:
                 for topic, payload in messages:
                     await gateway.publish(topic, payload)
                 try:
-                    async with asyncio.timeout(5):
+                    async with asyncio.timeout(0.5):
                         async for message in stream:
                             message.ack()
                             if json.loads(message.payload)["upto"] >= upto:
