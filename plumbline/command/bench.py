@@ -65,6 +65,32 @@ def decode(
     _say("Photos", benchmark.measure(folder, budget_ms=budget_ms).as_dict(), as_json=as_json)
 
 
+@app.command("series")
+def series(
+    points: Annotated[int, typer.Option(help="How many points.", min=10_000)] = 500_000,
+    influx: Annotated[
+        str | None,
+        typer.Option(help="Also an InfluxDB, beside a bare loop that posts ready-made lines: http://HOST:8086/DATABASE."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Writing into the series stores: points/s of the embedded file, of InfluxDB, and of a bare loop."""
+    from ingest.series import benchmark  # noqa: PLC0415
+    from ingest.series.embedded import EmbeddedStore  # noqa: PLC0415
+
+    async def measure(folder: Path) -> dict[str, Any]:
+        async with EmbeddedStore(folder / "series.duckdb") as store:
+            figures: dict[str, Any] = {"embedded": await benchmark.measure_embedded(store, count=points)}
+        if influx is not None:
+            url, _, database = influx.rpartition("/")
+            figures["influx"] = await benchmark.measure_influx(url, database, count=points)
+        return figures
+
+    with _folder(None) as folder:
+        figures = asyncio.run(measure(folder))
+    _say("Series stores, points/s", figures, as_json=as_json)
+
+
 @contextlib.contextmanager
 def _folder(keep: Path | None) -> Generator[Path]:
     with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as temporary:
