@@ -6,6 +6,7 @@ stands in, what a moving device counts as) and by the demo, whose own is an exam
 
 from collections.abc import Mapping
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -105,12 +106,28 @@ def load(path: Path) -> SiteFile:
     for what, ids in (("zones", [zone.id for zone in site.zones]), ("devices", [device.id for device in site.devices])):
         if twice := {i for i in ids if ids.count(i) > 1}:
             raise SettingsError(f"{path}: {what}: {', '.join(sorted(twice))} stands there twice; give each its own id")
+    for zone in site.zones:
+        if _area(zone.polygon) == 0:
+            raise SettingsError(
+                f"{path}: zones.{zone.id}.polygon: encloses nothing; give its corners in order, around the zone"
+            )
     for device in site.devices:
         if device.zone is not None and device.zone not in site.zones_by_id:
             raise SettingsError(
                 f"{path}: devices.{device.id}.zone: there is no zone '{device.zone}'; declare it under [[zones]]"
             )
     return site
+
+
+def _area(ring: tuple[Position, ...]) -> float:
+    """Twice the enclosed area in square degrees (shoelace formula), signed by the direction."""
+    return sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in pairwise((*_shifted(ring), _shifted(ring)[0])))
+
+
+def _shifted(ring: tuple[Position, ...]) -> tuple[Position, ...]:
+    """The ring from its first corner, so that small differences are not lost in large coordinates."""
+    x0, y0 = ring[0]
+    return tuple((x - x0, y - y0) for x, y in ring)
 
 
 def _inside(ring: tuple[Position, ...], x: float, y: float) -> bool:

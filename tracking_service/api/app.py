@@ -78,6 +78,8 @@ def create_app(
 
 
 def _add_sites(app: FastAPI, wall: Wall, screens: Broadcaster) -> None:
+    whole_walls = stream.snapshots(wall)
+
     @app.get("/api/sites")
     async def sites() -> list[SiteBrief]:
         return wall.briefs()
@@ -92,7 +94,7 @@ def _add_sites(app: FastAPI, wall: Wall, screens: Broadcaster) -> None:
         if screens.full:
             return problems.problem(503, "Too many screens", "Close one, or ask again later.", {"retry-after": "30"})
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        return StreamingResponse(stream.events(wall, screens, chosen), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(stream.events(whole_walls, screens, chosen), media_type="text/event-stream", headers=headers)
 
     @app.get("/api/unlinked")
     async def unlinked(site: SiteName = None) -> list[UnlinkedModel]:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from plumbline.site import SiteFile
+from tracking_service.api.shared import Shared
 from tracking_service.api.wall import Wall
 from tracking_service.broadcaster import Broadcaster, Message, Overflowed
 
@@ -11,13 +12,22 @@ from tracking_service.broadcaster import Broadcaster, Message, Overflowed
 HEARTBEAT_S: Final = 15.0
 
 
-async def events(wall: Wall, broadcaster: Broadcaster, site: SiteFile) -> AsyncIterator[str]:
+def snapshots(wall: Wall) -> Shared[str]:
+    """Whole walls by site id, as JSON: screens that connect together share one."""
+
+    async def make(site: str) -> str:
+        return (await wall.snapshot(wall.site(site))).model_dump_json()
+
+    return Shared(make)
+
+
+async def events(shared: Shared[str], broadcaster: Broadcaster, site: SiteFile) -> AsyncIterator[str]:
     """The stream of one screen: a snapshot, then what changes; a fresh snapshot where it was too slow.
 
     The screen is connected before the snapshot is read, so that nothing falls between the two.
     """
     with broadcaster.connected(site.id) as client:
-        yield _block(await _snapshot(wall, site))
+        yield _block(await _snapshot(shared, site))
         while True:
             try:
                 message = await client.next(HEARTBEAT_S)
@@ -26,11 +36,11 @@ async def events(wall: Wall, broadcaster: Broadcaster, site: SiteFile) -> AsyncI
                 continue
             if message is None:
                 return
-            yield _block(await _snapshot(wall, site) if isinstance(message, Overflowed) else message)
+            yield _block(await _snapshot(shared, site) if isinstance(message, Overflowed) else message)
 
 
-async def _snapshot(wall: Wall, site: SiteFile) -> Message:
-    return Message("snapshot", (await wall.snapshot(site)).model_dump_json())
+async def _snapshot(shared: Shared[str], site: SiteFile) -> Message:
+    return Message("snapshot", await shared.ask(site.id))
 
 
 def _block(message: Message) -> str:

@@ -54,6 +54,11 @@ def test_a_good_file_tells_zones_and_devices(tmp_path):
         ('kind = "storage"', 'kind = "moon"', r"zones\[0\]\.kind"),
         ('id = "yard"', 'id = "yard/1"', r"zones\[0\]\.id"),
         ("lat = 31.0", "lat = = 31.0", r"is not TOML"),
+        (
+            "[[121.0, 31.0], [121.001, 31.0], [121.001, 31.001], [121.0, 31.001]]",
+            "[[121.0, 31.0], [121.0, 31.0], [121.0, 31.0]]",
+            r"zones\.yard\.polygon: encloses nothing; give its corners in order",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_file_and_key(tmp_path, old, new, message):
