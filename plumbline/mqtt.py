@@ -301,18 +301,20 @@ class Connection:
     def _on_disconnect(
         self, _c: paho.Client, _u: Any, _f: paho.DisconnectFlags, code: ReasonCode, _p: Properties | None
     ) -> None:
-        def settle() -> None:
-            self._lost = f"{self._address}: connection lost: {code}"
-            if not self._connected.done():
-                self._connected.set_exception(MqttError(self._lost))
-            for done in self._pending.values():
-                if not done.done():
-                    done.set_exception(MqttError(self._lost))
-                    done.exception()  # whoever waits sees it; who does not wait need not
-            self._pending.clear()
-            self._queue.put_nowait(None)
+        self._in_loop(self._end, f"{self._address}: connection lost: {code}")
 
-        self._in_loop(settle)
+    def _end(self, why: str) -> None:
+        """Let nobody wait any longer: publishers, subscribers, the reader of messages. The first reason stands."""
+        if self._lost is None:
+            self._lost = why
+        if not self._connected.done():
+            self._connected.set_exception(MqttError(self._lost))
+        for done in self._pending.values():
+            if not done.done():
+                done.set_exception(MqttError(self._lost))
+                done.exception()  # whoever waits sees it; who does not wait need not
+        self._pending.clear()
+        self._queue.put_nowait(None)
 
     def _on_message(self, client: paho.Client, _u: Any, message: paho.MQTTMessage) -> None:
         mid, qos = message.mid, message.qos
@@ -349,6 +351,9 @@ class Connection:
         if connecting is not None and not connecting.done():  # the thread cannot be stopped; what it opens is closed
             connecting.add_done_callback(lambda done: (done.cancelled() or done.exception(), self._shut()))
         self._shut()
+        self._end(f"{self._address}: closed")
+        if not self._connected.cancelled():
+            self._connected.exception()  # whoever connects has its own error by now
 
     def _shut(self) -> None:
         """Close the socket as it is: to the broker this is a lost connection."""

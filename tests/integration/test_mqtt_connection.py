@@ -1,6 +1,7 @@
 """The MQTT face against a real Mosquitto: what is acknowledged, what comes back, and what memory is bounded by."""
 
 import asyncio
+import signal
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,27 @@ async def test_a_killed_broker_ends_messages_and_pending_publishes_with_an_error
                     pass
             with pytest.raises(MqttError):
                 await client.publish("t", b"late")
+
+
+async def test_a_host_that_accepts_and_says_nothing_is_named():
+    silent = await asyncio.start_server(lambda _reader, _writer: asyncio.sleep(0), "127.0.0.1", 0)
+    address = Address.parse(f"mqtt://127.0.0.1:{silent.sockets[0].getsockname()[1]}")
+    with pytest.raises(MqttError, match=r"no answer in 0\.2 s; check host, port and firewall"):
+        async with Connection(address=address, client_id="x", connect_timeout_s=0.2):
+            pass
+    silent.close()
+
+
+async def test_nobody_waits_for_a_broker_that_froze_once_the_connection_is_closed(tmp_path: Path):
+    with running(Mosquitto(tmp_path / "broker")) as server:
+        async with connect(server, "client") as client:
+            server.process.send_signal(signal.SIGSTOP)
+            pending = client.publish_soon("t", b"x" * 1_000_000)
+        server.process.send_signal(signal.SIGCONT)
+        with pytest.raises(MqttError):
+            await pending
+        with pytest.raises(MqttError):
+            await anext(client.messages())
 
 
 async def test_keep_connected_comes_back_after_the_broker_did(tmp_path: Path):
