@@ -357,6 +357,7 @@ class Connection:
 
     def _shut(self) -> None:
         """Close the socket as it is: to the broker this is a lost connection."""
+        self._client.on_socket_close = None  # paho would say it once more when it is collected, whenever and in whatever thread
         if self._socket is not None:
             self._loop.remove_reader(self._socket)
             self._loop.remove_writer(self._socket)

@@ -1,7 +1,10 @@
 """The MQTT face against a real Mosquitto: what is acknowledged, what comes back, and what memory is bounded by."""
 
 import asyncio
+import gc
 import signal
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -169,3 +172,23 @@ def test_a_password_never_shows_in_messages():
     address = Address.parse("mqtts://gw-1:s%40cret@broker.example:8884")
     assert (address.username, address.password, address.port) == ("gw-1", "s@cret", 8884)
     assert "cret" not in str(address)
+
+
+def test_a_connection_that_is_collected_after_its_loop_says_nothing_more(mosquitto, unique_name):
+    async def leave_rudely():
+        client = connect(mosquitto, unique_name("client"))
+        await client.__aenter__()
+        await client._stop()  # as after a failure: the socket is closed, paho does not know
+        return client
+
+    client = asyncio.run(leave_rudely())
+    complaints = []
+    sys.unraisablehook, before = complaints.append, sys.unraisablehook
+    try:
+        del client
+        collector = threading.Thread(target=gc.collect)  # where garbage is collected is chance
+        collector.start()
+        collector.join()
+    finally:
+        sys.unraisablehook = before
+    assert complaints == []
