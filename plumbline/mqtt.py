@@ -95,6 +95,7 @@ class Connection:
         # Mosquitto 2.0 sends some messages more than the receive maximum once the first are acknowledged
         self._room = inbound * 4 if self._five else inbound
         self._paused = False
+        self._asking = 0
         self._socket: socket.socket | None = None
         self._upkeep: asyncio.Task[None] | None = None
         self._pending: dict[int, asyncio.Future[None]] = {}
@@ -206,11 +207,16 @@ class Connection:
         if mid is None:
             raise MqttError(f"{self._address}: could not subscribe to {topic_filter}: {paho.error_string(rc)}")
         done = self._pending[mid] = self._loop.create_future()
+        self._asking += 1  # the answer may come behind a session's messages that nobody takes yet
+        self._pause_or_resume()
         try:
             async with asyncio.timeout(self._timeout_s):
                 await done
         except TimeoutError:
             raise MqttError(f"{self._address}: no answer to the subscription of {topic_filter}") from None
+        finally:
+            self._asking -= 1
+            self._pause_or_resume()
 
     async def messages(self) -> AsyncIterator[Message]:
         """The messages in the order of their arrival, until the connection ends: then raises `MqttError`."""
@@ -277,7 +283,9 @@ class Connection:
                 self._loop.call_soon(self._read)
 
     def _pause_or_resume(self) -> None:
-        full = self._held >= self._room
+        full = (
+            self._held >= self._room and not self._asking
+        )  # then the broker's own window is the bound: nothing is acknowledged
         if full == self._paused or self._socket is None:
             return
         self._paused = full

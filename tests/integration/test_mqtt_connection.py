@@ -51,6 +51,26 @@ async def test_an_unacknowledged_message_comes_again_on_the_next_connection(mosq
             break
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_subscription_is_answered_behind_a_session_full_of_messages(tmp_path: Path, version):
+    server = Mosquitto(tmp_path / "broker")
+    settings = tmp_path / "broker" / "mosquitto.conf"
+    settings.write_text(settings.read_text() + "max_inflight_messages 256\n")
+    with running(server):
+        async with connect(server, "sub", version=version, session_expiry_s=600) as sub:
+            await sub.subscribe("t")
+        async with connect(server, "pub") as pub:
+            await asyncio.gather(*(pub.publish("t", b"%d" % i) for i in range(600)))
+        async with connect(server, "sub", version=version, session_expiry_s=600, inbound=8, connect_timeout_s=5) as sub:
+            await sub.subscribe("t")
+            seen = set()
+            async for message in sub.messages():
+                message.ack()
+                seen.add(message.payload)
+                if len(seen) == 600:
+                    break
+
+
 async def test_the_broker_holds_back_what_exceeds_the_inbound_limit(mosquitto, unique_name):
     topic = unique_name("topic")
     async with connect(mosquitto, unique_name("s"), inbound=5) as sub, connect(mosquitto, unique_name("p")) as pub:
