@@ -29,15 +29,15 @@ class Completer:
         self._gateway = gateway
         self._clock = clock or EventClock()
         self._new_id = new_id
-        self._newest_gps: dict[tuple[str, object], int] = {}
+        self._newest_told: dict[tuple[str, object], int] = {}
 
     def complete(self, capture: Capture) -> Event | None:
-        """Give a capture its header; `None` where a receiver repeats the instant of its last capture of the same kind.
+        """Give a capture its header; `None` where a device repeats the instant of its last capture of the same kind.
 
         Raises `CodecError` where ingest could not read the event (a text too long, NaN, a name with a space): better
         refused here, where the device is at hand, than in a dead letter.
         """
-        stamp = self._clock.stamp(capture.device, capture.gps_ns)
+        stamp = self._clock.stamp(capture.device, capture.at_ns, capture.clock)
         event = capture.event(
             id=self._new_id(stamp.at),
             site=self._site,
@@ -48,10 +48,10 @@ class Completer:
             epoch=_UNNUMBERED,
             seq=1,
         )
-        if capture.gps_ns is not None:
+        if capture.at_ns is not None:
             key = capture.device, type(event)
-            if self._newest_gps.get(key) == capture.gps_ns:
+            if self._newest_told.get(key) == capture.at_ns:
                 return None
-            self._newest_gps[key] = capture.gps_ns
+            self._newest_told[key] = capture.at_ns
         codec.decode_event(codec.encode(event))
         return event

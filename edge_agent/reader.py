@@ -7,11 +7,11 @@ A reader is a folder in `edge_agent/readers/`: `__init__.py` with `Settings` and
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from plumbline.errors import PlumblineError
 from plumbline.event import Event
-from plumbline.profile import DeviceProfile
+from plumbline.profile import DeviceProfile, Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,12 @@ class Capture:
 
     device: str
     event: Callable[..., Event]
-    gps_ns: int | None = None
-    """UTC time in nanoseconds that a satellite receiver gave with it; `None`: the gateway's clock decides."""
+    at_ns: int | None = None
+    """UTC time in nanoseconds that the device told with it; `None`: the gateway's clock decides."""
+    clock: Literal["gps", "ntp"] = "gps"
+    """Who sets the clock that told `at_ns`: satellites, or a time server (phones, network servers)."""
+    metrics: Mapping[str, Metric] | None = None
+    """What is declared about the values of a `Reading`; the agent applies the filters in it."""
 
 
 class Emit(Protocol):
@@ -50,6 +54,16 @@ class Reader(Protocol):
         Called by the supervisor, and again after a back-off whenever it raised or returned. Cancellation closes the
         device. Blocking work belongs in threads of the reader's own. Raises `ReaderError` where the device fails;
         anything else that escapes is treated as a mistake of ours and logged with its trace, with the same back-off.
+        """
+        ...
+
+    async def check(self, patience_s: float) -> str:
+        """Try the device for at most `patience_s` seconds and say what it did, for `plumbline edge check`.
+
+        One sentence for a site engineer: "open at 9600 baud; 12 sentences, fix with 9 satellites". Emits and changes
+        nothing: a picture stays where it is, a queued message stays with the broker, nothing is written to a machine.
+        Never called while `run` runs. Raises `ReaderError` where the device cannot be used, or said nothing where it
+        should have spoken by itself.
         """
         ...
 

@@ -70,8 +70,8 @@ class EventClock:
         self._asked_ns: int | None = None
         self._last: dict[str, int] = {}
 
-    def stamp(self, device: str, gps_ns: int | None = None) -> Stamp:
-        """Stamp a capture of `device` taken now; `gps_ns` is the receiver's own UTC time, where it gave one.
+    def stamp(self, device: str, told_ns: int | None = None, told_by: Literal["gps", "ntp"] = "gps") -> Stamp:
+        """Stamp a capture of `device` taken now; `told_ns` is the device's own UTC time, where it gave one.
 
         `at` is strictly greater than every earlier `at` of the same device: where the clock stands still or jumped back, it
         is the last one plus a nanosecond, until the clock has passed it again.
@@ -79,7 +79,7 @@ class EventClock:
         mono = self._mono_ns()
         if self._asked_ns is None or mono - self._asked_ns >= self._ASK_EVERY_NS:
             self._quality, self._asked_ns = self._ask(), mono
-        wall, quality = (self._wall_ns(), self._quality) if gps_ns is None else (gps_ns, "gps")
+        wall, quality = (self._wall_ns(), self._quality) if told_ns is None else (told_ns, told_by)
         at = max(wall, self._last.get(device, -1) + 1, 0)
         self._last[device] = at
         return Stamp(at, ClockReading(quality=quality, boot=self._boot, mono=mono))

@@ -76,7 +76,11 @@ class Scan(Header, frozen=True, kw_only=True, omit_defaults=True, tag_field="kin
     format: ShortText | None = None
     """The symbology's name, for example `Code128`, `QRCode`."""
     gs1: ElementStrings | None = None
-    """GS1 element strings in order, (application identifier, value); `None`: not GS1."""
+    """GS1 element strings in order, (application identifier, value); `None`: not GS1, or ambiguous."""
+    repaired: bool = False
+    """The scanner lost the FNC1 separators and `gs1` is the only reading of the bytes that breaks no rule."""
+    candidates: Annotated[tuple[ElementStrings, ...], Meta(max_length=16)] | None = None
+    """The scanner lost the FNC1 separators and several readings break no rule: these. A person decides; `gs1` is `None`."""
     photo: ShortText | None = None
     """SHA-256 of the picture it was read from."""
     person: ShortText | None = None

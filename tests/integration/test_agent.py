@@ -54,8 +54,8 @@ class Counting:
         for n in range(self.settings.count):
             await emit(Capture(self.name, partial(Scan, raw=b"%d" % n, text=f"label {n}")))
         await emit(Capture(self.name, partial(Scan, raw=b"", text="x" * 10_000)))
-        await emit(Capture(self.name, partial(Fix, lat=31.2, lon=121.5), gps_ns=1_000))
-        await emit(Capture(self.name, partial(Fix, lat=31.2, lon=121.5), gps_ns=1_000))
+        await emit(Capture(self.name, partial(Fix, lat=31.2, lon=121.5), at_ns=1_000))
+        await emit(Capture(self.name, partial(Fix, lat=31.2, lon=121.5), at_ns=1_000))
         self.context.report(self.name, "one message made no sense")
         await asyncio.Event().wait()
 

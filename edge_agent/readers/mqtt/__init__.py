@@ -6,10 +6,10 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, Struct
 
 from edge_agent.reader import Context, Reader
-from edge_agent.readers.mqtt.declaration import Declaration
 from edge_agent.readers.mqtt.subscriber import MqttReader
-from edge_agent.readers.mqtt.topic_filter import is_filter, overlap
 from plumbline.address import Address
+from plumbline.dialects.declaration import Declaration
+from plumbline.dialects.topic_filter import is_filter, overlap
 from plumbline.errors import SettingsError
 from plumbline.event import Name
 from plumbline.ids import is_name

@@ -7,11 +7,11 @@ from functools import partial
 from typing import Final
 
 from edge_agent.reader import Capture, Emit
-from edge_agent.readers.mqtt.declaration import Declaration
-from edge_agent.readers.mqtt.document import FieldError, decode, shown
-from edge_agent.readers.mqtt.mapping import events
-from edge_agent.readers.mqtt.topic_filter import matches
 from plumbline.address import Address
+from plumbline.dialects.declaration import Declaration
+from plumbline.dialects.document import FieldError, decode, shown
+from plumbline.dialects.mapping import events
+from plumbline.dialects.topic_filter import matches
 from plumbline.errors import MqttError, first_of
 from plumbline.event import Event, State
 from plumbline.ids import is_name

@@ -24,7 +24,7 @@ def capture_of(device: str, epoch: Epoch) -> Capture:
         hdop=epoch.hdop,
         sats_used=epoch.sats_used,
     )
-    return Capture(device=device, event=fix, gps_ns=epoch.time_ns)
+    return Capture(device=device, event=fix, at_ns=epoch.time_ns)
 
 
 class Thinner:

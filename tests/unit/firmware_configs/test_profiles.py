@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from edge_agent.readers.mqtt.topic_filter import matches
 from plumbline import profile
+from plumbline.dialects.topic_filter import matches
 
 FOLDER = Path(__file__).parents[3] / "firmware_configs"
 FOLDERS = sorted(path for path in FOLDER.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))

@@ -26,7 +26,7 @@ def test_devices_do_not_push_each_other():
 
 
 def test_a_receivers_own_time_is_taken_and_marked_as_such():
-    stamp = EventClock(wall_ns=lambda: 5, mono_ns=lambda: 7, quality=lambda: "free", boot="b").stamp("gps", gps_ns=99)
+    stamp = EventClock(wall_ns=lambda: 5, mono_ns=lambda: 7, quality=lambda: "free", boot="b").stamp("gps", told_ns=99)
     assert (stamp.at, stamp.clock.quality) == (99, "gps")
 
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from edge_agent.reader import Capture, Context
 from edge_agent.readers import mqtt
-from edge_agent.readers.mqtt.declaration import Declaration
-from edge_agent.readers.mqtt.document import FieldError, at, decode
-from edge_agent.readers.mqtt.mapping import events
-from edge_agent.readers.mqtt.topic_filter import is_filter, matches, overlap
 from plumbline import codec, profile, settings
+from plumbline.dialects.declaration import Declaration
+from plumbline.dialects.document import FieldError, at, decode
+from plumbline.dialects.mapping import events
+from plumbline.dialects.topic_filter import is_filter, matches, overlap
 from plumbline.errors import SettingsError
 from plumbline.event import ClockReading
 from plumbline.mqtt import Message

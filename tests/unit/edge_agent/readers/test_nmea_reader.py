@@ -124,7 +124,7 @@ async def test_case(case: str) -> None:
         await kept.until(lambda: len(kept.captures) >= len(expected))
     found = [
         {
-            "gps_ns": capture.gps_ns,
+            "at_ns": capture.at_ns,
             "lat": fix.lat,
             "lon": fix.lon,
             "mode": fix.mode,
@@ -171,7 +171,7 @@ async def test_fixes_of_a_serial_port_arrive_when_the_line_falls_quiet() -> None
         terminal.send(b"\xb5\x62\x00" + cycle(59))
         await kept.until(lambda: bool(kept.captures))
     terminal.unplug()
-    assert kept.captures[0].gps_ns == 1_794_292_259_000_000_000
+    assert kept.captures[0].at_ns == 1_794_292_259_000_000_000
     assert [(fix.lat, fix.mode, fix.accuracy_m) for fix in kept.fixes()] == [(pytest.approx(31.248), 3, 4.5)]
 
 
@@ -292,7 +292,7 @@ async def test_a_log_is_replayed_once_and_goes_on_where_the_outbox_failed(tmp_pa
     async with running(reader, kept) as task:
         await asyncio.sleep(0)
         assert not task.done()
-    assert len({capture.gps_ns for capture in kept.captures}) == 5
+    assert len({capture.at_ns for capture in kept.captures}) == 5
 
 
 async def test_a_log_without_a_fix_is_reported(tmp_path: Path) -> None:
@@ -314,5 +314,5 @@ async def test_at_most_one_fix_in_the_interval() -> None:
     async with running(reader_of(kept, port=terminal.path, quiet_s=0.05, interval_s=5), kept):
         await kept.until_fed(lambda: len(kept.captures) >= 3, terminal.tell)
     terminal.unplug()
-    first, *rest = [(capture.gps_ns or 0) // 10**9 % 60 for capture in kept.captures]
+    first, *rest = [(capture.at_ns or 0) // 10**9 % 60 for capture in kept.captures]
     assert rest == [first + 5, first + 10]

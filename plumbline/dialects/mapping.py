@@ -1,13 +1,13 @@
 """From a device's JSON to events that lack their header, as its declaration says. Pure."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Final, Literal, TypeVar
 
-from edge_agent.readers.mqtt.declaration import Declaration
-from edge_agent.readers.mqtt.document import FieldError, Json, number, shown, text
+from plumbline.dialects.declaration import Declaration
+from plumbline.dialects.document import FieldError, Json, number, shown, text
 from plumbline.event import CheckIn, Event, Fix, Reading, State
+from plumbline.measure import ImplausibleError, measured
 from plumbline.profile import CheckInFields, FixFields, Metric, StateFields
 
 W = TypeVar("W", bound=str)
@@ -104,20 +104,14 @@ def _reading(measurement: str, metrics: Mapping[str, Metric], document: Json) ->
             continue
         if raw is None:
             continue  # null is how a device says that it does not know
-        value = raw * metric.scale + metric.offset
-        low, high = metric.minimum, metric.maximum
-        if not math.isfinite(value) or (low is not None and value < low) or (high is not None and value > high):
-            yield FieldError(
-                f"{path}: {value:g} {metric.unit} is not plausible ({_bound(low)} to {_bound(high)}); not sent, check the sensor"
-            )
+        try:
+            value = measured(metric, raw)
+        except ImplausibleError as error:
+            yield FieldError(f"{path}: {error}")
             continue
         values[name] = value
     if values:
         yield partial(Reading, measurement=measurement, values=values)
-
-
-def _bound(limit: float | None) -> str:
-    return "any" if limit is None else f"{limit:g}"
 
 
 def _needed(document: Json, path: str) -> str:

@@ -1,0 +1,25 @@
+"""Device profiles: what a kind of device measures, in which units, and how its bytes are framed.
+
+A profile is `firmware_configs/<id>/profile.toml`, beside what is flashed or set on the device. The configuration of a
+gateway names profiles by id; ingest and the boards take units and titles from them.
+"""
+
+from plumbline.profile.device import DeviceProfile, load, load_all
+from plumbline.profile.metric import Filter, Metric, Window
+from plumbline.profile.mqtt import CheckInFields, FixFields, MqttShape, StateFields
+from plumbline.profile.serial import Framing, SerialLine
+
+__all__ = [
+    "CheckInFields",
+    "DeviceProfile",
+    "Filter",
+    "FixFields",
+    "Framing",
+    "Metric",
+    "MqttShape",
+    "SerialLine",
+    "StateFields",
+    "Window",
+    "load",
+    "load_all",
+]

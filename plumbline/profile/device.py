@@ -1,0 +1,45 @@
+"""What there is to know about one kind of device."""
+
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+from plumbline import settings
+from plumbline.errors import SettingsError
+from plumbline.event import Name
+from plumbline.profile.metric import Metric
+from plumbline.profile.mqtt import MqttShape
+from plumbline.profile.serial import Framing, SerialLine
+
+
+class DeviceProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What there is to know about one kind of device."""
+
+    id: Name
+    kind: Literal["sensor", "scanner", "receiver"]
+    title_en: str
+    title_zh: str
+    measurement: Name | None = None
+    """Name of the series that its readings belong to."""
+    metrics: dict[Name, Metric] = {}
+    serial: SerialLine | None = None
+    framing: Framing | None = None
+    mqtt: MqttShape | None = None
+
+
+def load(path: Path) -> DeviceProfile:
+    """Read one profile. Raises `SettingsError`, also where the folder is not named after the profile's id."""
+    profile = settings.load(path, DeviceProfile)
+    if profile.id != path.parent.name:
+        raise SettingsError(f"{path}: id: is '{profile.id}' but the folder is '{path.parent.name}'; give both one name")
+    if profile.metrics and profile.measurement is None:
+        raise SettingsError(f"{path}: measurement: is missing although metrics are declared; name the series they belong to")
+    return profile
+
+
+def load_all(folder: Path) -> dict[str, DeviceProfile]:
+    """Read every `<id>/profile.toml` below `folder`. Raises `SettingsError`."""
+    if not folder.is_dir():
+        raise SettingsError(f"{folder}: is not a folder of device profiles; name one that holds <id>/profile.toml")
+    return {profile.id: profile for profile in map(load, sorted(folder.glob("*/profile.toml")))}
