@@ -1,13 +1,16 @@
 """The agent of a gateway: everything is built and wired here.
 
-reader → supervisor → Agent.take (header, refusals) → outbox → uplink → ingest
-                                                         ▲──── watermark ────┘
+reader → supervisor → Agent.take (filters, header, refusals) → outbox → uplink → ingest
+                                                                  ▲──── watermark ────┘
 """
 
 import asyncio
 import contextlib
+import math
 import shutil
-from collections.abc import Callable
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
@@ -15,6 +18,7 @@ import structlog
 
 from edge_agent.complete import Completer
 from edge_agent.config import Config, ReaderEntry
+from edge_agent.filters import REMEMBERED, Filters
 from edge_agent.outbox import Outbox, OutboxError
 from edge_agent.reader import Capture, Context, Reader
 from edge_agent.stall import StallWatch
@@ -22,7 +26,7 @@ from edge_agent.supervisor import Supervisor
 from edge_agent.uplink import Uplink
 from plumbline.clock import EventClock
 from plumbline.errors import CodecError, SettingsError
-from plumbline.event import CLASSES, Health
+from plumbline.event import CLASSES, Event, Health
 from plumbline.lock import exclusive
 
 _log = structlog.get_logger(__name__)
@@ -30,6 +34,7 @@ _log = structlog.get_logger(__name__)
 #: How long a stop waits for ingest to commit what is still waiting, and for readers to close their devices.
 DRAIN_S: Final = 3.0
 CLOSE_S: Final = 2.0
+_FLUSH_EVERY_S: Final = 1.0
 
 
 class Agent:
@@ -45,6 +50,8 @@ class Agent:
         self._config = config
         self._drain_s = drain_s
         self._completer = Completer(site=config.site, gateway=config.gateway, clock=clock)
+        self._filters = Filters()
+        self._flushed: deque[Capture] = deque(maxlen=REMEMBERED)
         self._refused = 0
         self.outbox = Outbox(
             config.data / "outbox.db",
@@ -77,11 +84,14 @@ class Agent:
             sending = group.create_task(uplink.run(), name="uplink")
             reading = group.create_task(supervisor.run(), name="supervisor")
             health = group.create_task(self._health(supervisor, uplink), name="health")
+            flushing = group.create_task(self._flush(), name="filters")
             await stop.wait()
             _log.info("agent.stopping", waiting=sum(self.outbox.stream(name).pending for name in CLASSES))
             reading.cancel()
             health.cancel()
+            flushing.cancel()
             await asyncio.wait([reading], timeout=CLOSE_S)
+            await self._flush_at(math.inf)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._drain_s):
                     await uplink.drained()
@@ -95,16 +105,43 @@ class Agent:
 
         What no one could read on the other side is refused and logged: it must not stop the device's next message.
         """
+        ended, own = self._filters.take(capture, time.monotonic())
         try:
-            event = self._completer.complete(capture)
+            await self._keep([*ended, *([own] if own else [])])
+        except BaseException:
+            self._flushed.extend(ended)
+            self._filters.forget(capture.device)  # the device will say it again, and must not be held back then
+            raise
+
+    async def _keep(self, captures: Iterable[Capture]) -> None:
+        events = tuple(event for capture in captures if (event := self._completed(capture)) is not None)
+        if events:
+            await self.outbox.append(events)
+
+    def _completed(self, capture: Capture) -> Event | None:
+        try:
+            return self._completer.complete(capture)
         except (CodecError, TypeError, ValueError) as error:
             self._refused += 1
             _log.error(
                 "agent.refused", device=capture.device, error=str(error), check="what this device sends, and its profile"
             )
-            return
-        if event is not None:
-            await self.outbox.append((event,))
+            return None
+
+    async def _flush(self) -> None:
+        """Send on what the filters' windows and intervals have held, as they end."""
+        while True:
+            await asyncio.sleep(_FLUSH_EVERY_S)
+            await self._flush_at(time.monotonic())
+
+    async def _flush_at(self, mono_s: float) -> None:
+        self._flushed.extend(self._filters.flush(mono_s))
+        try:
+            await self._keep(self._flushed)
+        except OutboxError as error:
+            _log.error("agent.flush", waiting=len(self._flushed), error=str(error))
+        else:
+            self._flushed.clear()
 
     def _build(self, entry: ReaderEntry, report: Callable[[str, str], None]) -> Reader:
         folder = self._config.data / "readers" / entry.name

@@ -1,15 +1,23 @@
 """From capture to event: the header, and the refusal of what could not be read on the other side."""
 
+from collections import OrderedDict
 from collections.abc import Callable
+from typing import Final
+
+from msgspec.structs import replace
 
 from edge_agent.reader import Capture
 from plumbline import codec
 from plumbline.clock import EventClock
-from plumbline.event import Event
+from plumbline.event import ClockReading, Event, Fix
 from plumbline.ids import new_event_id
 
 #: In place of the epoch until the outbox gives the real one.
-_UNNUMBERED = "unnumbered"
+_UNNUMBERED: Final = "unnumbered"
+#: In place of a clock where two events are compared.
+_NO_CLOCK: Final = ClockReading(quality="free", boot="", mono=0)
+#: Devices whose last told instant is remembered; a client that invents names makes the oldest forgotten.
+_REMEMBERED: Final = 4096
 
 
 class Completer:
@@ -29,10 +37,12 @@ class Completer:
         self._gateway = gateway
         self._clock = clock or EventClock()
         self._new_id = new_id
-        self._newest_told: dict[tuple[str, object], int] = {}
+        self._told: OrderedDict[str, tuple[int, set[object]]] = OrderedDict()
 
     def complete(self, capture: Capture) -> Event | None:
-        """Give a capture its header; `None` where a device repeats the instant of its last capture of the same kind.
+        """Give a capture its header; `None` where the device tells the same thing of the same instant again.
+
+        A receiver is in one place at an instant; of everything else a repetition has the same content.
 
         Raises `CodecError` where ingest could not read the event (a text too long, NaN, a name with a space): better
         refused here, where the device is at hand, than in a dead letter.
@@ -48,10 +58,25 @@ class Completer:
             epoch=_UNNUMBERED,
             seq=1,
         )
-        if capture.at_ns is not None:
-            key = capture.device, type(event)
-            if self._newest_told.get(key) == capture.at_ns:
-                return None
-            self._newest_told[key] = capture.at_ns
+        if capture.at_ns is not None and self._repeats(capture.at_ns, event):
+            return None
         codec.decode_event(codec.encode(event))
         return event
+
+    def _repeats(self, told_ns: int, event: Event) -> bool:
+        """Whether this was told before; of each device only the newest instant is remembered."""
+        newest, things = self._told.get(event.device) or (None, _nothing())
+        if newest != told_ns:
+            things = _nothing()
+        thing: object = Fix if isinstance(event, Fix) else codec.encode(replace(event, id="", at=0, clock=_NO_CLOCK))
+        repeated = thing in things
+        things.add(thing)
+        self._told[event.device] = told_ns, things
+        self._told.move_to_end(event.device)
+        if len(self._told) > _REMEMBERED:
+            self._told.popitem(last=False)
+        return repeated
+
+
+def _nothing() -> set[object]:
+    return set()

@@ -17,8 +17,9 @@ from edge_agent import config
 from edge_agent.agent import Agent
 from edge_agent.reader import Capture, ReaderError
 from edge_agent.readers import READERS
-from plumbline.event import Fix, Scan
+from plumbline.event import Fix, Reading, Scan
 from plumbline.lock import LockedError, exclusive
+from plumbline.profile import Filter, Metric, Window
 from tests.integration.tiny_ingest import TinyIngest, until
 from tests.servers import free_port, plumbline
 
@@ -68,6 +69,21 @@ def counting(monkeypatch):
     monkeypatch.setitem(READERS, "counting", "counting_reader")
 
 
+class Gauge:
+    """Reads a gauge of which one value a minute, the mean, is declared to go out."""
+
+    METRICS = {"level": Metric(unit="m", title_en="Level", title_zh="水位", filter=Filter(window=Window(every_s=60)))}
+
+    def __init__(self, name, settings, context) -> None:
+        self.name = name
+
+    async def run(self, emit):
+        for level in (1.0, 2.0, 6.0):
+            await emit(Capture(self.name, partial(Reading, measurement="tank", values={"level": level}), metrics=self.METRICS))
+        await emit(Capture(self.name, partial(Scan, raw=b"", text="done")))
+        await asyncio.Event().wait()
+
+
 def configured(tmp_path, url, readers=""):
     path = tmp_path / "gateway.toml"
     path.write_text(SETTINGS.format(url=url) + readers)
@@ -100,6 +116,20 @@ async def test_captures_become_committed_events_and_health_shows_each_reader(mos
         assert health.values["disk_free_bytes"] > 0
         assert health.values["queue_business_events"] == 0
         await until(lambda: ingest.presence and not ingest.presence[-1].online, "the goodbye")
+
+
+async def test_a_stop_sends_what_a_window_has_gathered(mosquitto, tmp_path, counting, monkeypatch):
+    monkeypatch.setattr(sys.modules["counting_reader"], "build", Gauge)
+    path = configured(tmp_path, mosquitto.url, '[[reader]]\ntype = "counting"\nname = "tank-1"\n')
+    stop = asyncio.Event()
+    async with TinyIngest(mosquitto.url, "window-ingest") as ingest:
+        task = asyncio.create_task(Agent(config.load(path)).run(stop))
+        await until(lambda: ingest.received["business"], "the scan behind the readings")
+        assert not [event for event in ingest.copies if isinstance(event, Reading)]
+        stop.set()
+        await task
+        readings = {event.id: event for event in ingest.copies if isinstance(event, Reading)}.values()
+        assert [(event.device, event.measurement, event.values) for event in readings] == [("tank-1", "tank", {"level": 3.0})]
 
 
 async def test_what_was_captured_while_the_broker_was_away_arrives_after_the_next_start(mosquitto, tmp_path, counting):

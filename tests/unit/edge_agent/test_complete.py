@@ -8,7 +8,7 @@ from edge_agent.complete import Completer
 from edge_agent.reader import Capture
 from plumbline.clock import EventClock
 from plumbline.errors import CodecError
-from plumbline.event import Fix, Reading, Scan
+from plumbline.event import CheckIn, Fix, Reading, Scan
 
 
 @pytest.fixture
@@ -48,3 +48,13 @@ def test_an_instant_that_a_receiver_repeats_is_one_event(completer):
 def test_what_ingest_could_not_read_is_refused(completer, device, kind):
     with pytest.raises(CodecError):
         completer.complete(Capture(device, kind))
+
+
+def test_different_things_of_one_instant_are_all_kept_and_a_repetition_is_not(completer):
+    leave = partial(CheckIn, person="Li", place="a", method="gps", direction="out")
+    enter = partial(CheckIn, person="Li", place="b", method="gps", direction="in")
+    envelope = partial(Reading, measurement="lorawan", values={"rssi_dbm": -90.0})
+    values = partial(Reading, measurement="environment", values={"noise_db": 61.0})
+    told = (leave, enter, envelope, values, leave, values)
+    assert [completer.complete(Capture("p", kind, 10)) is not None for kind in told] == [True, True, True, True, False, False]
+    assert completer.complete(Capture("p", leave, 11)) is not None
