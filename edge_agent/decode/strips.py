@@ -17,13 +17,19 @@ from edge_agent.decode.view import Point, Quad, View
 
 Field = NDArray[np.float32]
 
-#: Windows of the tensor, in pixels of the reduced picture: narrow and wide codes.
-_WINDOWS: Final = (11, 25)
+#: The gradients' products are smooth: they are gathered in cells of so many pixels of the reduced picture.
+_CELL: Final = 2
+#: Windows of the tensor, in cells: narrow and wide codes.
+_WINDOWS: Final = (5, 13)
 #: Scharr magnitude below which nothing is a bar (20 grey levels across one pixel).
 _FAINTEST: Final = 20.0 * 16
-#: Pixels of the reduced picture that a candidate fills at least.
-_SMALLEST_LINEAR: Final = 150
-_SMALLEST_MATRIX: Final = 200
+#: Cells that a candidate fills at least, and its least length and height.
+_SMALLEST_LINEAR: Final = 38
+_SMALLEST_MATRIX: Final = 50
+_SHORTEST: Final = 15
+_LOWEST: Final = 3
+#: Cells that are enough to tell a piece's direction and borders.
+_ENOUGH: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +79,21 @@ def find(gray: Gray, read: Sequence[Quad] = (), *, most: int = 4, work: int = 48
     small = cast("Gray", cv2.resize(gray, size, interpolation=cv2.INTER_AREA)) if scale < 1 else gray
     if min(small.shape) < 8:
         return Texture([], [])
-    fresh = _outside(small.shape, read, scale)
     gx, gy = cv2.Scharr(small, cv2.CV_32F, 1, 0), cv2.Scharr(small, cv2.CV_32F, 0, 1)
-    products = [cv2.multiply(gx, gx), cv2.multiply(gy, gy), cv2.multiply(gx, gy)]
+    cells = (max(1, small.shape[1] // _CELL), max(1, small.shape[0] // _CELL))
+    products = [
+        cv2.resize(cv2.multiply(a, b), cells, interpolation=cv2.INTER_AREA) for a, b in ((gx, gx), (gy, gy), (gx, gy))
+    ]
+    scale *= cells[0] / small.shape[1]
+    fresh = _outside(products[0].shape, read, scale)
     linear: list[Region] = []
     matrix: list[Region] = []
     for window in _WINDOWS:
-        k = min(window, (min(small.shape) // 2) | 1)
+        k = min(window, (min(cells) // 2) | 1)
         jx, jy, jxy = (cast("Field", cv2.boxFilter(p, -1, (k, k))) for p in products)
         total = cv2.add(jx, jy)
         energy = cast("Field", cv2.sqrt(total))
-        busy = energy > max(_FAINTEST, 0.35 * float(np.percentile(energy[::4, ::4], 99)))
+        busy = energy > max(_FAINTEST, 0.35 * float(np.percentile(energy[::2, ::2], 99)))
         busy &= fresh
         if np.count_nonzero(busy) < _SMALLEST_LINEAR:
             continue
@@ -136,7 +146,8 @@ def _upright(region: Region, factor: float, columns: int, rows: int) -> NDArray[
 def _components(mask: Gray, most: int, least: int) -> Iterator[tuple[Any, Any, NDArray[np.bool_], int]]:
     """The largest connected pieces of `mask`: columns and rows (slices), the piece in them, its area."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
-    for i in sorted(range(1, len(stats)), key=lambda i: -int(stats[i, cv2.CC_STAT_AREA]))[:most]:
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    for i in np.argsort(-areas, kind="stable")[:most] + 1:
         area = int(stats[i, cv2.CC_STAT_AREA])
         if area < least:
             return
@@ -147,23 +158,25 @@ def _components(mask: Gray, most: int, least: int) -> Iterator[tuple[Any, Any, N
 
 def _linear(mask: NDArray[np.bool_], tensor: tuple[Field, Field, Field], k: int, most: int) -> Iterator[Region]:
     jx, jy, jxy = tensor
-    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     closed = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, np.ones((k // 2 | 1, k // 2 | 1), np.uint8))
     for columns, rows, piece, area in _components(cast("Gray", closed), most, _SMALLEST_LINEAR):
-        a, b, c = (float(j[rows, columns][piece].sum()) for j in (jx, jy, jxy))
+        ys, xs = np.nonzero(piece)
+        step = 1 + area // _ENOUGH
+        ys, xs = ys[::step] + rows.start, xs[::step] + columns.start
+        a, b, c = (float(j[ys, xs].sum()) for j in (jx, jy, jxy))
         coherence = float(np.hypot(a - b, 2 * c)) / (a + b + 1e-6)
         if coherence < 0.5:
             continue
         angle = 0.5 * float(np.arctan2(2 * c, a - b))  # the gradient's direction: across the bars
-        ys, xs = np.nonzero(piece)
-        region = _box(xs + columns.start, ys + rows.start, angle, area * coherence * coherence)
-        if region.length >= 30 and region.height >= 6:
+        region = _box(xs, ys, angle, area * coherence * coherence)
+        if region.length >= _SHORTEST and region.height >= _LOWEST:
             yield region
 
 
 def _matrix(mask: NDArray[np.bool_], most: int) -> list[Region]:
     """Blobs of texture, whatever its direction: a matrix code, or text, or leaves, which only an engine can tell."""
-    closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))
+    closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     found: list[Region] = []
     for columns, rows, _, area in _components(cast("Gray", closed), most, _SMALLEST_MATRIX):
         width, height = columns.stop - columns.start, rows.stop - rows.start
@@ -176,7 +189,8 @@ def _box(xs: NDArray[np.int64], ys: NDArray[np.int64], angle: float, strength: f
     u, v = xs * c + ys * s, ys * c - xs * s
     (u0, u1), (v0, v1) = np.percentile(u, (1, 99)), np.percentile(v, (2, 98))
     um, vm = float(u0 + u1) / 2, float(v0 + v1) / 2
-    return Region((um * c - vm * s, um * s + vm * c), float(np.rad2deg(angle)), float(u1 - u0), float(v1 - v0), strength)
+    middle = um * c - vm * s + 0.5, um * s + vm * c + 0.5  # a cell's middle, not its corner
+    return Region(middle, float(np.rad2deg(angle)), float(u1 - u0) + 1, float(v1 - v0) + 1, strength)
 
 
 def _distinct(regions: list[Region], scale: float, most: int) -> list[Region]:
