@@ -9,6 +9,7 @@ import subprocess
 import sys
 import types
 from functools import partial
+from typing import ClassVar
 
 import pytest
 from msgspec import Struct
@@ -72,9 +73,9 @@ def counting(monkeypatch):
 class Gauge:
     """Reads a gauge of which one value a minute, the mean, is declared to go out."""
 
-    METRICS = {"level": Metric(unit="m", title_en="Level", title_zh="水位", filter=Filter(window=Window(every_s=60)))}
+    METRICS: ClassVar = {"level": Metric(unit="m", title_en="Level", title_zh="水位", filter=Filter(window=Window(every_s=60)))}
 
-    def __init__(self, name, settings, context) -> None:
+    def __init__(self, name, *_: object) -> None:
         self.name = name
 
     async def run(self, emit):
