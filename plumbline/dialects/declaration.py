@@ -8,7 +8,7 @@ from plumbline.profile import CheckInFields, FixFields, Metric, StateFields
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declaration:
-    """One entry of `devices`, with what its profile adds."""
+    """One declared table, with what its profile adds."""
 
     topic: str
     device: str | None
@@ -18,7 +18,6 @@ class Declaration:
     state: StateFields | None
     check_in: CheckInFields | None
     fix: FixFields | None
-    accept_retained: bool
 
     def device_of(self, topic: str) -> str:
         """The text that names the device; not yet checked to be a name."""

@@ -15,10 +15,8 @@ class FieldError(Exception):
     """A message or one value in it cannot be used; the text says why, for the report."""
 
 
-def decode(payload: bytes, max_bytes: int) -> Json:
-    """The JSON document. Raises `FieldError` for what is too large, too deep or not JSON (RFC 8259: no NaN)."""
-    if len(payload) > max_bytes:
-        raise FieldError(f"a message of {len(payload)} bytes, more than the {max_bytes} that are read; see 'max_bytes'")
+def decode(payload: bytes) -> Json:
+    """The JSON document. Raises `FieldError` for what is too deep or not JSON (RFC 8259: no NaN)."""
     try:
         return _decoder.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError, OverflowError) as error:

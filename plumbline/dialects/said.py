@@ -1,12 +1,14 @@
 """The contract of a dialect."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
+
+from msgspec import Struct
 
 from plumbline.event import Event
-from plumbline.profile import Metric
+from plumbline.profile import DeviceProfile, Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +27,11 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What could not be used: whose it was, as far as known, and what to check. The rest of the message still counts."""
+    """What could not be used: whose it was (empty: not known), and what to check. The rest of the message still counts."""
 
     device: str
     what: str
+    """Without the topic: the listener puts it in front."""
 
 
 class Dialect(Protocol):
@@ -42,7 +45,19 @@ class Dialect(Protocol):
     def read(self, topic: str, payload: bytes) -> Iterator[Said | Trouble]:
         """What a message says, the business first. Nothing: it is none of our concern (an acknowledgement, a configuration).
 
-        Never raises, whatever `payload` holds. A dialect may remember what came before (Sparkplug's births, a device's
-        last state), but bounds what it remembers. Called in the order of arrival.
+        Never raises, whatever `payload` holds; the listener bounds its size. A dialect may remember what came before
+        (Sparkplug's births, units that were announced), but bounds what it remembers. Called in the order of arrival, and
+        for retained messages too: what is learnt from them is kept, of what they say the listener takes only `Trouble`
+        (unless the configuration says otherwise), since a retained value is old. Every state is given each time; the
+        listener passes on the changes.
         """
         ...
+
+
+class DialectModule(Protocol):
+    """What the module of a dialect has: importing it opens nothing and brings no large library with it."""
+
+    Settings: type[Struct]
+    """The keys of its table in a configuration, each with a docstring; frozen, keyword-only, no unknown fields."""
+    build: Callable[[Any, Mapping[str, DeviceProfile]], Dialect]
+    """`build(settings, profiles)`: the dialect. Raises `SettingsError` as 'key: what is wrong; what to do'."""

@@ -3,18 +3,18 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
 from edge_agent.reader import Capture, Emit
+from edge_agent.readers.mqtt.entry import Entry
+from edge_agent.readers.mqtt.trial import look
 from plumbline.address import Address
-from plumbline.dialects.declaration import Declaration
-from plumbline.dialects.document import FieldError, decode, shown
-from plumbline.dialects.mapping import events
-from plumbline.dialects.topic_filter import matches
+from plumbline.dialects import Said, Trouble
+from plumbline.dialects.document import shown
 from plumbline.errors import MqttError, first_of
-from plumbline.event import Event, State
-from plumbline.ids import is_name
+from plumbline.event import State
 from plumbline.mqtt import Connection, Message, Version, keep_connected
 
 #: Messages that may be in the agent at once: with large ones this bounds its memory.
@@ -35,7 +35,7 @@ class MqttReader:
         client_id: str,
         session_expiry_s: int,
         max_bytes: int,
-        declarations: Sequence[Declaration],
+        entries: Sequence[Entry],
         report: Callable[[str, str], None],
     ) -> None:
         self._name = name
@@ -44,7 +44,7 @@ class MqttReader:
         self._client_id = client_id
         self._session_expiry_s = session_expiry_s
         self._max_bytes = max_bytes
-        self._declarations = declarations
+        self._entries = entries
         self._report = report
         self._states: OrderedDict[str, tuple[str, str | None]] = OrderedDict()
 
@@ -52,8 +52,9 @@ class MqttReader:
         """Read until cancelled; a broker that is away is reported and tried again."""
 
         async def session(connection: Connection) -> None:
-            for declaration in self._declarations:
-                await connection.subscribe(declaration.topic, qos=1)
+            for entry in self._entries:
+                for one in entry.dialect.filters:
+                    await connection.subscribe(one, qos=1)
             room = asyncio.Semaphore(_INBOUND)
 
             async def take(message: Message) -> None:
@@ -72,6 +73,17 @@ class MqttReader:
         except BaseExceptionGroup as group:
             raise first_of(group) from group
 
+    async def check(self, patience_s: float) -> str:
+        """Say which devices spoke, retained messages included; nothing that waits for us is touched."""
+        return await look(
+            name=self._name,
+            address=self._address,
+            version=self._version,
+            entries=self._entries,
+            max_bytes=self._max_bytes,
+            patience_s=patience_s,
+        )
+
     def _connection(self) -> Connection:
         return Connection(
             address=self._address,
@@ -85,46 +97,37 @@ class MqttReader:
         self._report(self._name, f"{error}; next try in {wait_s:.1f} s")
 
     async def _take(self, message: Message, emit: Emit) -> None:
-        declaration = next((one for one in self._declarations if matches(one.topic, message.topic)), None)
-        if declaration is None:  # the broker remembers a filter from an older configuration
+        entry = next((one for one in self._entries if one.takes(message.topic)), None)
+        if entry is None:  # the broker remembers a filter from an older configuration
             self._report(self._name, f"{shown(message.topic)} is not declared any more; passed over")
             return
-        if message.retain and not declaration.accept_retained:
+        size = len(message.payload)
+        if size > self._max_bytes:
+            what = f"a message of {size} bytes, more than the {self._max_bytes} that are read; see 'max_bytes'"
+            self._report(self._name, f"{shown(message.topic)}: {what}")
             return
-        device = declaration.device_of(message.topic)
-        if not is_name(device):
-            self._report(self._name, f"{shown(message.topic)}: level {declaration.device_level} does not name a device")
-            return
-        try:
-            document = decode(message.payload, self._max_bytes)
-        except FieldError as error:
-            self._report(device, f"{shown(message.topic)}: {error}")
-            return
-        nothing = True
-        for found in events(declaration, document):
-            nothing = False
-            if isinstance(found, FieldError):
-                self._report(device, f"{shown(message.topic)}: {found}")
-            else:
-                await self._keep(device, found, emit)
-        if nothing:
-            self._report(device, f"{shown(message.topic)}: holds none of the declared values")
+        for said in entry.dialect.read(message.topic, message.payload):
+            if isinstance(said, Trouble):
+                self._report(said.device or self._name, f"{shown(message.topic)}: {said.what}")
+            elif not message.retain or entry.accept_retained:
+                await self._keep(said, emit)
 
-    async def _keep(self, device: str, found: partial[Event], emit: Emit) -> None:
+    async def _keep(self, said: Said, emit: Emit) -> None:
         """Emit an event; of states only the changes."""
-        if found.func is not State:
-            await emit(Capture(device, found))
+        capture = Capture(said.device, said.event, said.at_ns, "ntp", said.metrics)
+        if said.event.func is not State:
+            await emit(capture)
             return
-        state, code = found.keywords["state"], found.keywords["code"]
-        before = self._states.get(device)
+        state, code = said.event.keywords["state"], said.event.keywords.get("code")
+        before = self._states.get(said.device)
         if before == (state, code):
             return
-        self._states[device] = (state, code)
-        self._states.move_to_end(device)
+        self._states[said.device] = (state, code)
+        self._states.move_to_end(said.device)
         try:
-            await emit(Capture(device, partial(found, previous=before[0] if before else None)))
+            await emit(replace(capture, event=partial(said.event, previous=before[0] if before else None)))
         except BaseException:  # what could not be kept is a change still, when the broker brings it again
-            self._states.pop(device, None)
+            self._states.pop(said.device, None)
             raise
         if len(self._states) > _REMEMBERED:
             self._states.popitem(last=False)

@@ -1,28 +1,19 @@
-"""What a device's JSON becomes, without a broker."""
+"""What a device's JSON becomes as it is declared."""
 
 import json
-import tomllib
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.reader import Capture, Context
-from edge_agent.readers import mqtt
-from plumbline import codec, profile, settings
+from plumbline import codec
 from plumbline.dialects.declaration import Declaration
 from plumbline.dialects.document import FieldError, at, decode
 from plumbline.dialects.mapping import events
-from plumbline.dialects.topic_filter import is_filter, matches, overlap
-from plumbline.errors import SettingsError
 from plumbline.event import ClockReading
-from plumbline.mqtt import Message
 from plumbline.profile import CheckInFields, FixFields, Metric, StateFields
 
-FOLDER = Path(mqtt.__file__).parent
-FIRMWARE = Path(__file__).parents[4] / "firmware_configs"
 HEADER = {
     "id": "01890a5d-ac96-774b-bcce-b302099a8057",
     "site": "s",
@@ -41,7 +32,7 @@ METRICS = {
 
 def declared(**shape: object) -> Declaration:
     values = {"measurement": None, "metrics": {}, "state": None, "check_in": None, "fix": None, **shape}
-    return Declaration(topic="d/+", device=None, device_level=1, accept_retained=False, **values)
+    return Declaration(topic="d/+", device=None, device_level=1, **values)
 
 
 EVERYTHING = declared(
@@ -52,7 +43,7 @@ EVERYTHING = declared(
 def read(declaration: Declaration, document: object) -> tuple[list[dict], list[str]]:
     """The fields of each event as the codec writes them, and the complaints."""
     kept, complaints = [], []
-    for found in events(declaration, decode(json.dumps(document).encode(), 65536)):
+    for found in events(declaration, decode(json.dumps(document).encode())):
         if isinstance(found, FieldError):
             complaints.append(str(found))
             continue
@@ -142,7 +133,7 @@ def test_any_document_gives_events_that_the_codec_takes_or_short_complaints(docu
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_document_or_an_error(payload):
     with suppress(FieldError):
-        decode(payload, 65536)
+        decode(payload)
 
 
 @pytest.mark.parametrize(
@@ -161,12 +152,7 @@ def test_any_bytes_are_a_document_or_an_error(payload):
 )
 def test_hostile_json_is_refused_with_a_reason(payload):
     with pytest.raises(FieldError, match="not JSON"):
-        decode(payload, 65536)
-
-
-def test_a_huge_message_is_refused_before_it_is_read():
-    with pytest.raises(FieldError, match="10485760 bytes, more than the 65536"):
-        decode(b" " * 10 * 1024 * 1024, 65536)
+        decode(payload)
 
 
 @given(JSON, st.text(".abz019") | st.sampled_from(["pm.fine", "0.0", "²", "t.999999999999"]))
@@ -183,95 +169,3 @@ def test_a_path_goes_through_objects_and_lists():
         1,
         document,
     ]
-
-
-@pytest.mark.parametrize(
-    ("one", "topic", "taken"),
-    [
-        ("a/+", "a/b", True),
-        ("a/+", "a", False),
-        ("a/+", "a/b/c", False),
-        ("a/#", "a", True),
-        ("a/#", "a/b/c", True),
-        ("#", "$SYS/x", False),
-        ("+/x", "$SYS/x", False),
-        ("a", "a", True),
-        ("+", "", True),
-    ],
-)
-def test_a_filter_takes_what_the_standard_says(one, topic, taken):
-    assert matches(one, topic) is taken
-
-
-LEVELS = st.lists(st.sampled_from(["a", "b", "+"]), min_size=1, max_size=3)
-
-
-@given(LEVELS, st.booleans(), LEVELS, st.booleans(), st.lists(st.sampled_from(["a", "b"]), min_size=1, max_size=4))
-def test_filters_that_take_the_same_topic_overlap(one, rest, other, other_rest, topic):
-    a, b = "/".join(one + ["#"] * rest), "/".join(other + ["#"] * other_rest)
-    if matches(a, "/".join(topic)) and matches(b, "/".join(topic)):
-        assert overlap(a, b)
-        assert overlap(b, a)
-
-
-@pytest.mark.parametrize("text", ["", "a/#/b", "a+", "a#", "$share/g/a", "a\0"])
-def test_what_may_not_be_subscribed_to_is_no_filter(text):
-    assert not is_filter(text)
-
-
-PROFILES = profile.load_all(FIRMWARE)
-
-
-def context() -> Context:
-    return Context(profiles=PROFILES)
-
-
-def test_the_sample_is_what_build_takes():
-    table = tomllib.loads((FOLDER / "sample.toml").read_text())
-    assert (table.pop("type"), table.pop("name")) == ("mqtt", "site-broker")
-    mqtt.build("site-broker", settings.convert(table, mqtt.Settings, "sample"), context())
-
-
-def test_every_setting_stands_in_the_sample():
-    sample = (FOLDER / "sample.toml").read_text()
-    fields = (*mqtt.Settings.__struct_fields__, *mqtt.DeviceSettings.__struct_fields__)
-    assert [key for key in fields if f"{key} =" not in sample and f"{key}]" not in sample and f"{key}." not in sample] == []
-
-
-@pytest.mark.parametrize(
-    ("devices", "message"),
-    [
-        ([], "devices"),
-        ([{"profile": "nothing"}], r"devices\[0\]\.profile: there is no profile 'nothing'"),
-        ([{"topic": "a/b"}], r"devices\[0\]: says nothing to read"),
-        ([{"state": {}}], r"devices\[0\]\.topic: is missing"),
-        ([{"topic": "a/#/b", "state": {}}], "is not an MQTT filter"),
-        ([{"topic": "a/+", "state": {}, "device_level": 2}], "has no level 2"),
-        ([{"topic": "a/#", "state": {}}], "has no level 1"),
-        ([{"topic": "a/b c", "state": {}}], "is no device name"),
-        ([{"topic": "a/+", "metrics": {"m": {"unit": "m", "title_en": "M", "title_zh": "米"}}}], "measurement: is missing"),
-        ([{"topic": "a/+", "state": {}}, {"topic": "+/b", "fix": {}}], r"devices\[1\]\.topic: .* count twice"),
-        ([{"profile": "badge-reader", "retain": True}], "retain: is not a setting here"),
-    ],
-)
-def test_a_wrong_declaration_is_named(devices, message):
-    with pytest.raises(SettingsError, match=message):
-        mqtt.build("m", settings.convert({"devices": devices}, mqtt.Settings, "t"), context())
-
-
-@pytest.mark.parametrize("case", sorted((FOLDER / "testcases").iterdir()), ids=lambda case: case.name)
-async def test_each_test_case_gives_what_it_expects(case: Path):
-    events_, reports, acknowledged = [], [], []
-
-    async def emit(capture: Capture) -> None:
-        fields = json.loads(codec.encode(capture.event(**{**HEADER, "device": capture.device})))
-        events_.append({key: value for key, value in fields.items() if key == "device" or key not in HEADER})
-
-    table = settings.convert(tomllib.loads((case / "config.toml").read_text()), mqtt.Settings, "test")
-    lent = Context(profiles=PROFILES, report=lambda device, what: reports.append(f"{device}: {what}"))
-    reader = mqtt.build("broker", table, lent)
-    for topic, payload in json.loads((case / "input.json").read_text()):
-        message = Message(topic, json.dumps(payload).encode(), 1, False, lambda: acknowledged.append(1))
-        await reader._take(message, emit)
-    assert {"events": events_, "reports": reports} == json.loads((case / "expected.json").read_text())
-    assert acknowledged == []  # that is the session's, once this has returned

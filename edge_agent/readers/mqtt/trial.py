@@ -1,0 +1,86 @@
+"""Who speaks on a broker, by dialect: a look that leaves no trace there."""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from typing import Final
+
+from edge_agent.reader import ReaderError
+from edge_agent.readers.mqtt.entry import Entry
+from plumbline.address import Address
+from plumbline.dialects import Trouble
+from plumbline.dialects.document import shown
+from plumbline.errors import MqttError
+from plumbline.mqtt import Connection, Message, Version
+
+#: Devices that are named in the sentence, for each entry; and how many are told apart.
+_NAMED: Final = 8
+_TOLD_APART: Final = 1000
+
+
+class Heard:
+    """What one entry's devices said."""
+
+    def __init__(self, entry: Entry) -> None:
+        self._entry = entry
+        self._devices: set[str] = set()
+        self._messages = 0
+        self._troubles = 0
+        self._first = ""
+
+    def take(self, topic: str, payload: bytes) -> None:
+        """Read one message."""
+        self._messages += 1
+        for said in self._entry.dialect.read(topic, payload):
+            if isinstance(said, Trouble):
+                self._troubles += 1
+                self._first = self._first or f"{shown(topic)}: {said.what}"
+            elif len(self._devices) < _TOLD_APART:
+                self._devices.add(said.device)
+
+    def __str__(self) -> str:
+        """Who spoke, for a site engineer."""
+        if not self._messages:
+            return f"{self._entry.name}: nobody on {', '.join(self._entry.dialect.filters)}"
+        names = sorted(self._devices)
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        who = ", ".join(names[:_NAMED]) + more if names else "no device with values"
+        trouble = f"; not understood: {self._troubles}, first {self._first}" if self._troubles else ""
+        return f"{self._entry.name}: {who} ({self._messages} messages{trouble})"
+
+
+async def look(
+    *, name: str, address: Address, version: Version, entries: Sequence[Entry], max_bytes: int, patience_s: float
+) -> str:
+    """Listen for `patience_s` with a session of our own, so that nothing queued is taken. Raises `ReaderError`."""
+    heard = [Heard(entry) for entry in entries]
+    oversized = 0
+
+    def take(message: Message) -> None:
+        nonlocal oversized
+        if len(message.payload) > max_bytes:
+            oversized += 1
+            return
+        for entry, one in zip(entries, heard, strict=True):
+            if entry.takes(message.topic):
+                one.take(message.topic, message.payload)
+                return
+
+    try:
+        async with (
+            asyncio.timeout(patience_s),
+            Connection(address=address, client_id=f"check-{secrets.token_hex(4)}", version=version) as connection,
+        ):
+            for entry in entries:
+                for one in entry.dialect.filters:
+                    await connection.subscribe(one, qos=0)
+            async for message in connection.messages():
+                message.ack()
+                take(message)
+    except MqttError as error:
+        what, _, check = str(error).partition("; check ")
+        raise ReaderError(name, what, check or "that the broker runs, and its log") from None
+    except TimeoutError:
+        pass  # the time to listen is over
+    large = f"; {oversized} messages larger than max_bytes" if oversized else ""
+    return f"connected to {address}; in {patience_s:g} s {'; '.join(map(str, heard))}{large}"

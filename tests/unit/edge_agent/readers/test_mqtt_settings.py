@@ -1,0 +1,84 @@
+"""The MQTT reader's settings and test cases, without a broker."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from edge_agent.reader import Capture, Context
+from edge_agent.readers import mqtt
+from plumbline import codec, profile, settings
+from plumbline.dialects import declared
+from plumbline.errors import SettingsError
+from plumbline.event import ClockReading
+from plumbline.mqtt import Message
+
+FOLDER = Path(mqtt.__file__).parent
+FIRMWARE = Path(__file__).parents[4] / "firmware_configs"
+HEADER = {
+    "id": "01890a5d-ac96-774b-bcce-b302099a8057",
+    "site": "s",
+    "gateway": "g",
+    "device": "d",
+    "at": 1,
+    "clock": ClockReading(quality="ntp", boot="b", mono=1),
+    "epoch": "e",
+    "seq": 1,
+}
+PROFILES = profile.load_all(FIRMWARE)
+
+
+def context() -> Context:
+    return Context(profiles=PROFILES)
+
+
+def test_the_sample_is_what_build_takes():
+    table = tomllib.loads((FOLDER / "sample.toml").read_text())
+    assert (table.pop("type"), table.pop("name")) == ("mqtt", "site-broker")
+    mqtt.build("site-broker", settings.convert(table, mqtt.Settings, "sample"), context())
+
+
+def test_every_setting_stands_in_the_sample():
+    sample = (FOLDER / "sample.toml").read_text()
+    fields = (*mqtt.Settings.__struct_fields__, *declared.Settings.__struct_fields__, "retained")
+    assert [key for key in fields if f"{key} =" not in sample and f"{key}]" not in sample and f"{key}." not in sample] == []
+
+
+@pytest.mark.parametrize(
+    ("devices", "message"),
+    [
+        ([], "devices"),
+        ([{"profile": "nothing"}], r"devices\[0\]: profile: there is no profile 'nothing'"),
+        ([{"topic": "a/b"}], r"devices\[0\]: says nothing to read"),
+        ([{"state": {}}], r"devices\[0\]: topic: is missing"),
+        ([{"topic": "a/#/b", "state": {}}], "is not an MQTT filter"),
+        ([{"topic": "a/+", "state": {}, "device_level": 2}], "has no level 2"),
+        ([{"topic": "a/#", "state": {}}], "has no level 1"),
+        ([{"topic": "a/b c", "state": {}}], "is no device name"),
+        ([{"topic": "a/+", "metrics": {"m": {"unit": "m", "title_en": "M", "title_zh": "米"}}}], "measurement: is missing"),
+        ([{"topic": "a/+", "state": {}}, {"topic": "+/b", "fix": {}}], r"devices\[1\]: topic: .* count twice"),
+        ([{"profile": "badge-reader", "retain": True}], "retain: is not a setting here"),
+    ],
+)
+def test_a_wrong_declaration_is_named(devices, message):
+    with pytest.raises(SettingsError, match=message):
+        mqtt.build("m", settings.convert({"devices": devices}, mqtt.Settings, "t"), context())
+
+
+@pytest.mark.parametrize("case", sorted((FOLDER / "testcases").iterdir()), ids=lambda case: case.name)
+async def test_each_test_case_gives_what_it_expects(case: Path):
+    events_, reports, acknowledged = [], [], []
+
+    async def emit(capture: Capture) -> None:
+        fields = json.loads(codec.encode(capture.event(**{**HEADER, "device": capture.device})))
+        events_.append({key: value for key, value in fields.items() if key == "device" or key not in HEADER})
+
+    table = settings.convert(tomllib.loads((case / "config.toml").read_text()), mqtt.Settings, "test")
+    lent = Context(profiles=PROFILES, report=lambda device, what: reports.append(f"{device}: {what}"))
+    reader = mqtt.build("broker", table, lent)
+    for topic, payload in json.loads((case / "input.json").read_text()):
+        message = Message(topic, json.dumps(payload).encode(), 1, False, lambda: acknowledged.append(1))
+        await reader._take(message, emit)
+    assert {"events": events_, "reports": reports} == json.loads((case / "expected.json").read_text())
+    assert acknowledged == []  # that is the session's, once this has returned
