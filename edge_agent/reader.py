@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from edge_agent.expected import Expectation
 from plumbline.errors import PlumblineError
 from plumbline.event import Event
 from plumbline.profile import DeviceProfile, Metric
@@ -92,5 +93,7 @@ class Context:
     """The folder of the configuration file: relative paths in settings start here."""
     data: Path = Path()
     """A folder of the agent's own where a reader may keep files (processed pictures, marks)."""
+    expected: Expectation | None = None
+    """What the site expects; a reader of codes hands it to `edge_agent.gs1.read_scan`. `None`: nothing is said of it."""
     report: Callable[[str, str], None] = _no_report
     """`report(device, what)`: something was wrong with one message but reading goes on; counted and shown in health."""

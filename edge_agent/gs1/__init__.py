@@ -9,6 +9,19 @@ identifiers is `identifiers.txt`, code lists are `codes.txt`.
 from edge_agent.gs1.digits import check_digit, check_pair, normalise_gtin
 from edge_agent.gs1.error import Gs1Error
 from edge_agent.gs1.parse import ElementStrings, parse
+from edge_agent.gs1.scan import ScanContent, Separators, read_scan
 from edge_agent.gs1.table import Identifier, identifiers
 
-__all__ = ["ElementStrings", "Gs1Error", "Identifier", "check_digit", "check_pair", "identifiers", "normalise_gtin", "parse"]
+__all__ = [
+    "ElementStrings",
+    "Gs1Error",
+    "Identifier",
+    "ScanContent",
+    "Separators",
+    "check_digit",
+    "check_pair",
+    "identifiers",
+    "normalise_gtin",
+    "parse",
+    "read_scan",
+]
