@@ -81,9 +81,7 @@ def find(gray: Gray, read: Sequence[Quad] = (), *, most: int = 4, work: int = 48
         return Texture([], [])
     gx, gy = cv2.Scharr(small, cv2.CV_32F, 1, 0), cv2.Scharr(small, cv2.CV_32F, 0, 1)
     cells = (max(1, small.shape[1] // _CELL), max(1, small.shape[0] // _CELL))
-    products = [
-        cv2.resize(cv2.multiply(a, b), cells, interpolation=cv2.INTER_AREA) for a, b in ((gx, gx), (gy, gy), (gx, gy))
-    ]
+    products = [cv2.resize(cv2.multiply(a, b), cells, interpolation=cv2.INTER_AREA) for a, b in ((gx, gx), (gy, gy), (gx, gy))]
     scale *= cells[0] / small.shape[1]
     fresh = _outside(products[0].shape, read, scale)
     linear: list[Region] = []

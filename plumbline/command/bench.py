@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from plumbline.bench import e2e
+from plumbline.bench import e2e, photos
 from plumbline.bench.figures import show
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -55,14 +55,33 @@ def outbox(
 
 @app.command("decode")
 def decode(
-    folder: Annotated[Path, typer.Argument(help="Photos with expected.json beside them, as in the corpus.")],
+    folder: Annotated[
+        Path | None, typer.Argument(help="Photos with expected.json beside them, as in the corpus.", show_default=False)
+    ] = None,
+    rendered: Annotated[bool, typer.Option("--rendered", help="Labels drawn and spoilt by a generator, not photos.")] = False,
+    count: Annotated[int, typer.Option(help="How many labels to draw.", min=1)] = 300,
+    seed: Annotated[int, typer.Option(help="Draw the labels of this seed.", min=0)] = 1,
+    turn: Annotated[
+        list[int] | None, typer.Option(help="Turn each photo by 90, 180 or 270 degrees; may be given several times.")
+    ] = None,
     budget_ms: Annotated[float, typer.Option(help="Time to spend on a hard photo.", min=1)] = 250,
     as_json: Json = False,
 ) -> None:
     """Barcodes in photos beside zxing-cpp alone: read rate, misreads, ms per photo."""
     from edge_agent.decode import benchmark  # noqa: PLC0415
 
-    _say("Photos", benchmark.measure(folder, budget_ms=budget_ms).as_dict(), as_json=as_json)
+    if rendered == (folder is not None):
+        raise typer.BadParameter("name a folder of photos, or give --rendered")
+    if not set(turn or ()) <= {0, 90, 180, 270}:
+        raise typer.BadParameter("photos turn by 90, 180 or 270 degrees", param_hint="--turn")
+    if folder is None:
+        figures = benchmark.measure_rendered(count=count, seed=seed, budget_ms=budget_ms).as_dict()
+    else:
+        figures = benchmark.measure(folder, budget_ms=budget_ms, turns=turn or (0,)).as_dict()
+    if as_json:
+        print(json.dumps(figures))
+    else:
+        photos.show(str(folder or f"Labels drawn with seed {seed}"), figures)
 
 
 @app.command("series")
