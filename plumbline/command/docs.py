@@ -1,20 +1,25 @@
 """`plumbline docs`: write the pages of `docs/` that follow from the code, or check that they still do."""
 
-import ast
 import difflib
+import importlib
 import inspect
 import json
 import sys
-import textwrap
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any, Final
 
 import msgspec
 import typer
 
-from plumbline import delivery, event, site, topics
+from edge_agent.readers import READERS
+from plumbline import delivery, dialects, event, profile, site, topics
 from plumbline.cli import COMMANDS
+from plumbline.command.docs_tables import fields_table, settings_tables
+from plumbline.dialects import DIALECTS
+from plumbline.profile import DeviceProfile
 from tracking_service.document import OrderDocument
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -40,14 +45,14 @@ def event_page() -> str:
             "JSON Schema: [event.schema.json](event.schema.json).\n"
         ),
         "## Header\n",
-        _fields_table(event.Header),
+        fields_table(event.Header),
         "### `clock`\n",
-        _fields_table(event.ClockReading),
+        fields_table(event.ClockReading),
     ]
     header = {field.name for field in msgspec.structs.fields(event.Header)}
     for name, kind in event.KINDS.items():
         parts += [f"## `{name}`\n", inspect.cleandoc(kind.__doc__ or "") + f" Class: **{kind.event_class}**.\n"]
-        parts += [_fields_table(kind, without=header)]
+        parts += [fields_table(kind, without=header)]
     return "\n".join(parts)
 
 
@@ -74,7 +79,7 @@ def topics_page() -> str:
         ),
     ]
     for struct in (delivery.BatchHeader, delivery.Watermark, delivery.Presence, delivery.ReplayRequest):
-        parts += [f"## {struct.__name__}\n", inspect.cleandoc(struct.__doc__ or "") + "\n", _fields_table(struct)]
+        parts += [f"## {struct.__name__}\n", inspect.cleandoc(struct.__doc__ or "") + "\n", fields_table(struct)]
     return "\n".join(parts)
 
 
@@ -88,8 +93,58 @@ def site_page() -> str:
     """The site file, key by key."""
     parts = [_NOTE + "# The site file\n", inspect.cleandoc(site.__doc__ or "") + "\n"]
     for title, struct in (("Site", site.SiteFile), ("`[[zones]]`", site.Zone), ("`[[devices]]`", site.Device)):
-        parts += [f"## {title}\n", inspect.cleandoc(struct.__doc__ or "") + "\n", _fields_table(struct)]
+        parts += [f"## {title}\n", inspect.cleandoc(struct.__doc__ or "") + "\n", fields_table(struct)]
     return "\n".join(parts)
+
+
+def profile_page() -> str:
+    """The device profile, table by table."""
+    parts = [
+        _NOTE + "# Device profiles\n",
+        inspect.cleandoc(profile.__doc__ or "") + "\n",
+        settings_tables(DeviceProfile, "##"),
+    ]
+    return "\n".join(parts)
+
+
+def reader_page(name: str) -> str:
+    """One reader: its own page, its settings, its sample."""
+    module = importlib.import_module(READERS[name])
+    folder = Path(str(module.__file__)).parent
+    parts = [
+        _NOTE + (folder / "README.md").read_text(encoding="utf-8").rstrip() + "\n",
+        "## Settings\n",
+        "Beside `type` and `name`, which every `[[reader]]` has.\n",
+        settings_tables(module.Settings),
+        "## Sample\n",
+        f"```toml\n{(folder / 'sample.toml').read_text(encoding='utf-8').rstrip()}\n```\n",
+    ]
+    return "\n".join(parts)
+
+
+def dialects_page() -> str:
+    """The dialects of MQTT devices, with their settings."""
+    parts = [_NOTE + "# Dialects of MQTT devices\n", inspect.cleandoc(dialects.__doc__ or "") + "\n"]
+    for name in DIALECTS:
+        module = importlib.import_module(DIALECTS[name])
+        about = inspect.cleandoc(module.__doc__ or "")
+        parts += [f"## {name}\n", about + "\n", settings_tables(module.Settings)]
+    return "\n".join(parts)
+
+
+def readers_page() -> str:
+    """What can be read, at a glance."""
+    rows = [
+        f"| [`{name}`]({name}.md) | {_first_sentence(importlib.import_module(module))} |" for name, module in READERS.items()
+    ]
+    about = (
+        "A gateway's configuration names a reader by its `type`. `plumbline edge devices` proposes one for what is connected."
+    )
+    return "\n".join([_NOTE + "# Readers\n", about + "\n", "| type | reads |", "|---|---|", *rows, ""])
+
+
+def _first_sentence(module: ModuleType) -> str:
+    return inspect.cleandoc(module.__doc__ or "").split("\n\n")[0].replace("\n", " ")
 
 
 def order_schema() -> str:
@@ -103,6 +158,10 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "topics.md": topics_page,
     "commands.md": commands_page,
     "site.md": site_page,
+    "profile.md": profile_page,
+    "dialects.md": dialects_page,
+    "readers/README.md": readers_page,
+    **{f"readers/{name}.md": partial(reader_page, name) for name in READERS},
     "order.schema.json": order_schema,
 }
 
@@ -132,50 +191,3 @@ def docs(
     if check and stale:
         print("docs/ is not what the code says; run 'plumbline docs' and commit", file=sys.stderr)
         raise typer.Exit(1)
-
-
-def _fields_table(struct: type[msgspec.Struct], without: frozenset[str] | set[str] = frozenset()) -> str:
-    meanings = _attribute_docs(struct)
-    schemas = msgspec.json.schema_components([struct])[1][struct.__name__]["properties"]
-    rows = ["| field | type | required | meaning |", "|---|---|---|---|"]
-    for field in msgspec.structs.fields(struct):
-        if field.name in without:
-            continue
-        schema = schemas[field.encode_name]
-        meaning = " ".join(filter(None, [meanings.get(field.name, ""), _note(schema)]))
-        rows.append(f"| `{field.encode_name}` | {_type(schema)} | {'yes' if field.required else ''} | {meaning} |")
-    return "\n".join(rows) + "\n"
-
-
-def _attribute_docs(struct: type[msgspec.Struct]) -> dict[str, str]:
-    """The string under each annotated attribute, own and inherited: Python keeps none of them at run time."""
-    found: dict[str, str] = {}
-    for base in reversed(struct.__mro__):
-        if not base.__module__.startswith("plumbline."):
-            continue
-        tree = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]
-        assert isinstance(tree, ast.ClassDef)
-        for attribute, text in zip(tree.body, tree.body[1:], strict=False):
-            match attribute, text:
-                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
-                    found[name] = " ".join(words.split())
-                case _:
-                    pass
-    return found
-
-
-def _type(schema: dict[str, Any]) -> str:
-    if "$ref" in schema:
-        return f"`{schema['$ref'].rpartition('/')[2]}`"
-    if "enum" in schema:
-        return " \\| ".join(f"`{value}`" for value in schema["enum"])
-    if "anyOf" in schema:
-        return " \\| ".join(_type(kind) for kind in schema["anyOf"] if kind != {"type": "null"})
-    if isinstance(schema.get("items"), dict):
-        return f"array of {_type(schema['items'])}"
-    return "base64" if schema.get("contentEncoding") == "base64" else str(schema.get("type", "any"))
-
-
-def _note(schema: dict[str, Any]) -> str:
-    kinds = schema.get("anyOf", [schema])
-    return " ".join(str(kind["description"]) for kind in kinds if "description" in kind and "$ref" not in kind)

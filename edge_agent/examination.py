@@ -1,0 +1,136 @@
+"""What `plumbline edge check` finds: the gateway's clock and disk, the brokers, and each device of the configuration."""
+
+import asyncio
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from edge_agent.config import Config, ReaderEntry
+from edge_agent.reader import Context, ReaderError
+from plumbline import clock
+from plumbline.address import Address
+from plumbline.errors import MqttError, SettingsError
+from plumbline.lock import LockedError, exclusive
+from plumbline.mqtt import Connection
+
+Verdict = Literal["ok", "warning", "failed"]
+
+#: What a check may take beyond its patience, to open and to close its device.
+_GRACE_S: Final = 15.0
+_CONNECT_S: Final = 5.0
+#: Below this a gateway that is offline for days fills its disk.
+_LITTLE_BYTES: Final = 500 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the table."""
+
+    place: int
+    """Its line, from 0: findings come as they are ready."""
+    what: str
+    """What was looked at: `clock`, `disk`, `broker mqtt://…`, or a reader's name."""
+    kind: str
+    """`gateway`, `server`, or the reader's type."""
+    verdict: Verdict
+    text: str
+    """What it did, or what is wrong and what to check."""
+
+
+async def examine(config: Config, *, patience_s: float) -> AsyncIterator[Finding]:
+    """Look at everything at once; the findings come as they are ready. Changes nothing on any device."""
+    context = Context(profiles=config.profiles, base=config.path.parent, data=config.data)
+    trials: list[tuple[str, str, Callable[[], Awaitable[tuple[Verdict, str]]]]] = [
+        ("clock", "gateway", _clock),
+        ("disk", "gateway", lambda: asyncio.to_thread(_disk, config.data)),
+    ]
+    for url in config.server.brokers:
+        address = Address.parse(url)
+        trials.append((f"broker {address}", "server", lambda address=address: _broker(config, address)))
+    running = _running(config.data)
+    trials += [
+        (entry.name, entry.type, lambda entry=entry: _device(entry, context, patience_s, running)) for entry in config.readers
+    ]
+
+    async def look(place: int) -> Finding:
+        what, kind, trial = trials[place]
+        verdict, text = await trial()
+        return Finding(place, what, kind, verdict, text)
+
+    tasks = [asyncio.create_task(look(i), name=f"check-{what}") for i, (what, _, _) in enumerate(trials)]
+    try:
+        for done in asyncio.as_completed(tasks):
+            yield await done
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+async def _clock() -> tuple[Verdict, str]:
+    if await asyncio.to_thread(clock.system_quality) == "ntp":
+        return "ok", time.strftime("%Y-%m-%d %H:%M:%S UTC, kept by a time server", time.gmtime())
+    said = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
+    return "warning", f"{said}, and nobody vouches for it: events are marked so; install chrony or systemd-timesyncd"
+
+
+def _disk(data: Path) -> tuple[Verdict, str]:
+    """Write and force to disk as the outbox will."""
+    near = next(folder for folder in (data, *data.parents) if folder.is_dir())
+    try:
+        with tempfile.NamedTemporaryFile(dir=near, prefix=".check-") as file:
+            begin = time.perf_counter()
+            file.write(b"\0" * 4096)
+            file.flush()
+            os.fsync(file.fileno())
+            sync_ms = (time.perf_counter() - begin) * 1e3
+        free = shutil.disk_usage(near).free
+    except OSError as error:
+        return "failed", f"{data} cannot be written ({error.strerror}); check who owns {near}, and that its disk is not full"
+    said = f"{data}: {free / 1e9:.1f} GB free, a forced write takes {sync_ms:.1f} ms"
+    return ("warning", f"{said}; make room, an outage of days needs it") if free < _LITTLE_BYTES else ("ok", said)
+
+
+async def _broker(config: Config, address: Address) -> tuple[Verdict, str]:
+    begin = time.perf_counter()
+    try:
+        async with Connection(
+            address=address,
+            client_id=f"{config.gateway}-check-{secrets.token_hex(3)}",
+            version=config.server.version,
+            connect_timeout_s=_CONNECT_S,
+        ):
+            return "ok", f"connected in {(time.perf_counter() - begin) * 1e3:.0f} ms (MQTT {config.server.version})"
+    except MqttError as error:
+        return "failed", f"{error}; meanwhile events wait on the gateway's disk"
+
+
+async def _device(entry: ReaderEntry, context: Context, patience_s: float, agent: str | None) -> tuple[Verdict, str]:
+    try:
+        async with asyncio.timeout(patience_s + _GRACE_S):
+            return "ok", await entry.build(entry.name, entry.settings, context).check(patience_s)
+    except (ReaderError, SettingsError) as error:
+        said = str(error).removeprefix(f"{entry.name}: ")
+        # A port that the running agent holds is no fault of the device.
+        return ("warning", f"{said} ({agent} is running and may hold it: its log tells more)") if agent else ("failed", said)
+    except TimeoutError:
+        return "failed", f"did not come back within {patience_s + _GRACE_S:.0f} s; unplug it and plug it in again"
+    except Exception as error:  # noqa: BLE001 - one reader's mistake must not hide what the others found
+        return "failed", f"{type(error).__name__}: {error}; this is a mistake in the reader: report it"
+
+
+def _running(data: Path) -> str | None:
+    """Whether an agent uses this configuration now."""
+    if not (data / "agent.lock").exists():
+        return None
+    try:
+        with exclusive(data, "agent"):
+            return None
+    except LockedError as error:
+        return "the agent" if "another agent" in str(error) else None
