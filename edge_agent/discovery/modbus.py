@@ -13,8 +13,9 @@ _UNITS: Final = tuple(range(1, 17))
 #: Line settings that makers ship (Modbus over serial line V1.02, section 3.3: even parity; many leave it out).
 _LINES: Final = ((9600, "N"), (9600, "E"), (19200, "E"), (19200, "N"), (38400, "N"))
 _ANSWER_S: Final = 0.25
-#: A gateway's own exceptions for a unit that is not there (Modbus application protocol V1.1b3, section 7).
-_NOBODY: Final = frozenset({0x0A, 0x0B})
+#: What gateways answer for a unit that is not there: path unavailable, no response; some say busy (Modbus application
+#: protocol V1.1b3, section 7).
+_NOBODY: Final = frozenset({0x06, 0x0A, 0x0B})
 _MAKER: Final = 0x00
 _PRODUCT: Final = 0x01
 
