@@ -1,4 +1,4 @@
-"""Modbus units behind a port or an address, found by asking each for one register: an answer, or a refusal, tells that it lives."""
+"""Modbus units behind a port or an address, found by asking each for one register: an answer, or a refusal of its own, tells that it lives."""
 
 import logging
 from typing import Any, Final, cast
@@ -13,9 +13,9 @@ _UNITS: Final = tuple(range(1, 17))
 #: Line settings that makers ship (Modbus over serial line V1.02, section 3.3: even parity; many leave it out).
 _LINES: Final = ((9600, "N"), (9600, "E"), (19200, "E"), (19200, "N"), (38400, "N"))
 _ANSWER_S: Final = 0.25
-#: What gateways answer for a unit that is not there: path unavailable, no response; some say busy (Modbus application
-#: protocol V1.1b3, section 7).
-_NOBODY: Final = frozenset({0x06, 0x0A, 0x0B})
+#: Refusals that only a unit itself can utter: illegal function, address or value (Modbus application protocol V1.1b3,
+#: section 7). The others may be a gateway's words about a unit that is not there.
+_ALIVE: Final = frozenset({0x01, 0x02, 0x03})
 _MAKER: Final = 0x00
 _PRODUCT: Final = 0x01
 
@@ -48,11 +48,11 @@ async def _units(client: Any, where: str, how: str, keys: dict[str, Any], units:
         for unit in units:
             try:
                 answer = await client.read_holding_registers(0, count=1, device_id=unit)
-            except ModbusException:  # silence; a refusal is an answer like any other and raises nothing
+            except ModbusException:  # silence; a refusal raises nothing
                 if not client.connected and not await client.connect():
                     break
                 continue
-            if answer.isError() and getattr(answer, "exception_code", 0) in _NOBODY:
+            if answer.isError() and getattr(answer, "exception_code", 0) not in _ALIVE:
                 continue
             answered.append((unit, await _identity(client, unit)))
     finally:

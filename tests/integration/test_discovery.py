@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import pty
@@ -27,29 +28,31 @@ from plumbline.mqtt import Connection
 from tests.servers import answers, free_port, plumbline, wait_until
 
 PATIENCE_S = 1.2
-FIX = "GNGGA,063000.00,3114.8800,N,12128.4200,E,1,09,0.9,12.3,M,8.3,M,,"
+FIX = "GNGGA,0630{:02}.00,3114.8800,N,12128.4200,E,1,09,0.9,12.3,M,8.3,M,,"
 
 
 @contextmanager
-def speaking(content: bytes) -> Iterator[str]:
-    """A pseudo-terminal that says `content` again and again, at whatever speed it is opened."""
+def speaking(*contents: bytes) -> Iterator[str]:
+    """A pseudo-terminal that says `contents` again and again, at whatever speed it is opened."""
     master, slave = pty.openpty()
     silence = threading.Event()
 
     def speak() -> None:
-        while not silence.wait(0.02):
+        for content in itertools.cycle(contents):
+            if silence.wait(0.02):
+                return
             with contextlib.suppress(OSError):
                 os.write(master, content)
 
     thread = threading.Thread(target=speak)
     os.set_blocking(master, False)
-    if content:
+    if contents:
         thread.start()
     try:
         yield os.ttyname(slave)
     finally:
         silence.set()
-        if content:
+        if contents:
             thread.join()
         os.close(master)
         os.close(slave)
@@ -82,13 +85,14 @@ def loaded(tmp_path: Path, seen: list[Seen]) -> config.Config:
 
 
 async def test_a_receiver_is_known_by_what_it_says_and_a_scanner_by_its_name(tmp_path):
-    sentence = b"$%s*%02X\r\n" % (FIX.encode(), checksum_of(FIX.encode()))
+    cycle = [FIX.format(second).encode() for second in range(60)]
+    sentences = [b"$%s*%02X\r\n" % (body, checksum_of(body)) for body in cycle]
     by_id = "serial/by-id/usb-"
     with (
-        speaking(sentence) as receiver,
-        speaking(b"") as scanner,
+        speaking(*sentences) as receiver,
+        speaking() as scanner,
         speaking(b"S S     12.34 kg\r\n") as scale,
-        speaking(b"") as bus,
+        speaking() as bus,
     ):
         links = {
             f"{by_id}FTDI_FT232R_USB_UART_A50285BI-if00-port0": receiver,
@@ -110,7 +114,7 @@ async def test_a_receiver_is_known_by_what_it_says_and_a_scanner_by_its_name(tmp
 
 
 async def test_a_port_that_is_in_use_is_said_so_and_not_disturbed(tmp_path):
-    with speaking(b"") as port:
+    with speaking() as port:
         dev = dev_with(tmp_path / "dev", {"serial/by-id/usb-u-blox_AG-if00": port})
         script = (
             "import serial, sys; s = serial.Serial(sys.argv[1], exclusive=True); print('open', flush=True); sys.stdin.read()"
