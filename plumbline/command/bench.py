@@ -40,6 +40,20 @@ def end_to_end(
     _say("Through the whole chain", figures, as_json=as_json)
 
 
+@app.command("agent")
+def one_agent(
+    events: Annotated[int, typer.Option(help="How many events.", min=10_000)] = 200_000,
+    keep: Annotated[Path | None, typer.Option(help="Keep data and logs in this new folder.")] = None,
+    as_json: Json = False,
+) -> None:
+    """A gateway's agent with serial, GPS, Modbus and MQTT readers: its memory over many events, its CPU time per event."""
+    from plumbline.bench import agent  # noqa: PLC0415 - each benchmark needs only its own packages
+
+    with _folder(keep) as folder:
+        figures = asyncio.run(agent.measure(folder, events=events))
+    _say("A gateway's agent", figures, as_json=as_json)
+
+
 @app.command("outbox")
 def outbox(
     events: Annotated[int, typer.Option(help="How many events.", min=1000)] = 100_000,
