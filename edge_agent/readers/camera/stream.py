@@ -1,27 +1,47 @@
 """A camera, a network stream or a recorded video as a reader."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
 
-from numpy.typing import NDArray
+from msgspec import structs
 
-from edge_agent.decode import Symbol, decode
-from edge_agent.reader import Emit
-from edge_agent.readers.camera.capture import capture_of
+from edge_agent.reader import Emit, ReaderError
+from edge_agent.readers.camera.capture import Scribe
+from edge_agent.readers.camera.messages import Begun, Ended, Look, Looked, Lost, Opened, Reply, Seen, Still, Trouble, Watch
+from edge_agent.readers.camera.process import Worker, WorkerDiedError
 from edge_agent.readers.camera.sightings import Sightings
-from edge_agent.readers.camera.video import Video
+
+#: A look leaves this much of its patience for the end of the worker.
+_LEAVE_S: Final = 0.5
 
 
 class Stream:
-    """Reads the codes in the frames of `video` (`edge_agent.reader.Reader`), in a thread of its own; one label is one scan."""
+    """Reads the codes in the frames of a source (`edge_agent.reader.Reader`) in a worker process; one label is one scan.
 
-    def __init__(self, *, name: str, video: Video, sightings: Sightings, budget_ms: float) -> None:
-        self._name = name
-        self._video = video
-        self._sightings = sightings
-        self._budget_ms = budget_ms
+    Args:
+        worker: makes a worker that was not started yet.
+        watch: what the worker is asked.
+        deadline_s: a worker that says nothing for this long hangs, and is killed.
+        recorded: the recording's file; `None`: a camera.
+    """
+
+    def __init__(
+        self, *, scribe: Scribe, worker: Callable[[], Worker], watch: Watch, deadline_s: float, recorded: Path | None
+    ) -> None:
+        self._scribe = scribe
+        self._name = scribe.device
+        self._worker = worker
+        self._watch = watch
+        self._deadline_s = deadline_s
+        self._recorded = recorded
+        self._sightings = Sightings(watch.repeat_s)
         self._done = False
+        self._next_frame = 0
+        self._begun: int | None = None
+        self._deaths = 0
 
     async def run(self, emit: Emit) -> None:
         """Read frames until cancelled; a recording is read once, then nothing happens. Raises `ReaderError`."""
@@ -30,29 +50,92 @@ class Stream:
             self._done = True
         await asyncio.Event().wait()
 
-    async def _read(self, emit: Emit) -> None:
-        loop = asyncio.get_running_loop()
-        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"camera-{self._name}")
+    async def check(self, patience_s: float) -> str:
+        """Open the source and look. Raises `ReaderError`."""
+        end_s = time.monotonic() + patience_s
+        worker = self._worker()
         try:
-            await loop.run_in_executor(thread, self._video.open)
-            while (seen := await loop.run_in_executor(thread, self._next)) is not None:
-                symbols, at_s = seen
-                for symbol in self._sightings.fresh(symbols, at_s):
-                    try:
-                        await emit(capture_of(self._name, symbol, None))
-                    except BaseException:
-                        self._sightings.forget(symbol)
-                        raise
+            async with asyncio.timeout(patience_s):
+                await worker.start()
+                left_s = max(0.1, end_s - time.monotonic() - _LEAVE_S)
+                source = structs.replace(self._watch.source, silence_s=min(self._watch.source.silence_s, left_s))
+                await worker.send(Look(source, self._watch.aim, self._watch.budget_ms, left_s))
+                reply = await worker.receive(patience_s)
+        except TimeoutError:
+            raise ReaderError(self._name, f"did not answer within {patience_s:g} s", self._advice) from None
+        except WorkerDiedError as death:
+            raise ReaderError(self._name, f"the decoder's process {death}", self._advice) from death
         finally:
-            thread.submit(self._video.close)  # after the frame that is being read: OpenCV is not thread-safe
-            thread.shutdown(wait=False)
+            await worker.close()
+        if isinstance(reply, Lost):
+            raise ReaderError(self._name, reply.what, reply.check)
+        assert isinstance(reply, Looked)
+        return _sentence(reply)
 
-    def _next(self) -> tuple[list[Symbol], float] | None:
-        seen = self._video.next_frame()
-        if seen is None:
-            return None
-        frame, at_s = seen
-        return self._symbols(frame), at_s
+    async def _read(self, emit: Emit) -> None:
+        worker = self._worker()
+        self._begun = None
+        try:
+            await worker.start()
+            await worker.send(structs.replace(self._watch, first_frame=self._next_frame))
+            reply = await worker.receive(self._watch.source.silence_s + self._deadline_s)
+            while not isinstance(reply, Ended):
+                await self._hear(reply, emit)
+                reply = await worker.receive(self._deadline_s)
+        except WorkerDiedError as death:
+            raise self._died(death) from death
+        finally:
+            await worker.close()
 
-    def _symbols(self, frame: NDArray[Any]) -> list[Symbol]:
-        return decode(frame, budget_ms=self._budget_ms)
+    async def _hear(self, reply: Reply, emit: Emit) -> None:
+        match reply:
+            case Opened():
+                self._sightings.reopened()
+            case Begun(frame):
+                self._begun = frame
+            case Seen():
+                await self._scan(reply, emit)
+                self._begun, self._deaths = None, 0
+                if self._recorded is not None:
+                    self._next_frame = reply.frame + 1
+            case Still(at_s):
+                self._sightings.still(at_s)
+            case Trouble(what):
+                self._scribe.report(self._name, what)
+            case Lost(what, check):
+                raise ReaderError(self._name, what, check)
+            case _:  # a sign of life
+                pass
+
+    async def _scan(self, seen: Seen, emit: Emit) -> None:
+        fresh = self._sightings.fresh(seen.codes, seen.at_s, changed=seen.changed)
+        for i, code in enumerate(fresh):
+            try:
+                await emit(self._scribe.capture_of(code, seen.photo))
+            except BaseException:
+                for lost in fresh[i:]:
+                    self._sightings.forget(lost)
+                raise
+
+    def _died(self, death: WorkerDiedError) -> ReaderError:
+        """What to say of it; a frame of a recording that ended it twice is passed over, a camera's is gone anyway."""
+        frame = self._begun
+        if frame is None:
+            return ReaderError(self._name, f"the decoder's process {death}", self._advice)
+        self._deaths += 1
+        if self._recorded is None or self._deaths > 1:
+            self._scribe.report(self._name, f"frame {frame} is passed over: the decoder's process {death} while it read it")
+            self._next_frame = 0 if self._recorded is None else frame + 1
+        advice = "memory_mb and deadline_s, and report it with the agent's log"
+        return ReaderError(self._name, f"the decoder's process {death} while it read frame {frame}", advice)
+
+    @property
+    def _advice(self) -> str:
+        return f"the recording {self._recorded}" if self._recorded is not None else "the camera and its network, and memory_mb"
+
+
+def _sentence(looked: Looked) -> str:
+    codes = ", ".join(f"{code.format} {code.text or code.raw.hex()}" for code in looked.codes[:3])
+    number = len(looked.codes)
+    read = f"{number} {'code' if number == 1 else 'codes'} read ({codes})" if number else "no code in view"
+    return f"{looked.width}×{looked.height} at {looked.fps:.0f} fps, {looked.condition}, {read}"
