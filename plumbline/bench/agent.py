@@ -145,11 +145,13 @@ async def _scan(scanner: Any) -> None:
 
 
 async def _publish(run: _Run, devices: Connection) -> None:
+    """Fifty sensors, with at most 500 messages that the broker has not acknowledged."""
+    window = asyncio.Semaphore(500)
     for n in range(sys.maxsize):
+        await window.acquire()
         done = devices.publish_soon(f"devices/sensor-{n % 50}/bench", b'{"value": %d, "other": %d.5}' % (n, n % 100))
-        if n % 100 == 0:
-            await done
-            await run.room("reading", n)
+        done.add_done_callback(lambda _done: window.release())
+        await run.room("reading", n)
 
 
 async def _receiver(run: _Run, _into: asyncio.StreamReader, out: asyncio.StreamWriter) -> None:
