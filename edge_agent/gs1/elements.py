@@ -25,7 +25,7 @@ def unbracketed(data: str) -> Elements:
     found: Elements = []
     at = 0
     while at < len(data):
-        identifier = _identifier_at(data, at)
+        identifier = identifier_at(data, at)
         at += len(identifier.ai)
         end = data.find(FNC1, at)
         end = len(data) if end < 0 else end
@@ -98,7 +98,8 @@ def _check_component(component: Component, ai: str, part: str) -> None:
             raise Gs1Error(f"AI ({ai}): {wrong}")
 
 
-def _identifier_at(data: str, at: int) -> Identifier:
+def identifier_at(data: str, at: int) -> Identifier:
+    """The identifier of the AI that stands at `at`. Raises `Gs1Error` where there is none."""
     table = identifiers()
     for length in (2, 3, 4):
         identifier = table.get(data[at : at + length])

@@ -63,7 +63,8 @@ def _company_prefix(text: str) -> str | None:
 
 
 def _company_prefix_behind_indicator(text: str) -> str | None:
-    return _company_prefix(text[1:]) if text else "too short for a GS1 Company Prefix"
+    """One digit stands in front: a GTIN's indicator, an SSCC's extension digit."""
+    return _company_prefix(text[1:]) if is_digits(text[:1]) else "must be digits"
 
 
 def _number(low: int, high: int, digits: int, name: str) -> Linter:

@@ -9,19 +9,24 @@ from edge_agent.gs1 import digital_link, rules
 from edge_agent.gs1.digits import has_valid_check_digit, is_digits, normalise_gtin
 from edge_agent.gs1.elements import FNC1, Elements, bracketed, unbracketed
 from edge_agent.gs1.error import Gs1Error
+from edge_agent.gs1.table import identifiers
 
 Form = Literal["element_strings", "bracketed", "digital_link", "plain"]
 
 #: No symbol holds more characters.
 MAX_LENGTH: Final = 8192
 #: AIM identifiers (ISO/IEC 15424) of symbols that hold element strings.
-_ELEMENT_CARRIERS: Final = frozenset({"]C1", "]d2", "]e0", "]e1", "]e2", "]J1", "]Q3"})
+ELEMENT_CARRIERS: Final = frozenset({"]C1", "]d2", "]e0", "]e1", "]e2", "]J1", "]Q3"})
 #: … that hold what they like: a Digital Link, or text of no concern to GS1.
 _TEXT_CARRIERS: Final = frozenset({"]d1", "]J0", "]Q1"})
 #: … that hold the digits of one key alone, with the lengths that they transmit.
 _KEY_CARRIERS: Final = {"]E0": (12, 13), "]E4": (8,), "]I1": (14,)}
+#: Symbols that say 'GS1' (FNC1 in first position, DataBar), or hold one GTIN alone.
+GS1_CARRIERS: Final = ELEMENT_CARRIERS | _KEY_CARRIERS.keys()
 #: A URI of another scheme, which is not GS1's concern.
 _OTHER_URI: Final = re.compile(r"\S{0,16}?(?::/|//)")
+#: Digits that are an SSCC, or a trade item's or its contents' GTIN, with their AI.
+BEGINS_WITH_KEY: Final = re.compile(r"00[0-9]{18}|0[1-3][0-9]{14}")
 _HALF_BRACKETED: Final = re.compile(r"\d{2,6}\)")
 _COMPOSITE: Final = "|"
 
@@ -79,7 +84,8 @@ def parse(
     - `(` is bracketed text; `http://` and `https://` are Digital Link URIs;
     - a URI of another scheme is plain text, and not GS1's concern;
     - digits that are a whole GTIN (8, 12, 13 or 14 with a right check digit) are a plain one;
-    - anything else is element strings whose FNC1 a scanner has kept to itself.
+    - anything else is element strings whose FNC1 a scanner has kept to itself, where it holds a separator, begins like a
+      GTIN or an SSCC, or holds a key with a right check digit; else it is plain text.
 
     A label reader is not a label designer: a lone `(10)LOT` is read. `requisites` asks in addition that every AI has
     those beside it that GS1 requires. Exclusions and contradicting repetitions are refused always.
@@ -106,11 +112,22 @@ def parse(
     return _bare(data, options)
 
 
+def may_be_element_strings(data: str, symbology: str | None) -> bool:
+    """Whether data behind a symbology identifier, or without one, can be element strings: no other form is told by it."""
+    if data.startswith("(") or digital_link.is_uri(data):
+        return False
+    return symbology is not None or not (not data or _is_whole_gtin(data) or _HALF_BRACKETED.match(data))
+
+
 def _bare(data: str, options: _Options) -> ElementStrings:
-    """Text that does not say what it is."""
+    """Text that does not say what it is.
+
+    What merely begins like an AI is somebody's own code, `10-4` is no batch: it must hold a separator, begin like a GTIN
+    or an SSCC, or hold a key with a right check digit.
+    """
     if not data:
         raise Gs1Error("the text is empty")
-    if is_digits(data) and len(data) in {8, 12, 13, 14} and has_valid_check_digit(data):
+    if _is_whole_gtin(data):
         return ElementStrings("plain", (), plain_gtin=normalise_gtin(data))
     if _HALF_BRACKETED.match(data):
         raise Gs1Error(f"'{data[:12]}' looks like bracketed text without its first bracket; write (01)…(10)…")
@@ -120,7 +137,18 @@ def _bare(data: str, options: _Options) -> ElementStrings:
         if _OTHER_URI.match(data):
             return ElementStrings("plain", ())
         raise
-    return _checked("element_strings", elements, options)
+    if FNC1 in data or BEGINS_WITH_KEY.match(data) or any(_is_proven(ai) for ai, _ in elements):
+        return _checked("element_strings", elements, options)
+    return ElementStrings("plain", ())
+
+
+def _is_whole_gtin(data: str) -> bool:
+    return is_digits(data) and len(data) in {8, 12, 13, 14} and has_valid_check_digit(data)
+
+
+def _is_proven(ai: str) -> bool:
+    """Whether a value of this AI has a check digit, so that hardly anything but it reads so."""
+    return any(linter in {"csum", "csumalpha"} for part in identifiers()[ai].components for linter in part.linters)
 
 
 def _scan(symbology: str, data: str, options: _Options) -> ElementStrings:
@@ -130,7 +158,7 @@ def _scan(symbology: str, data: str, options: _Options) -> ElementStrings:
         return ElementStrings("plain", (), symbology)
     if symbology in _KEY_CARRIERS:
         return _key(symbology, data, options)
-    if symbology not in _ELEMENT_CARRIERS:
+    if symbology not in ELEMENT_CARRIERS:
         raise Gs1Error(f"'{symbology}' is not the symbology identifier of a symbol that holds GS1 data")
     if digital_link.is_uri(data):  # printed by mistake with FNC1 in front; its meaning is plain
         return _link(data, options, symbology)

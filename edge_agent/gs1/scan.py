@@ -5,34 +5,36 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from edge_agent.expected import Expectation
+from edge_agent.gs1.elements import FNC1
 from edge_agent.gs1.error import Gs1Error
-from edge_agent.gs1.parse import parse
+from edge_agent.gs1.parse import BEGINS_WITH_KEY, GS1_CARRIERS, parse
+from edge_agent.gs1.readings import Reading
+from edge_agent.gs1.repair import Ambiguous, repair
 
-ElementStrings = tuple[tuple[str, str], ...]
-#: What is known of a scanner: `kept` it sends GS for FNC1, `lost` it sends nothing, `unknown` nobody has tried it.
+#: What is known of a scanner. `kept`: it sends GS for FNC1, as a decoder of pictures does, or as its self-test card has
+#: shown; the text reads as it stands. `lost`: it sends nothing, or something else. `unknown`: nobody has tried it; a
+#: separator within a text shows that it sends them, any other text is read as if they might be lost.
 Separators = Literal["kept", "lost", "unknown"]
 
-#: AIM identifiers (ISO/IEC 15424) of symbols that say 'GS1' (FNC1 in first position, DataBar) or hold one GTIN alone.
-_GS1: Final = frozenset({"]C1", "]J1", "]d2", "]Q3", "]e0", "]e1", "]e2", "]E0", "]E4", "]I1"})
 _URI: Final = re.compile(r"https?://", re.IGNORECASE)
 #: What an event takes (see `plumbline.event.ElementStrings`).
 _MAX_ELEMENTS: Final = 128
+_KEYS: Final = frozenset({"00", "01"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanContent:
-    """What a scan says; the fields are those of `plumbline.event.Scan`."""
+    """What a scan says; the fields but `fault` are those of `plumbline.event.Scan`."""
 
     text: str
-    """As given, with real group separators."""
-    gs1: ElementStrings | None = None
+    gs1: Reading | None = None
     """The element strings in order; `None`: not GS1, broken, or ambiguous."""
     repaired: bool = False
-    """The separators were lost, and `gs1` is the only reading that breaks no rule, or the only expected one."""
-    candidates: tuple[ElementStrings, ...] | None = None
-    """The separators may be lost and several readings break no rule: at most 16, the most plausible first."""
+    """Separators were lost or replaced, and `gs1` is the only reading that breaks no rule, or the only expected one."""
+    candidates: tuple[Reading, ...] | None = None
+    """Separators may be lost and several readings break no rule: at most 16, the most plausible first."""
     fault: str | None = None
-    """What broke the GS1 rules where the symbol says that it is GS1, for the reader to report."""
+    """The rule that is broken where the symbol says that it is GS1, for the reader to report."""
 
 
 def read_scan(
@@ -49,19 +51,37 @@ def read_scan(
     Without an identifier only what names a trade item or a logistic unit with a right check digit is taken for GS1: a
     label that happens to begin with `10` is no batch.
     """
-    del separators, expected
     is_uri = _URI.match(text) is not None
-    if symbology is not None and symbology not in _GS1 and not is_uri:
+    if symbology is not None and symbology not in GS1_CARRIERS and not is_uri:
         return ScanContent(text=text)
+    content = text or raw.decode("latin-1")
     try:
-        read = parse(text or raw, symbology=None if is_uri else symbology)
+        found = _read(content, None if is_uri else symbology, separators, expected)
     except Gs1Error as error:
-        fault = None if symbology is None or is_uri else f"a label breaks the GS1 rules: {error}"
+        claims = symbology is not None or BEGINS_WITH_KEY.match(content) is not None
+        fault = f"a label breaks the GS1 rules: {error}" if claims and not is_uri else None
         return ScanContent(text=text, fault=fault)
-    elements = read.elements if read.plain_gtin is None else (("01", read.plain_gtin), *read.elements)
-    if symbology is None and read.gtin is None and read.sscc is None:
+    if symbology is None and not any(ai in _KEYS for reading in found.readings for ai, _ in reading):
         return ScanContent(text=text)
-    if len(elements) > _MAX_ELEMENTS:
-        fault = f"a label holds {len(elements)} element strings; at most {_MAX_ELEMENTS} are kept"
-        return ScanContent(text=text, fault=fault)
-    return ScanContent(text=text, gs1=elements or None)
+    longest = max(map(len, found.readings))
+    if longest > _MAX_ELEMENTS:
+        return ScanContent(text=text, fault=f"a label holds {longest} element strings; at most {_MAX_ELEMENTS} are kept")
+    if len(found.readings) > 1:
+        return ScanContent(text=text, candidates=found.readings)
+    return ScanContent(text=text, gs1=next(iter(found.readings)) or None, repaired=found.repaired)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    readings: tuple[Reading, ...]
+    repaired: bool = False
+
+
+def _read(content: str, symbology: str | None, separators: Separators, expected: Expectation | None) -> _Found:
+    if separators == "kept" or (separators == "unknown" and FNC1 in content.strip(FNC1)):
+        read = parse(content, symbology=symbology)
+        return _Found((read.elements if read.plain_gtin is None else (("01", read.plain_gtin), *read.elements),))
+    found = repair(content, symbology=symbology, expected=expected)
+    if isinstance(found, Ambiguous):
+        return _Found(tuple(candidate.elements for candidate in found.candidates))
+    return _Found((found.elements,), repaired=found.restored)
