@@ -42,6 +42,8 @@ class Observation:
     date: dt.date | None = None
     valid: bool | None = None
     """Whether the receiver vouches for the position."""
+    estimated: bool = False
+    """The position was not measured: dead reckoning, typed in by hand, simulated."""
     position: Position | None = None
     mode: int | None = None
     """1, 2 or 3 (GSA)."""
@@ -138,6 +140,12 @@ def _ddmmyy(text: str) -> dt.date | None:
     return day(year + (1900 if year >= _FIRST_YEAR else 2000), int(match[2]), int(match[1]))
 
 
+#: GGA quality indicators of a position that nobody measured: estimated, typed in by hand, simulated.
+_ESTIMATED_QUALITY: Final = frozenset({6, 7, 8})
+#: The mode indicators that say the same.
+_ESTIMATED: Final = "EMS"
+
+
 def _gga(fields: _Fields) -> Observation:
     quality = fields.count(5)
     if quality is None:
@@ -146,6 +154,7 @@ def _gga(fields: _Fields) -> Observation:
     return Observation(
         time_ms=fields.time_ms(0),
         valid=quality > 0,
+        estimated=quality in _ESTIMATED_QUALITY,
         position=fields.position(1),
         sats_used=fields.count(6),
         hdop=fields.hdop(7),
@@ -158,6 +167,7 @@ def _gns(fields: _Fields) -> Observation:
     return Observation(
         time_ms=fields.time_ms(0),
         valid=any(mode not in "NM" for mode in modes) if modes else None,
+        estimated=not set(modes) - set("NM" + _ESTIMATED),
         position=fields.position(1),
         sats_used=fields.count(6),
         hdop=fields.hdop(7),
@@ -166,10 +176,11 @@ def _gns(fields: _Fields) -> Observation:
 
 
 def _rmc(fields: _Fields) -> Observation:
-    valid = fields.text(1) == "A" and fields.text(11) != "N"
+    mode = fields.text(11)
     return Observation(
         time_ms=fields.time_ms(0),
-        valid=valid,
+        valid=fields.text(1) == "A" and mode != "N",
+        estimated=mode != "" and mode in _ESTIMATED,
         position=fields.position(2),
         speed=fields.amount(6, KNOT_MPS),
         track=fields.angle(7),
@@ -178,11 +189,12 @@ def _rmc(fields: _Fields) -> Observation:
 
 
 def _gll(fields: _Fields) -> Observation:
-    status = fields.text(5)
+    status, mode = fields.text(5), fields.text(6)
     return Observation(
         time_ms=fields.time_ms(4),
+        estimated=mode != "" and mode in _ESTIMATED,
         # NMEA 0183 before 2.0 had no status; anything but A where there is one is a warning.
-        valid=status == "A" and fields.text(6) != "N" if len(fields.fields) > 5 else None,
+        valid=status == "A" and mode != "N" if len(fields.fields) > 5 else None,
         position=fields.position(0),
     )
 
@@ -225,6 +237,7 @@ def _ubx(fields: _Fields) -> Observation | None:
     return Observation(
         time_ms=fields.time_ms(1),
         valid=status in _UBX_MODE,
+        estimated=status == "DR",
         position=fields.position(2),
         mode=_UBX_MODE.get(status, 1),
         accuracy=fields.amount(8),
@@ -249,3 +262,5 @@ _READERS: Final[Mapping[str, Callable[[_Fields], Observation | None]]] = {
     "VTG": _vtg,
     "ZDA": _zda,
 }
+#: The formatters that say anything about a fix; the others (GSV, TXT, depth, wind) are passed over unread.
+READ: Final = frozenset({*_PROPRIETARY, *_READERS})

@@ -6,10 +6,13 @@ the time changes or the caller says that the line is quiet.
 """
 
 import datetime as dt
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from edge_agent.nmea.decode import Observation, decode
+from edge_agent.nmea.rollover import Doubt, unrolled
 from edge_agent.nmea.sentence import Sentence
 
 #: Metres of 68 % horizontal accuracy per unit of HDOP: the user equivalent range error of a plain code receiver,
@@ -21,6 +24,9 @@ _PLACING: Final = frozenset({"GGA", "GLL", "GNS", "RMC", "UBX"})
 _DAY_MS: Final = 86_400_000
 #: A mode once told (by GSA, or by a height) holds for this many epochs: receivers that say it every fifth second exist.
 _MODE_HOLDS: Final = 10
+#: Two places of one instant that are further apart than this are not both true.
+_CONTRADICTION_M: Final = 100.0
+_DEGREE_M: Final = 111_195.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +50,10 @@ class Epoch:
     sats_used: int | None = None
     accuracy_m: float | None = None
     """Radius with about 68 %: from GST, else `UERE_M` times HDOP."""
+    estimated: bool = False
+    """Nobody measured this position: dead reckoning, typed in by hand, simulated."""
+    void_at: tuple[float, float] | None = None
+    """Without a fix: latitude and longitude that the receiver gives all the same, as not valid."""
 
     @property
     def time(self) -> str | None:
@@ -55,14 +65,26 @@ class Epoch:
 
 
 class EpochBuilder:
-    """Put sentences together to epochs; keeps one open epoch and the last known date."""
+    """Put sentences together to epochs; keeps one open epoch and the last known date.
 
-    def __init__(self) -> None:
+    `today` gives the gateway's date, by which a live receiver's date is judged (see `rollover`); `None`: a recorded log.
+    """
+
+    def __init__(self, today: Callable[[], dt.date] | None = None) -> None:
+        self.contradictions = 0
+        """Instants for which two places were told that are too far apart: two receivers on one line."""
+        self._contradicted = False
+        self._last: Epoch | None = None
         self._open: Observation | None = None
         self._seen: set[str] = set()
-        self._dates = _Calendar()
+        self._dates = _Calendar(today)
         self._mode: int | None = None
         self._mode_age = 0
+
+    @property
+    def date_doubt(self) -> Doubt:
+        """What is wrong with the date that the receiver told last."""
+        return self._dates.doubt
 
     def add(self, sentence: Sentence) -> Epoch | None:
         """Take a sentence; return the epoch that it finished by starting the next one."""
@@ -71,7 +93,11 @@ class EpochBuilder:
             return None
         address = sentence.talker + sentence.kind
         done = self.flush() if self._starts_anew(observation, address) else None
-        self._open = observation if self._open is None else _merge(self._open, observation)
+        if self._open is None:
+            self._open = observation
+        else:
+            self._contradicted |= _far(self._open, observation)
+            self._open = _merge(self._open, observation)
         if sentence.kind in _PLACING:
             self._seen.add(address)
         return done
@@ -79,8 +105,20 @@ class EpochBuilder:
     def flush(self) -> Epoch | None:
         """Finish the open epoch: the line is quiet or closed. What comes later with the same time is a new epoch."""
         current, self._open = self._open, None
+        contradicted, self._contradicted = self._contradicted, False
         self._seen.clear()
-        return None if current is None else self._finish(current)
+        if current is None:
+            return None
+        epoch = self._finish(current)
+        if epoch is None or epoch.mode == 1:
+            return epoch
+        if not contradicted and self._last is not None and self._last.time_ns == epoch.time_ns is not None:
+            contradicted = apart(place(self._last), place(epoch)) > _CONTRADICTION_M
+        if contradicted:
+            self.contradictions += 1
+            return Epoch(time_ns=epoch.time_ns)
+        self._last = epoch
+        return epoch
 
     def _starts_anew(self, observation: Observation, address: str) -> bool:
         if self._open is None:
@@ -102,7 +140,8 @@ class EpochBuilder:
         # A receiver that contradicts itself (GSA: no fix; GGA: fix) is not believed: a wrong place costs more than none.
         if seen.valid is False or seen.position is None or seen.mode == 1:
             self._mode = None
-            return Epoch(time_ns=time_ns, hdop=seen.hdop, sats_used=seen.sats_used)
+            void_at = None if seen.position is None else (seen.position.lat, seen.position.lon)
+            return Epoch(time_ns=time_ns, hdop=seen.hdop, sats_used=seen.sats_used, void_at=void_at)
         accuracy = seen.accuracy
         if accuracy is None and seen.hdop is not None:
             accuracy = seen.hdop * UERE_M
@@ -117,6 +156,7 @@ class EpochBuilder:
             hdop=seen.hdop,
             sats_used=seen.sats_used,
             accuracy_m=accuracy,
+            estimated=seen.estimated,
         )
 
     def _dimension(self, seen: Observation) -> int:
@@ -129,7 +169,9 @@ class EpochBuilder:
 class _Calendar:
     """Gives each time of day its date: told by RMC or ZDA, carried on over midnight where nobody tells it."""
 
-    def __init__(self) -> None:
+    def __init__(self, today: Callable[[], dt.date] | None) -> None:
+        self.doubt = Doubt.NONE
+        self._today = today
         self._date: dt.date | None = None
         self._time_ms = 0
 
@@ -139,6 +181,8 @@ class _Calendar:
             return None
         if seen.date is not None:
             self._date = seen.date
+            if self._today is not None:
+                self._date, self.doubt = unrolled(seen.date, self._today())
         elif self._date is not None:
             # A step of more than half a day is midnight, forwards or (sentences out of order) back.
             step = seen.time_ms - self._time_ms
@@ -172,6 +216,7 @@ def _merge(old: Observation, new: Observation) -> Observation:
         time_ms=old.time_ms if new.time_ms is None else new.time_ms,
         date=old.date if new.date is None else new.date,
         valid=valid,
+        estimated=old.estimated or new.estimated,
         position=position,
         mode=mode,
         alt_msl=_latest(old.alt_msl, new.alt_msl),
@@ -185,3 +230,22 @@ def _merge(old: Observation, new: Observation) -> Observation:
 
 def _latest(old: float | None, new: float | None) -> float | None:
     return old if new is None else new
+
+
+def _far(old: Observation, new: Observation) -> bool:
+    if old.position is None or new.position is None or old.time_ms is None or not (old.valid and new.valid):
+        return False
+    return apart((old.position.lat, old.position.lon), (new.position.lat, new.position.lon)) > _CONTRADICTION_M
+
+
+def place(epoch: Epoch) -> tuple[float, float]:
+    """Latitude and longitude of a fix."""
+    assert epoch.lat is not None
+    assert epoch.lon is not None
+    return epoch.lat, epoch.lon
+
+
+def apart(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """Metres between two places that are near each other; for those that are not, some large number."""
+    turned = (one[1] - other[1] + 180) % 360 - 180
+    return math.hypot(one[0] - other[0], turned * math.cos(math.radians(one[0]))) * _DEGREE_M

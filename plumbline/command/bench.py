@@ -98,6 +98,17 @@ def decode(
         photos.show(str(folder or f"Labels drawn with seed {seed}"), figures)
 
 
+@app.command("nmea")
+def nmea(
+    folder: Annotated[Path, typer.Argument(help="Logs of satellite receivers, X.log; and gpsd's answers, X.fixes.jsonl.")],
+    as_json: Json = False,
+) -> None:
+    """Logs of satellite receivers: µs per sentence, CPU at 921,600 baud, positions found and invented."""
+    from edge_agent.nmea import benchmark  # noqa: PLC0415
+
+    _say("NMEA 0183", benchmark.measure(folder), as_json=as_json)
+
+
 @app.command("series")
 def series(
     points: Annotated[int, typer.Option(help="How many points.", min=10_000)] = 500_000,

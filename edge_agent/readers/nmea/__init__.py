@@ -1,17 +1,14 @@
 """Satellite receivers that speak NMEA 0183: on a serial port, behind a TCP server, or in a recorded log."""
 
-import difflib
 from typing import Annotated
 
-import serial
 from msgspec import Meta, Struct
 
+from edge_agent.link import link_of, profile_of, serial_line
 from edge_agent.reader import Context, Reader
-from edge_agent.readers.nmea.link import Link, SerialLink, TcpLink
 from edge_agent.readers.nmea.receiver import Receiver
 from edge_agent.readers.nmea.replay import Replay
 from plumbline.errors import SettingsError
-from plumbline.profile import SerialLine
 
 __all__ = ["Settings", "build"]
 
@@ -37,6 +34,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A receiver that sends no sentence for this long is reported."""
     no_fix_s: Annotated[float, Meta(gt=0, le=86_400)] = 120.0
     """A receiver without a fix for this long is reported; a cold start takes less than a minute."""
+    confirm_s: Annotated[float, Meta(ge=0, le=60)] = 1.5
+    """A fix waits so long for the receiver's next cycle, which may take it back; 0: not at all."""
+    estimated: bool = False
+    """Send also positions that nobody measured: dead reckoning, typed in by hand, simulated."""
+    source: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+    """Which receiver to listen to where several share a line and TAG blocks name them (`s:`); else the first one heard."""
     pace: Annotated[float, Meta(ge=0, le=100_000)] = 0.0
     """How fast a log is replayed: 1 as recorded, 10 ten times as fast, 0 at once."""
 
@@ -54,43 +57,21 @@ def build(name: str, settings: Settings, context: Context) -> Reader:
             report=context.report,
             interval_s=settings.interval_s,
             pace=settings.pace,
+            estimated=settings.estimated,
+            source=settings.source,
         )
+    profile = profile_of(name, settings.profile, context.profiles)
+    line = serial_line(name, None if profile is None else profile.serial, baudrate=settings.baudrate)
     return Receiver(
         name=name,
-        link=_link(name, settings, context),
+        link=link_of(
+            name, port=settings.port, address=settings.address, line=line, quiet_s=settings.quiet_s, sends="NMEA 0183"
+        ),
         report=context.report,
         interval_s=settings.interval_s,
         silence_s=settings.silence_s,
         no_fix_s=settings.no_fix_s,
+        confirm_s=settings.confirm_s,
+        estimated=settings.estimated,
+        source=settings.source,
     )
-
-
-def _link(name: str, settings: Settings, context: Context) -> Link:
-    if settings.port is not None:
-        line = _line(name, settings, context)
-        return SerialLink(device=name, port=settings.port, line=line, quiet_s=settings.quiet_s)
-    host, port = _address(name, settings.address or "")
-    return TcpLink(device=name, host=host, port=port, quiet_s=settings.quiet_s)
-
-
-def _line(name: str, settings: Settings, context: Context) -> SerialLine:
-    line = SerialLine()
-    if settings.profile is not None:
-        profile = context.profiles.get(settings.profile)
-        if profile is None:
-            near = difflib.get_close_matches(settings.profile, context.profiles, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else "see firmware_configs/ for those there are"
-            raise SettingsError(f"reader '{name}': profile: there is no device profile '{settings.profile}'; {hint}")
-        line = profile.serial or line
-    baudrate = settings.baudrate or line.baudrate
-    if baudrate not in serial.Serial.BAUDRATES:
-        usual = ", ".join(map(str, (4800, 9600, 38400, 115200)))
-        raise SettingsError(f"reader '{name}': baudrate: {baudrate} is not a serial speed; usual ones are {usual}")
-    return SerialLine(baudrate=baudrate, bytesize=line.bytesize, parity=line.parity, stopbits=line.stopbits)
-
-
-def _address(name: str, address: str) -> tuple[str, int]:
-    host, _, port = address.rpartition(":")
-    if not host or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65536:
-        raise SettingsError(f"reader '{name}': address: must be host:port, found '{address}'; for example 10.0.0.7:2947")
-    return host.removeprefix("[").removesuffix("]"), int(port)

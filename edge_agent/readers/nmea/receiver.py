@@ -1,92 +1,196 @@
 """A live receiver: emit its fixes, and say when it is silent, unreadable or without a fix."""
 
 import asyncio
+import datetime as dt
 from collections.abc import Callable
+from typing import Final
 
-from edge_agent.nmea import Epoch, NmeaStream
+from edge_agent.link import Link, Silence
+from edge_agent.nmea import Doubt, Epoch, NmeaStream
 from edge_agent.reader import Emit, ReaderError
 from edge_agent.readers.nmea.fixes import Thinner, capture_of
-from edge_agent.readers.nmea.link import Link
 
 Report = Callable[[str, str], None]
+
+#: How a check ends early: by then everything that the receiver sends in its cycle has been heard.
+_ENOUGH_FIXES: Final = 2
 
 
 class Receiver:
     """Reads one receiver until it is cancelled or its link fails (`edge_agent.reader.Reader`)."""
 
-    def __init__(self, *, name: str, link: Link, report: Report, interval_s: float, silence_s: float, no_fix_s: float) -> None:
+    def __init__(
+        self,
+        *,
+        name: str,
+        link: Link,
+        report: Report,
+        interval_s: float,
+        silence_s: float,
+        no_fix_s: float,
+        confirm_s: float,
+        estimated: bool,
+        source: str | None,
+    ) -> None:
         self._name = name
         self._link = link
         self._report = report
         self._thinner = Thinner(interval_s)
         self._silence_s = silence_s
         self._no_fix_s = no_fix_s
+        self._confirm_s = confirm_s
+        self._estimated = estimated
+        self._source = source
 
     async def run(self, emit: Emit) -> None:
         """Open the link, then read, until cancelled. Raises `ReaderError`, and lets the errors of `emit` pass."""
         now = asyncio.get_running_loop().time
-        stream = NmeaStream()
+        stream = NmeaStream(today=_today, source=self._source)
         watch = _Watch(self._name, self._link, self._report, silence_s=self._silence_s, no_fix_s=self._no_fix_s, now_s=now())
-        async with self._link.opened() as read:
+        heard_s = now()
+        async with self._link.opened() as line:
             while True:
-                chunk = await read()
-                # A quiet line has finished its cycle: the fix need not wait for the next one.
-                epochs = stream.feed(chunk) if chunk else stream.flush()
+                chunk = await line.read()
+                if chunk:
+                    heard_s = now()
+                    epochs = stream.feed(chunk)
+                else:  # a quiet line has finished its cycle
+                    epochs = stream.flush()
+                if stream.holds and now() - heard_s >= self._confirm_s:
+                    epochs += stream.release()
                 for epoch in epochs:
-                    if epoch.mode > 1 and self._thinner.passes(epoch, now()):
+                    if self._believes(epoch) and self._thinner.passes(epoch, now()):
                         await emit(capture_of(self._name, epoch))
-                watch.look(stream.counts.sentences, len(chunk), epochs, now())
+                watch.look(stream, len(chunk), epochs, now())
+
+    async def check(self, patience_s: float) -> str:
+        """Listen until two fixes came, at most `patience_s` seconds. Raises `ReaderError` where no sentence comes."""
+        stream = NmeaStream(today=_today, source=self._source)
+        size, last, fixes = 0, None, 0
+        async with self._link.opened() as line:
+            end_s = asyncio.get_running_loop().time() + patience_s
+            while fixes < _ENOUGH_FIXES and asyncio.get_running_loop().time() < end_s:
+                chunk = await line.read()
+                size += len(chunk)
+                for epoch in stream.feed(chunk) if chunk else stream.flush():
+                    last, fixes = epoch, fixes + (epoch.mode > 1)
+        for epoch in stream.flush() + stream.release():
+            last, fixes = epoch, fixes + (epoch.mode > 1)
+        if not stream.counts.sentences:
+            raise ReaderError(self._name, f"{_unread(stream, size)} in {patience_s:g} s", self._link.advice)
+        return f"{self._link.place}: {stream.counts.sentences} sentences, {_found(last)}{_doubts(stream)}"
+
+    def _believes(self, epoch: Epoch) -> bool:
+        return epoch.mode > 1 and (self._estimated or not epoch.estimated)
+
+
+def _today() -> dt.date:
+    return dt.datetime.now(dt.UTC).date()
+
+
+def _unread(stream: NmeaStream, size: int) -> str:
+    """What came although no sentence did."""
+    if not size:
+        return "nothing received"
+    counts = stream.counts
+    if counts.checksum_errors:
+        return f"{size} bytes but no NMEA sentence that is whole ({counts.checksum_errors} with wrong checksums)"
+    return f"{size} bytes but no NMEA sentence"
+
+
+def _found(last: Epoch | None) -> str:
+    if last is None:
+        return "none about a position; check which sentences the receiver is set to send"
+    used = "" if last.sats_used is None else f" with {last.sats_used} satellites"
+    if last.mode == 1:
+        return f"no fix{used}; check the antenna and its view of the sky"
+    estimate = "an estimated position, which is not sent unless estimated = true," if last.estimated else f"a {last.mode}D fix"
+    accuracy = "" if last.accuracy_m is None else f", good to {last.accuracy_m:.1f} m"
+    return f"{estimate}{used}{accuracy}"
+
+
+def _doubts(stream: NmeaStream) -> str:
+    found = ""
+    if len(stream.sources) > 1:
+        found += f"; several receivers ({', '.join(sorted(stream.sources))}): name one by 'source'"
+    if stream.contradictions:
+        found += "; two receivers on one line contradict each other: part them"
+    if stream.date_doubt is not Doubt.NONE:
+        found += "; its date is wrong (GPS week rollover)"
+    return found
 
 
 class _Watch:
-    """Notices what a receiver does not say. Each trouble is reported once, until it is over."""
+    """Notices what a receiver does not say, and what it says twice. Each trouble is reported once, until it is over."""
 
     def __init__(self, name: str, link: Link, report: Report, *, silence_s: float, no_fix_s: float, now_s: float) -> None:
         self._name = name
         self._report = report
         self._link = link
-        self._silence_s = silence_s
+        self._silence = Silence(silence_s, now_s)
         self._no_fix_s = no_fix_s
         self._sentences = 0
-        self._heard_s = now_s
         self._bytes = 0
-        self._silent = False
         self._fix_s: float | None = None
         self._lost = False
         self._epoch: Epoch | None = None
+        self._told: set[str] = set()
 
-    def look(self, sentences: int, size: int, epochs: list[Epoch], now_s: float) -> None:
+    def look(self, stream: NmeaStream, size: int, epochs: list[Epoch], now_s: float) -> None:
         """Take what one read brought. Raises `ReaderError` where only opening the link again can help."""
         self._bytes += size
-        if sentences > self._sentences:
-            self._sentences, self._heard_s, self._bytes, self._silent = sentences, now_s, 0, False
+        if stream.counts.sentences > self._sentences:
+            self._sentences, self._bytes = stream.counts.sentences, 0
+            self._silence.heard(now_s)
             if self._fix_s is None:  # the first sentence: from here on a fix is due
                 self._fix_s = now_s
-        elif not self._silent and now_s - self._heard_s >= self._silence_s:
-            self._silent = True
-            self._tell_silence()
+        elif self._silence.due(now_s):
+            self._tell_silence(stream)
         if epochs:
             self._epoch = epochs[-1]
-        if any(epoch.mode > 1 for epoch in epochs):
+            self._look_for_doubts(stream)
+        if any(epoch.mode > 1 and not epoch.estimated for epoch in epochs) or stream.holds:
             self._fix_s, self._lost = now_s, False
-        elif self._fix_s is not None and not (self._lost or self._silent) and now_s - self._fix_s >= self._no_fix_s:
+        elif self._fix_s is not None and not (self._lost or self._silence.told) and now_s - self._fix_s >= self._no_fix_s:
             self._lost = True
-            self._tell_no_fix()
+            self._tell_no_fix(stream)
 
-    def _tell_silence(self) -> None:
-        if self._bytes:
-            what = f"{self._bytes} bytes but no NMEA sentence for {self._silence_s:g} s"
-        else:
-            what = f"nothing received for {self._silence_s:g} s"
+    def _tell_silence(self, stream: NmeaStream) -> None:
+        what = f"{_unread(stream, self._bytes)} for {self._silence.after_s:g} s"
         if self._link.reopen_when_silent:
             raise ReaderError(self._name, what, self._link.advice)
         self._report(self._name, f"{what}; check {self._link.advice}")
 
-    def _tell_no_fix(self) -> None:
+    def _tell_no_fix(self, stream: NmeaStream) -> None:
         if self._epoch is None:
             what, check = "no sentence about a position (GGA, RMC, GLL, GNS)", "which sentences the receiver is set to send"
+            if stream.counts.unchecked:
+                what += f"; {stream.counts.unchecked} sentences had no checksum although others have one"
         else:
             used = self._epoch.sats_used
             what = "no fix" if used is None else f"no fix ({used} satellites used)"
+            if self._epoch.estimated:
+                what = "only estimated positions"
             check = "the antenna and its view of the sky"
         self._report(self._name, f"{what} for {self._no_fix_s:g} s; check {check}")
+
+    def _look_for_doubts(self, stream: NmeaStream) -> None:
+        if len(stream.sources) > 1:
+            names = ", ".join(sorted(stream.sources))
+            self._once("sources", f"several receivers on one line ({names}); name the one that is meant by 'source'")
+        if stream.contradictions:
+            self._once(
+                "contradiction",
+                "two places more than 100 m apart at one instant, neither is sent; check whether two receivers share the line",
+            )
+        if stream.date_doubt is Doubt.CORRECTED:
+            self._once(
+                "date", "its date lies 1024 weeks or more back (GPS week rollover) and is corrected; update its firmware"
+            )
+        elif stream.date_doubt is Doubt.KEPT:
+            self._once("date kept", "its date lies years back and is kept as told; check its firmware and the gateway's clock")
+
+    def _once(self, trouble: str, what: str) -> None:
+        if trouble not in self._told:
+            self._told.add(trouble)
+            self._report(self._name, what)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.nmea import UERE_M, Epoch, NmeaStream, read_log
+from edge_agent.nmea import UERE_M, Doubt, Epoch, NmeaStream, read_log, unrolled
 from edge_agent.nmea.sentence import checksum_of
 
 
@@ -132,11 +132,13 @@ def test_old_vtg_without_units_is_understood() -> None:
     assert (epoch.course_deg, round(epoch.speed_mps or 0, 3)) == (54.7, 5.144)
 
 
-def test_flush_hands_out_what_a_quiet_line_has_finished() -> None:
+def test_release_hands_out_what_a_quiet_line_has_finished() -> None:
     stream = NmeaStream()
     assert stream.feed(log(GGA)) == []
-    assert [epoch.mode for epoch in stream.flush()] == [3]
     assert stream.flush() == []
+    assert stream.holds
+    assert [epoch.mode for epoch in stream.release()] == [3]
+    assert stream.flush() + stream.release() == []
 
 
 def test_sentences_in_the_header_of_a_log_are_not_fixes() -> None:
@@ -171,3 +173,71 @@ def test_garbage_between_sentences_loses_no_fix(noise: list[bytes]) -> None:
     ] + stream.close()
     assert found == list(read_log(lines))
     assert len(found) == 10
+
+
+@pytest.mark.parametrize("kept", [125, 0])
+def test_a_void_repetition_of_the_last_place_takes_the_fix_back(kept: int) -> None:
+    void = f"GPRMC,123520.5,V,4807.{kept + 38:03},N,01131.000,W,,,230394,,"
+    assert [epoch.mode for epoch in epochs(GGA, RMC, void)] == ([3, 1] if kept else [1, 1])
+
+
+def test_a_void_sentence_without_a_place_takes_nothing_back() -> None:
+    assert [epoch.mode for epoch in epochs(RMC, "GPRMC,123520.5,V,,,,,,,230394,,")] == [2, 1]
+
+
+def test_a_leap_second_is_the_first_instant_of_the_next_day() -> None:
+    times = [
+        epoch.time
+        for epoch in epochs(
+            "GPRMC,235959,A,4807.038,N,01131.000,E,,,311216,,",
+            "GPRMC,235960,A,4807.038,N,01131.000,E,,,311216,,",
+            "GPRMC,000000,A,4807.038,N,01131.000,E,,,010117,,",
+        )
+    ]
+    assert times == ["2016-12-31T23:59:59.000Z", "2017-01-01T00:00:00.000Z", "2017-01-01T00:00:00.000Z"]
+
+
+def test_two_places_at_one_instant_are_none() -> None:
+    stream = NmeaStream()
+    found = stream.feed(log(GGA, GGA.replace("4807", "4808"), RMC.replace("123519", "123520"))) + stream.close()
+    assert [epoch.mode for epoch in found] == [1, 3]
+    assert stream.contradictions == 1
+
+
+@pytest.mark.parametrize(
+    ("told", "today", "expected", "doubt"),
+    [
+        ("2027-03-01", "2027-03-01", "2027-03-01", Doubt.NONE),
+        ("2007-07-16", "2027-03-01", "2027-03-01", Doubt.CORRECTED),
+        ("2007-07-17", "2027-03-01", "2027-03-02", Doubt.CORRECTED),
+        ("1987-11-30", "2027-03-01", "2027-03-01", Doubt.CORRECTED),
+        ("2007-07-19", "2027-03-01", "2007-07-19", Doubt.KEPT),
+        ("2007-07-16", "1970-01-01", "2007-07-16", Doubt.KEPT),
+        ("2080-01-06", "2027-03-01", "2080-01-06", Doubt.NONE),
+    ],
+)
+def test_a_date_of_another_gps_era_is_corrected_only_when_sure(told: str, today: str, expected: str, doubt: Doubt) -> None:
+    day = dt.date.fromisoformat
+    assert unrolled(day(told), day(today)) == (day(expected), doubt)
+
+
+def test_a_live_receivers_date_is_corrected_and_a_logs_is_not() -> None:
+    old = "GPRMC,120000,A,4807.038,N,01131.000,E,,,160707,,"
+    live = NmeaStream(today=lambda: dt.date(2027, 3, 1))
+    assert [epoch.time for epoch in live.feed(log(old)) + live.close()] == ["2027-03-01T12:00:00.000Z"]
+    assert live.date_doubt is Doubt.CORRECTED
+    assert [epoch.time for epoch in epochs(old)] == ["2007-07-16T12:00:00.000Z"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "GPGGA,123519,4807.038,N,01131.000,E,6,08,0.9,545.4,M,46.9,M,,",
+        "GPRMC,123519,A,4807.038,N,01131.000,E,022.4,084.4,230394,003.1,W,E",
+        "GPGLL,4807.038,N,01131.000,E,123519,A,S",
+        "GNGNS,123519,4807.038,N,01131.000,E,EE,00,,545.4,,,",
+        "PUBX,00,081350.00,4807.03800,N,01131.00000,E,121.3,DR,2.1,1.9,18.000,77.52,0.007,,0.92,1.19,0.77,9,0,0",
+    ],
+)
+def test_a_position_that_nobody_measured_is_marked(body: str) -> None:
+    assert [(epoch.mode > 1, epoch.estimated) for epoch in epochs(body)] == [(True, True)]

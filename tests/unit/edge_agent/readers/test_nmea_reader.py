@@ -90,6 +90,7 @@ async def running(reader: Reader, kept: Kept) -> AsyncIterator[asyncio.Task[None
 
 def reader_of(kept: Kept, base: Path = Path(), **keys) -> Reader:
     context = Context(report=kept.report, base=base)
+    keys = {"confirm_s": 0.1} | keys if "file" not in keys else keys
     return nmea.build("crane", settings.convert(keys, nmea.Settings, "test"), context)
 
 
@@ -167,12 +168,11 @@ async def test_fixes_of_a_serial_port_arrive_when_the_line_falls_quiet() -> None
     kept, terminal = Kept(), Terminal()
     async with running(reader_of(kept, port=terminal.path, quiet_s=0.05), kept):
         await kept.until_fed(lambda: bool(kept.captures), terminal.tell)
-        kept.captures.clear()
         terminal.send(b"\xb5\x62\x00" + cycle(59))
-        await kept.until(lambda: bool(kept.captures))
+        await kept.until(lambda: kept.captures[-1].at_ns == 1_794_292_259_000_000_000)
     terminal.unplug()
-    assert kept.captures[0].at_ns == 1_794_292_259_000_000_000
-    assert [(fix.lat, fix.mode, fix.accuracy_m) for fix in kept.fixes()] == [(pytest.approx(31.248), 3, 4.5)]
+    fix = kept.fixes()[-1]
+    assert (fix.lat, fix.mode, fix.accuracy_m) == (pytest.approx(31.248), 3, 4.5)
 
 
 async def test_a_receiver_that_is_unplugged_is_an_error_that_names_it() -> None:
@@ -180,9 +180,7 @@ async def test_a_receiver_that_is_unplugged_is_an_error_that_names_it() -> None:
     async with running(reader_of(kept, port=terminal.path, quiet_s=0.05), kept) as task:
         await kept.until_fed(lambda: bool(kept.captures), terminal.tell)
         terminal.unplug()
-        with pytest.raises(
-            ReaderError, match=r"^crane: the serial port .* failed .*; check whether the receiver was unplugged"
-        ):
+        with pytest.raises(ReaderError, match=r"^crane: the serial port .* failed .*; check whether the device was unplugged"):
             await task
 
 
@@ -204,7 +202,7 @@ async def test_a_port_can_be_read_again_after_cancelling() -> None:
 
 async def test_silence_is_reported_once_with_what_to_check() -> None:
     kept, terminal = Kept(), Terminal()
-    async with running(reader_of(kept, port=terminal.path, quiet_s=0.01, silence_s=0.05), kept):
+    async with running(reader_of(kept, port=terminal.path, quiet_s=0.01, silence_s=0.05, confirm_s=0), kept):
         await kept.until(lambda: bool(kept.reports))
         terminal.send(b"\x80\xff" * 40 + cycle(1))
         await kept.until(lambda: len(kept.captures) == 1)
@@ -307,6 +305,103 @@ async def test_a_missing_log_is_an_error() -> None:
     kept = Kept()
     with pytest.raises(ReaderError, match="crane: cannot read nope"):
         await reader_of(kept, file="nope").run(kept.emit)
+
+
+async def test_a_check_says_what_the_receiver_sends() -> None:
+    kept, over = Kept(), asyncio.Event()
+
+    async def serve(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"".join(map(cycle, range(4))))
+        await over.wait()
+
+    async with tcp_server(serve) as address:
+        said = await reader_of(kept, address=address, quiet_s=0.05).check(20)
+        over.set()
+    assert said == f"{address}: 8 sentences, a 3D fix with 9 satellites, good to 4.5 m"
+    assert kept.captures == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "message"), [(b"", "nothing received in"), (b"\x80\xff" * 9, "18 bytes but no NMEA sentence in")]
+)
+async def test_a_check_of_what_sends_no_sentence_fails(sent: bytes, message: str) -> None:
+    over = asyncio.Event()
+
+    async def serve(writer: asyncio.StreamWriter) -> None:
+        writer.write(sent)
+        await over.wait()
+
+    async with tcp_server(serve) as address:
+        with pytest.raises(ReaderError, match=message):
+            await reader_of(Kept(), address=address, quiet_s=0.05).check(0.2)
+        over.set()
+
+
+async def test_a_check_reads_a_log(tmp_path: Path) -> None:
+    (tmp_path / "log.nmea").write_bytes(cycle(1) + cycle(2) + cycle(3, fix=False))
+    said = await reader_of(Kept(), tmp_path, file="log.nmea").check(20)
+    assert said.endswith("log.nmea: 1 fixes, 2 instants without a fix")  # the second is taken back by the third
+
+
+async def test_positions_that_nobody_measured_are_sent_only_where_that_is_asked_for(tmp_path: Path) -> None:
+    reckoned = cycle(1).replace(b",1,09,", b",6,09,").replace(b"*77", b"*70")
+    bodies = [line.partition(b"*")[0][1:].decode() for line in reckoned.splitlines()]
+    (tmp_path / "log.nmea").write_bytes(b"".join(map(framed, bodies)))
+    asked, kept = Kept(), Kept()
+    async with running(reader_of(asked, tmp_path, file="log.nmea", estimated=True), asked):
+        await asked.until(lambda: len(asked.captures) == 1)
+    async with running(reader_of(kept, tmp_path, file="log.nmea"), kept):
+        await kept.until(lambda: bool(kept.reports))
+    assert kept.captures == []
+
+
+async def test_two_receivers_on_one_line_are_reported_and_neither_is_sent() -> None:
+    kept, over = Kept(), asyncio.Event()
+
+    async def serve(writer: asyncio.StreamWriter) -> None:
+        other = framed("GPGGA,063001.00,3115.8800,N,12128.4200,E,1,05,1.9,12.3,M,8.3,M,,")
+        writer.write(cycle(1) + other + cycle(2))
+        await kept.until(lambda: bool(kept.captures) and bool(kept.reports))
+        over.set()
+
+    async with tcp_server(serve) as address, running(reader_of(kept, address=address, quiet_s=0.05), kept):
+        await over.wait()
+    assert [capture.at_ns for capture in kept.captures] == [1_794_292_202_000_000_000]
+    assert "two places more than 100 m apart at one instant" in kept.reports[0]
+
+
+async def test_the_receiver_that_is_named_is_listened_to_where_several_share_a_line() -> None:
+    kept, over = Kept(), asyncio.Event()
+
+    def tagged(source: str, data: bytes) -> bytes:
+        tag = f"s:{source},c:1".encode()
+        return b"".join(b"\\%s*%02X\\%s" % (tag, checksum_of(tag), line) for line in data.splitlines(keepends=True))
+
+    async def serve(writer: asyncio.StreamWriter) -> None:
+        for byte in b"".join(tagged("mast", cycle(at)) + tagged("hook", cycle(at + 20)) for at in (1, 2)):
+            writer.write(bytes([byte]))  # the cut of the chunks must not matter
+        await kept.until(lambda: len(kept.captures) == 2)
+        over.set()
+
+    keys = {"quiet_s": 0.05, "source": "hook", "interval_s": 0}
+    async with tcp_server(serve) as address, running(reader_of(kept, address=address, **keys), kept):
+        await over.wait()
+    assert [(capture.at_ns or 0) // 10**9 % 60 for capture in kept.captures] == [21, 22]
+    assert "several receivers on one line (hook, mast)" in kept.reports[0]
+
+
+async def test_a_receiver_that_was_unplugged_is_read_again_under_the_same_path(tmp_path: Path) -> None:
+    kept, by_id = Kept(), tmp_path / "usb-receiver-if00"
+    for _ in range(2):
+        terminal = Terminal()
+        by_id.unlink(missing_ok=True)
+        by_id.symlink_to(terminal.path)
+        kept.captures.clear()
+        async with running(reader_of(kept, port=str(by_id), quiet_s=0.02, confirm_s=0), kept) as task:
+            await kept.until_fed(lambda: bool(kept.captures), terminal.tell)
+            terminal.unplug()
+            with pytest.raises(ReaderError, match="opened again when it is back"):
+                await task
 
 
 async def test_at_most_one_fix_in_the_interval() -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.nmea import benchmark
 from edge_agent.readers import nmea as reader
 from plumbline.cli import main
+from plumbline.errors import PlumblineError
 
 LOG = Path(reader.__file__).parent / "testcases/no-fix/input.nmea"
 
@@ -54,3 +56,20 @@ def test_a_missing_log_is_one_line_and_exit_code_2(capsys) -> None:
         capsys.readouterr().err
         == "plumbline: nope.log: cannot be read (No such file or directory); name a readable file, or '-'\n"
     )
+
+
+def test_the_benchmark_counts_positions_found_and_invented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark, "_ENOUGH_S", 0.0)
+    (tmp_path / "a.log").write_bytes(b"$GPRMC,123519,A,4807.038,N,01131.000,E,022.4,084.4,230394,003.1,W*6A\r\n")
+    rows = [
+        {"time": "1994-03-23T12:35:19.000Z", "mode": 2, "lat": 48.1173, "lon": 11.5166667},
+        {"time": "1994-03-23T12:35:20.000Z", "mode": 1},
+    ]
+    (tmp_path / "a.fixes.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    figures = benchmark.measure(tmp_path)
+    assert (figures["sentences"], figures["positions_found"], figures["no_fix_read_as_fix"]) == (1, 1, 0)
+
+
+def test_the_benchmark_of_a_folder_without_logs_says_so(tmp_path: Path) -> None:
+    with pytest.raises(PlumblineError, match=r"holds no \*\.log"):
+        benchmark.measure(tmp_path)
