@@ -10,6 +10,7 @@ from typing import Final
 
 READERS: Final[Mapping[str, str]] = {
     "serial_scanner": "edge_agent.readers.serial_scanner",
+    "wedge_scanner": "edge_agent.readers.wedge_scanner",
     "nmea": "edge_agent.readers.nmea",
     "mqtt": "edge_agent.readers.mqtt",
     "camera": "edge_agent.readers.camera",

@@ -7,14 +7,17 @@ gateway names profiles by id; ingest and the boards take units and titles from t
 from plumbline.profile.device import DeviceProfile, load, load_all
 from plumbline.profile.metric import Filter, Metric, Window
 from plumbline.profile.mqtt import CheckInFields, FixFields, MqttShape, StateFields
-from plumbline.profile.serial import Framing, SerialLine
+from plumbline.profile.serial import CodeId, Framing, Keyboard, Layout, SerialLine
 
 __all__ = [
     "CheckInFields",
+    "CodeId",
     "DeviceProfile",
     "Filter",
     "FixFields",
     "Framing",
+    "Keyboard",
+    "Layout",
     "Metric",
     "MqttShape",
     "SerialLine",

@@ -10,7 +10,7 @@ from plumbline.errors import SettingsError
 from plumbline.event import Name
 from plumbline.profile.metric import Metric
 from plumbline.profile.mqtt import MqttShape
-from plumbline.profile.serial import Framing, SerialLine
+from plumbline.profile.serial import Framing, Keyboard, SerialLine
 
 
 class DeviceProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -25,6 +25,7 @@ class DeviceProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     metrics: dict[Name, Metric] = {}
     serial: SerialLine | None = None
     framing: Framing | None = None
+    keyboard: Keyboard | None = None
     mqtt: MqttShape | None = None
 
 

@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Final
 
+from edge_agent.expected import Expectation
 from edge_agent.reader import Capture, Emit, ReaderError
-from edge_agent.readers.serial_scanner.framing import Fault, Frame, Frames
-from edge_agent.readers.serial_scanner.label import read_label
 from edge_agent.readers.serial_scanner.port import Port, PortError, WriteTimeout, open_port, read_available
-from edge_agent.readers.serial_scanner.repeats import Repeats
+from edge_agent.scanner.framing import Fault, Frame, Frames
+from edge_agent.scanner.label import read_label
+from edge_agent.scanner.repeats import Repeats
 from plumbline.profile import Framing, SerialLine
 
 #: The longest that a read waits in its thread, and so the longest that a cancellation waits for it.
@@ -32,6 +33,7 @@ class SerialScanner:
         repeat_window_s: float,
         accept: bytes,
         report: Callable[[str, str], None],
+        expected: Expectation | None = None,
     ) -> None:
         self._device = device
         self._port = port
@@ -40,6 +42,7 @@ class SerialScanner:
         self._idle_timeout_s = idle_timeout_s
         self._accept = accept
         self._report = report
+        self._expected = expected
         # Lives as long as the reader: a plug that was out for a moment makes no second scan of the same label.
         self._repeats = Repeats(repeat_window_s)
 
@@ -52,6 +55,43 @@ class SerialScanner:
         finally:
             thread.shutdown(wait=False)  # what still waits in it ends by its own timeout; the loop must not
 
+    async def check(self, patience_s: float) -> str:
+        """Open the port and listen for a label until one comes or `patience_s` is over; a scanner need not say any.
+
+        Raises `ReaderError` where the port cannot be opened, or where what came holds no label.
+        """
+        thread = ThreadPoolExecutor(1, thread_name_prefix=f"check-{self._device}")
+        line = self._line
+        opened = f"open at {line.baudrate} baud, {line.bytesize}{line.parity[0].upper()}{line.stopbits}"
+        try:
+            async with self._opened(thread) as port:
+                heard = await self._listen(port, thread, patience_s)
+        finally:
+            thread.shutdown(wait=False)
+        if heard is None:
+            return f"{opened}; nothing was scanned meanwhile"
+        if isinstance(heard, Fault):
+            raise ReaderError(self._device, heard.what, "the scanner's settings (plumbline scanner card tells them)")
+        label, faults = read_label(heard.content, self._framing, self._expected)
+        return "; ".join([opened, f"read a label: {label.keywords['text'][:40]!r}", *faults])
+
+    async def _listen(self, port: Port, thread: ThreadPoolExecutor, patience_s: float) -> Frame | Fault | None:
+        """The first label or fault within `patience_s`."""
+        loop = asyncio.get_running_loop()
+        frames = Frames(self._framing)
+        end_s = loop.time() + patience_s
+        while loop.time() < end_s:
+            try:
+                data = await loop.run_in_executor(thread, read_available, port)
+            except PortError as error:
+                raise self._gone(error) from error
+            found = list(frames.feed(data)) if data else []
+            if not data and frames.unfinished and not self._framing.suffix:
+                found = list(frames.silence())
+            if found:
+                return found[0]
+        return next(frames.silence(), None)
+
     async def _read(self, port: Port, thread: ThreadPoolExecutor, emit: Emit) -> None:
         loop = asyncio.get_running_loop()
         frames = Frames(self._framing)
@@ -60,6 +100,10 @@ class SerialScanner:
             try:
                 data = await loop.run_in_executor(thread, read_available, port)
             except PortError as error:
+                if frames.unfinished:
+                    self._report(
+                        self._device, "the scanner went away in the middle of a label, which is dropped; scan it again"
+                    )
                 raise self._gone(error) from error
             found: list[Frame | Fault] = []
             if data:
@@ -92,7 +136,7 @@ class SerialScanner:
             await loop.run_in_executor(thread, port.close)
 
     async def _take(self, content: bytes, emit: Emit) -> None:
-        label, faults = read_label(content, self._framing)
+        label, faults = read_label(content, self._framing, self._expected)
         for what in faults:
             self._report(self._device, what)
         if not self._repeats.seen(content, asyncio.get_running_loop().time()):

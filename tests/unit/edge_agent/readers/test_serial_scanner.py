@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent import gs1
 from edge_agent.reader import Capture, Context, ReaderError
 from edge_agent.readers import serial_scanner
+from edge_agent.scanner import label
+from edge_agent.supervisor import Supervisor
 from plumbline import profile, settings
 from plumbline.errors import PlumblineError, SettingsError
 from plumbline.event import ClockReading, Scan
@@ -215,6 +218,75 @@ async def test_plugged_in_again_the_same_reader_runs_again(tmp_path: Path):
     with pytest.raises(asyncio.CancelledError):
         await second
     bench.close()
+
+
+async def test_under_the_supervisor_a_scanner_goes_on_by_itself_when_it_is_plugged_in_again(tmp_path: Path):
+    link = tmp_path / "by-id"
+    bench = Bench(port=str(link))
+    link.symlink_to(bench.port)
+    supervisor = Supervisor(bench.emit, first_s=0.01, chance=lambda: 0.0)
+    supervisor.add("gate", bench.reader)
+    running = asyncio.create_task(supervisor.run())
+    for _ in range(3):
+        await bench.ready()
+        link.unlink()
+        bench.close()
+        bench.master, bench.slave = os.openpty()
+        tty.setraw(bench.slave)
+        link.symlink_to(os.ttyname(bench.slave))
+    await bench.ready()
+    bench.send(b"BACK\r\n")
+    await bench.until(lambda: bench.texts == ["BACK"])
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    bench.close()
+
+
+async def test_a_label_that_a_device_server_sends_in_pieces_is_one():
+    async with running(suffix="", idle_timeout_s=0.15) as (bench, _):
+        for piece in (b"PL1:", b"PO-1/", b"10"):
+            bench.send(piece)
+            await asyncio.sleep(0)
+        await bench.until(lambda: bool(bench.texts))
+        assert bench.texts == ["PL1:PO-1/10"]
+
+
+async def test_a_check_says_how_the_port_is_open_and_what_was_read_meanwhile():
+    bench = Bench()
+    assert await bench.reader.check(0.05) == "open at 9600 baud, 8N1; nothing was scanned meanwhile"
+    checking = asyncio.create_task(bench.reader.check(30))
+    while not checking.done():
+        bench.send(b"PL1:A/1\r\n")
+        await asyncio.wait([checking], timeout=0.1)
+    assert "read a label: 'PL1:A/1'" in await checking
+    assert bench.scans == []
+    bench.close()
+
+
+async def test_a_check_of_a_scanner_without_suffix_or_port_says_what_to_look_at():
+    bench = Bench()
+    checking = asyncio.create_task(bench.reader.check(0.5))
+    while not checking.done():
+        bench.send(b"NO SUFFIX")
+        await asyncio.wait([checking], timeout=0.1)
+    with pytest.raises(ReaderError, match=r"no suffix .* followed.*scanner card"):
+        await checking
+    bench.close()
+    with pytest.raises(ReaderError, match="cannot be opened"):
+        await bench.reader.check(0.1)
+
+
+async def test_an_ambiguous_label_keeps_its_candidates_and_is_reported(monkeypatch: pytest.MonkeyPatch):
+    readings = (((("10", "A21B"),)), (("10", "A"), ("21", "B")))
+    content = gs1.ScanContent(text="10A21B", candidates=readings)
+    async with running() as (bench, _):
+        monkeypatch.setattr(label, "read_scan", lambda *_, **__: content)
+        bench.send(b"10A21B\r\n")
+        await bench.until(lambda: bool(bench.texts) and bool(bench.reports))
+        assert bench.scans[-1].gs1 is None
+        assert bench.scans[-1].candidates == readings
+        assert "2 ways" in bench.reports[-1]
 
 
 async def test_a_port_that_is_not_there_is_named_with_what_to_check():

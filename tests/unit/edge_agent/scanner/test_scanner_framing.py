@@ -1,13 +1,13 @@
-"""Framing, labels and repeats of the serial scanner, without a port."""
+"""Framing, labels and repeats of scanners, without a port."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent import gs1
-from edge_agent.readers.serial_scanner.framing import Fault, Frame, Frames
-from edge_agent.readers.serial_scanner.label import read_label
-from edge_agent.readers.serial_scanner.repeats import Repeats
+from edge_agent.scanner.framing import Fault, Frame, Frames
+from edge_agent.scanner.label import read_label
+from edge_agent.scanner.repeats import Repeats
 from plumbline.event import Scan
 from plumbline.profile import Framing
 
@@ -145,6 +145,48 @@ def test_any_bytes_become_a_scan_that_keeps_them(content, identifier, separator)
     scan, _ = scan_of(content, symbology_identifier=identifier, group_separator=separator)
     assert content.endswith(scan["raw"])
     assert len(content) - len(scan["raw"]) in {0, 3}
+
+
+@pytest.mark.parametrize(
+    ("framing", "content", "symbology", "format_", "text"),
+    [
+        ({"code_id": "honeywell"}, b"jABC", "]C0", "Code128", "ABC"),
+        ({"code_id": "honeywell"}, b"wABC", None, "DataMatrix", "ABC"),
+        ({"code_id": "zebra"}, b"P0QABC", "]Q3", "QRCode", "ABC"),
+        ({"code_id": "zebra"}, b"D00ABC", "]C0", "Code128", "00ABC"),
+        ({"code_id": "datalogic-us"}, b"FFABC", None, "EAN/UPC", "ABC"),
+        ({"code_ids": {"$$": "]L"}}, b"$$ABC", None, "PDF417", "ABC"),
+    ],
+)
+def test_the_makers_code_ids_name_the_format(framing, content, symbology, format_, text):
+    scan, _ = scan_of(content, **framing)
+    assert (scan["symbology"], scan["format"], scan["text"]) == (symbology, format_, text)
+    assert content.endswith(scan["raw"])
+
+
+def test_a_scanner_that_swaps_case_and_characters_is_mended_before_anything_is_read():
+    scan, faults = scan_of(b"?c1010950600013435210lot7~21a1", symbology_identifier=True, group_separator="~",
+                           swapped_case=True, characters={"?": "]"})  # fmt: skip
+    assert (scan["symbology"], scan["gs1"]) == ("]C1", (("01", GTIN), ("10", "LOT7"), ("21", "A1")))
+    assert faults == []
+    assert scan["raw"] == b"010950600013435210lot7~21a1"
+
+
+def test_the_scanners_own_separator_means_itself_in_a_label_that_is_not_gs1():
+    scan, _ = scan_of(b"PL1:A~B", group_separator="~")
+    assert scan["text"] == "PL1:A~B"
+
+
+def test_chinese_labels_are_read_in_the_encoding_of_the_scanner():
+    assert scan_of("钢筋".encode("gb18030"), encoding="gb18030")[0]["text"] == "钢筋"
+    assert scan_of("钢筋".encode())[0]["text"] == "钢筋"
+    assert scan_of(b"\xe9t\xe9")[0]["text"] == "été"
+
+
+def test_an_unknown_scanners_label_ends_with_cr_lf_tab_or_silence():
+    frames = Frames(Framing(), loose=True)
+    assert [item.content for item in frames.feed(b"A\rB\r\nC\tD")] == [b"A", b"B", b"C"]
+    assert list(frames.silence()) == [Frame(b"D")]
 
 
 def test_within_the_window_a_code_is_one_scan_and_each_look_starts_it_anew():

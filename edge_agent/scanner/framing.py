@@ -5,8 +5,12 @@ What comes out does not depend on how the bytes were cut into reads.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from plumbline.profile import Framing
+
+#: What scanners put behind a label where nobody has told them anything else.
+_LOOSE: Final = (b"\r", b"\n", b"\t")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +31,17 @@ class Frames:
     """Cuts a stream into frames: `[prefix] content suffix`, or, without a suffix, what stands between two silences.
 
     Memory stays below `max_bytes` and what one `feed` brings. Empty frames are no labels and are passed over.
+
+    Args:
+        framing: prefix, suffix and limit, as received.
+        loose: whatever the suffix declared, CR, LF, Tab or a silence ends a frame: for a scanner that nobody knows yet.
     """
 
-    def __init__(self, framing: Framing) -> None:
-        self._prefix = framing.prefix.encode("latin-1")
-        self._suffix = framing.suffix.encode("latin-1")
+    def __init__(self, framing: Framing, *, loose: bool = False) -> None:
+        self._prefix = framing.prefix.encode("utf-8")
+        suffix = framing.suffix.encode("utf-8")
+        self._endings: tuple[bytes, ...] = _LOOSE if loose else (suffix,) if suffix else ()
+        self._silence_ends = loose or not suffix
         self._max = framing.max_bytes
         self._buffer = bytearray()
         self._skipping = False
@@ -44,23 +54,22 @@ class Frames:
     def feed(self, data: bytes) -> Iterator[Frame | Fault]:
         """Take the next bytes; the frames that they complete, in order."""
         self._buffer += data
-        while self._suffix:
-            end = self._buffer.find(self._suffix)
-            if end < 0:
-                break
+        while (ending := self._ending()) is not None:
+            end, behind = ending
             content = bytes(self._buffer[:end])
-            del self._buffer[: end + len(self._suffix)]
+            del self._buffer[:behind]
             if self._skipping:
                 self._skipping = False
             else:
                 yield from self._take(content)
         # A suffix may still be half received, so only what exceeds limit, prefix and that half is surely too long.
-        limit = self._max + len(self._prefix) + max(len(self._suffix) - 1, 0)
+        half = max(max(map(len, self._endings), default=0) - 1, 0)
+        limit = self._max + len(self._prefix) + half
         if not self._skipping and len(self._buffer) > limit:
             self._skipping = True
             yield self._too_long()
         if self._skipping:
-            del self._buffer[: max(len(self._buffer) - max(len(self._suffix) - 1, 0), 0)]
+            del self._buffer[: max(len(self._buffer) - half, 0)]
 
     def silence(self) -> Iterator[Frame | Fault]:
         """The line has been silent for the configured time: ends a frame without suffix, drops one that lacks its suffix."""
@@ -69,13 +78,18 @@ class Frames:
         self._skipping = False
         if skipped:
             return
-        if not self._suffix:
+        if self._silence_ends:
             yield from self._take(content)
         elif content:
             yield Fault(
-                f"dropped {len(content)} bytes {_shown(content)} that no suffix {_shown(self._suffix)} followed; "
+                f"dropped {len(content)} bytes {_shown(content)} that no suffix {_shown(self._endings[0])} followed; "
                 "set the scanner to send it, or correct 'suffix'"
             )
+
+    def _ending(self) -> tuple[int, int] | None:
+        """Where the first frame in the buffer ends and where the next begins."""
+        found = ((self._buffer.find(each), len(each)) for each in self._endings)
+        return min(((at, at + length) for at, length in found if at >= 0), default=None)
 
     def _take(self, content: bytes) -> Iterator[Frame | Fault]:
         if len(content) > self._max + len(self._prefix):
@@ -101,7 +115,7 @@ class Frames:
         return None if found < 0 else found
 
     def _too_long(self) -> Fault:
-        ending = "suffix" if self._suffix else "silence"
+        ending = "suffix" if self._endings else "silence"
         return Fault(f"dropped a label of more than {self._max} bytes up to the next {ending}; check speed and suffix")
 
 
