@@ -21,6 +21,11 @@ __all__ = ["DIALECTS", "Dialect", "DialectModule", "Said", "Trouble", "make"]
 #: Name in a configuration → module; imported when a configuration names it.
 DIALECTS: Final[Mapping[str, str]] = {
     "declared": "plumbline.dialects.declared",
+    "esphome": "plumbline.dialects.esphome",
+    "owntracks": "plumbline.dialects.owntracks",
+    "sparkplug": "plumbline.dialects.sparkplug",
+    "tasmota": "plumbline.dialects.tasmota",
+    "zigbee2mqtt": "plumbline.dialects.zigbee2mqtt",
 }
 
 

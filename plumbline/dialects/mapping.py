@@ -32,11 +32,11 @@ Found = partial[Event] | FieldError
 def events(declaration: Declaration, document: Json) -> Iterator[Found]:
     """Everything that one message says: what the business needs first, then the measurements."""
     if declaration.state is not None:
-        yield _or_error(_state, declaration.state, document)
+        yield _or_error(state_of, declaration.state, document)
     if declaration.check_in is not None:
         yield _or_error(_check_in, declaration.check_in, document)
     if declaration.fix is not None:
-        yield from _fix(declaration.fix, document)
+        yield from fixes(declaration.fix, document)
     if declaration.measurement is not None and declaration.metrics:
         yield from _reading(declaration.measurement, declaration.metrics, document)
 
@@ -48,7 +48,8 @@ def _or_error(make: Callable[[F, Json], partial[Event]], fields: F, document: Js
         return error
 
 
-def _state(fields: StateFields, document: Json) -> partial[Event]:
+def state_of(fields: StateFields, document: Json) -> partial[Event]:
+    """The machine's state. Raises `FieldError` where it is missing or not one of the declared words."""
     state = _word(document, fields.state, fields.words, _STATES)
     return partial(State, state=state, code=text(document, fields.code))
 
@@ -64,7 +65,8 @@ def _check_in(fields: CheckInFields, document: Json) -> partial[Event]:
     )
 
 
-def _fix(fields: FixFields, document: Json) -> Iterator[Found]:
+def fixes(fields: FixFields, document: Json) -> Iterator[Found]:
+    """The position, if there is one; what is wrong with it, or with what stands beside it."""
     try:
         lat, lon = number(document, fields.lat), number(document, fields.lon)
     except FieldError as error:
