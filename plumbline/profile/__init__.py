@@ -5,7 +5,9 @@ gateway names profiles by id; ingest and the boards take units and titles from t
 """
 
 from plumbline.profile.device import DeviceProfile, load, load_all
+from plumbline.profile.line import LineCheck, LineCounter, LineShape
 from plumbline.profile.metric import Filter, Metric, Window
+from plumbline.profile.modbus import Identity, ModbusShape, ModbusState, Register
 from plumbline.profile.mqtt import CheckInFields, FixFields, MqttShape, StateFields
 from plumbline.profile.serial import CodeId, Framing, Keyboard, Layout, SerialLine
 
@@ -16,10 +18,17 @@ __all__ = [
     "Filter",
     "FixFields",
     "Framing",
+    "Identity",
     "Keyboard",
     "Layout",
+    "LineCheck",
+    "LineCounter",
+    "LineShape",
     "Metric",
+    "ModbusShape",
+    "ModbusState",
     "MqttShape",
+    "Register",
     "SerialLine",
     "StateFields",
     "Window",

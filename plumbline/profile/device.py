@@ -4,11 +4,15 @@ from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from plumbline import settings
 from plumbline.errors import SettingsError
 from plumbline.event import Name
+from plumbline.profile.line import LineShape
+from plumbline.profile.lorawan import LorawanCodec, with_script
 from plumbline.profile.metric import Metric
+from plumbline.profile.modbus import ModbusShape
 from plumbline.profile.mqtt import MqttShape
 from plumbline.profile.serial import Framing, Keyboard, SerialLine
 
@@ -27,6 +31,9 @@ class DeviceProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     framing: Framing | None = None
     keyboard: Keyboard | None = None
     mqtt: MqttShape | None = None
+    lorawan: LorawanCodec | None = None
+    modbus: ModbusShape | None = None
+    line: LineShape | None = None
 
 
 def load(path: Path) -> DeviceProfile:
@@ -36,6 +43,8 @@ def load(path: Path) -> DeviceProfile:
         raise SettingsError(f"{path}: id: is '{profile.id}' but the folder is '{path.parent.name}'; give both one name")
     if profile.metrics and profile.measurement is None:
         raise SettingsError(f"{path}: measurement: is missing although metrics are declared; name the series they belong to")
+    if profile.lorawan is not None:
+        profile = replace(profile, lorawan=with_script(profile.lorawan, path.parent))
     return profile
 
 
