@@ -16,7 +16,7 @@ from edge_agent.decode import retail_pattern
 from edge_agent.decode.picture import Gray
 from edge_agent.decode.retail_pattern import Match
 from edge_agent.decode.strips import Region
-from edge_agent.decode.symbol import RETAIL, STRONG, Reading
+from edge_agent.decode.symbol import FRAGILE, RETAIL, STRONG, Reading
 from edge_agent.decode.view import Quad, centre, contains, extent
 
 #: The untouched picture.
@@ -31,9 +31,12 @@ _SHORTEST: Final = {"ITF": 4, "ITF14": 4, "Codabar": 5}
 _MOST_SHARPENED: Final = 1.5
 #: A claim that overlaps another wins only by so many votes.
 _LEAD: Final = 2.0
-#: … or because its pattern explains the pixels at least so well, and better by so much, than the other's.
+#: … or because its pattern explains the pixels at least so well, and better by so much, than the other's; its worst digit
+#: too where the pattern as a whole is less than perfect.
 _EXPLAINED: Final = 0.92
+_WELL_EXPLAINED: Final = 0.9
 _CLEARLY: Final = 0.07
+_WORST_CLEARLY: Final = 0.15
 #: zbar's places are rough: a worse correlation says nothing about its digits.
 _ZBAR_PLACE_HOLDS: Final = 0.85
 
@@ -52,8 +55,9 @@ class Claim:
 
     @property
     def strong(self) -> bool:
-        """The symbology's own error correction is proof enough."""
-        return self.reading.format in STRONG
+        """The symbology's own error correction is proof enough, in the untouched picture or seen twice."""
+        format_ = self.reading.format
+        return format_ in STRONG and (format_ not in FRAGILE or ("zxing", PLAIN) in self.looks or len(self.looks) > 1)
 
     @property
     def weight(self) -> float:
@@ -87,7 +91,7 @@ class Ballot:
     def accepted(self) -> list[Claim]:
         """What is believed now."""
         strong = [c for c in self._claims if c.strong]
-        believed = [c for c in self._claims if not c.strong and self._believed(c, strong)]
+        believed = [c for c in self._claims if c.reading.format not in STRONG and self._believed(c, strong)]
         distinct: list[Claim] = []
         for claim in sorted(believed, key=lambda c: -c.weight):
             if not any(_shadows(better, claim) for better in distinct):
@@ -203,7 +207,11 @@ def _beats(one: Claim, other: Claim) -> bool:
     if one.weight >= other.weight + _LEAD:
         return True
     a, b = one.match, other.match
-    return a is not None and b is not None and a.overall >= _EXPLAINED and a.overall >= b.overall + _CLEARLY
+    if a is None or b is None or a.overall < b.overall + _CLEARLY:
+        return False
+    return a.overall >= _EXPLAINED or (
+        a.overall >= _WELL_EXPLAINED and a.worst_digit >= b.worst_digit + _WORST_CLEARLY and one.weight >= one.needed
+    )
 
 
 def _shadows(one: Claim, other: Claim) -> bool:

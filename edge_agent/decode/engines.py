@@ -9,7 +9,7 @@ import structlog
 import zxingcpp
 from zxingcpp import Binarizer, TextMode
 
-from edge_agent.decode.symbol import Reading
+from edge_agent.decode.symbol import Damaged, Reading
 from edge_agent.decode.view import Quad, View
 
 _log = structlog.get_logger()
@@ -39,6 +39,13 @@ def zxing(view: View, *, linear_only: bool = False, matrix_only: bool = False, w
     formats = _LINEAR if linear_only else _MATRIX if matrix_only else _ALL
     found = zxingcpp.read_barcodes(_contiguous(view), formats=formats, text_mode=TextMode.Plain, binarizer=binarizer)
     return [_from_zxing(barcode, view) for barcode in found]
+
+
+def zxing_with_damaged(view: View) -> tuple[list[Reading], list[Damaged]]:
+    """What `zxing` gives, and the symbols that were found but not read: error correction or a check digit gave up."""
+    found = zxingcpp.read_barcodes(_contiguous(view), formats=_ALL, text_mode=TextMode.Plain, return_errors=True)
+    readings = [_from_zxing(barcode, view) for barcode in found if barcode.valid]
+    return readings, [Damaged(b.format.name, view.locate(_corners(b))) for b in found if not b.valid]
 
 
 def zxing_strip(view: View) -> list[Reading]:
@@ -88,19 +95,24 @@ def _contiguous(view: View) -> Any:
     return np.ascontiguousarray(view.pixels)
 
 
-def _from_zxing(barcode: zxingcpp.Barcode, view: View, *, whole_height: bool = False) -> Reading:
+def _corners(barcode: zxingcpp.Barcode) -> Quad:
     p = barcode.position
-    corners = [(float(q.x), float(q.y)) for q in (p.top_left, p.top_right, p.bottom_right, p.bottom_left)]
+    a, b, c, d = ((float(q.x), float(q.y)) for q in (p.top_left, p.top_right, p.bottom_right, p.bottom_left))
+    return a, b, c, d
+
+
+def _from_zxing(barcode: zxingcpp.Barcode, view: View, *, whole_height: bool = False) -> Reading:
+    corners = _corners(barcode)
     if whole_height:
         left, right = (corners[0][0] + corners[3][0]) / 2, (corners[1][0] + corners[2][0]) / 2
-        corners = [(left, 0.0), (right, 0.0), (right, float(view.height)), (left, float(view.height))]
+        corners = (left, 0.0), (right, 0.0), (right, float(view.height)), (left, float(view.height))
     return Reading(
         "zxing",
         barcode.format.name,
         barcode.text,
         bytes(barcode.bytes),
         barcode.symbology_identifier or None,
-        view.locate(cast("Quad", tuple(corners))),
+        view.locate(corners),
     )
 
 

@@ -4,12 +4,13 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from edge_agent.decode import engines, strip_reading, strips
+from edge_agent.decode import engines, matrix_reading, strip_reading, strips
 from edge_agent.decode.ballot import PLAIN, Ballot, Claim
 from edge_agent.decode.picture import Gray
 from edge_agent.decode.strips import Region, Texture
+from edge_agent.decode.symbol import STRONG, Damaged
 from edge_agent.decode.treatment import equalised, flattened, sharpened, softened, thresholded
-from edge_agent.decode.view import Quad, View, contains
+from edge_agent.decode.view import Point, Quad, View, centre, contains, extent
 
 #: The first look takes at most so many megapixels, the second all that most photos have.
 _FIRST_LOOK_MP: Final = 3.0
@@ -21,8 +22,12 @@ _FINE: Final = 960
 _SHORTEST_STRIP: Final = 20
 #: So many regions are studied closely although a glance showed nothing, as long as the picture gave nothing.
 _STUDIED: Final = 2
-#: A picture in which no engine has seen a trace of a code is given up after this share of the budget.
-_SHARE_UNSEEN: Final = 0.3
+#: A picture in which no engine has seen a trace of a code is given up after this share of the budget, later if it has bars.
+_SHARE_UNSEEN: Final = 0.2
+_SHARE_WITH_BARS: Final = 0.3
+#: So many pieces of square texture are looked at, within this share of the budget.
+_BLOBS: Final = 3
+_SHARE_BLOBS: Final = 0.15
 
 
 class Budget:
@@ -48,19 +53,23 @@ def climb(gray: Gray, budget: Budget) -> list[Claim]:
     ballot = Ballot(gray)
     whole = View.of(gray)
     first = whole.limited(_FIRST_LOOK_MP)
-    ballot.add(engines.zxing(first), PLAIN)
+    readings, damaged = engines.zxing_with_damaged(first)
+    ballot.add(readings, PLAIN)
     _confirm(ballot, gray, budget)
     if first is not whole and not budget.over:
         ballot.add(engines.zxing(whole.limited(_SECOND_LOOK_MP)), "full")
         _confirm(ballot, gray, budget)
-    texture = _read_regions(ballot, gray, budget)
+    texture, bars = _read_regions(ballot, gray, budget)
+    _repair(ballot, gray, damaged, budget)
+    _read_blobs(ballot, whole, texture, budget)
     if not ballot.accepted() and (texture.linear or texture.matrix):
-        _try_treatments(ballot, first, _focus(whole, texture), budget)
+        share = 1.0 if damaged else _SHARE_WITH_BARS if bars else _SHARE_UNSEEN
+        _try_treatments(ballot, first, _focus(whole, texture), budget, share)
     return ballot.accepted()
 
 
 def _unread(ballot: Ballot, regions: list[Region]) -> list[Region]:
-    read = [c.reading.points for c in ballot.accepted()]
+    read = _read(ballot)
     return [
         r
         for r in regions
@@ -82,39 +91,80 @@ def _confirm(ballot: Ballot, gray: Gray, budget: Budget) -> None:
             )
 
 
-def _read_regions(ballot: Ballot, gray: Gray, budget: Budget) -> Texture:
+def _read_regions(ballot: Ballot, gray: Gray, budget: Budget) -> tuple[Texture, bool]:
     """Look for what is left unread and read it, again and again while that brings something new.
 
-    A large picture is searched once more, finely, where a coarse look blurs narrow bars away.
+    A large picture is searched once more, finely, where a coarse look blurs narrow bars away. Tells also whether anything
+    unread looks like bars.
     """
-    texture = _read_at(ballot, gray, budget, _COARSE)
+    texture, bars = _read_at(ballot, gray, budget, _COARSE)
     if max(gray.shape) < 1.5 * _COARSE or (ballot.accepted() and gray.size < _FIRST_LOOK_MP * 1e6) or budget.over:
-        return texture
-    fine = _read_at(ballot, gray, budget, _FINE)
-    return fine if fine.linear else texture
+        return texture, bars
+    fine, fine_bars = _read_at(ballot, gray, budget, _FINE)
+    return (fine if fine.linear else texture), bars or fine_bars
 
 
-def _read_at(ballot: Ballot, gray: Gray, budget: Budget, work: int) -> Texture:
+def _read_at(ballot: Ballot, gray: Gray, budget: Budget, work: int) -> tuple[Texture, bool]:
     while True:
         before = len(ballot.accepted())
         texture = strips.find(gray, [claim.reading.points for claim in ballot.accepted()], work=work)
+        bars = False
         for rank, region in enumerate(_unread(ballot, texture.linear)):
             if budget.over:
-                return texture
-            _read_region(ballot, gray, region, budget, closely=rank < _STUDIED)
+                return texture, bars
+            bars |= _read_region(ballot, gray, region, budget, closely=rank < _STUDIED)
         if len(ballot.accepted()) == before:
-            return texture
+            return texture, bars
 
 
-def _read_region(ballot: Ballot, gray: Gray, region: Region, budget: Budget, *, closely: bool) -> None:
-    """Read a region at a glance; and `closely` where nothing is read at all; and always where the glance left a doubt."""
-    strip_reading.glance(ballot, gray, region, "strip")
+def _read_region(ballot: Ballot, gray: Gray, region: Region, budget: Budget, *, closely: bool) -> bool:
+    """Read a region at a glance; and `closely` where it looks like bars and nothing is read; always where in doubt."""
+    bars = strip_reading.glance(ballot, gray, region, "strip")
 
     def unsure() -> bool:
         return not budget.over and bool(ballot.pending(region.quad) or not ballot.accepted())
 
-    if ballot.pending(region.quad) or (closely and not ballot.accepted()):
+    if ballot.pending(region.quad) or (bars and closely and not ballot.accepted()):
         strip_reading.study(ballot, gray, region, "strip", unsure)
+    return bars
+
+
+def _repair(ballot: Ballot, gray: Gray, damaged: list[Damaged], budget: Budget) -> None:
+    """Read what the first look found but could not read, the largest first: each has the rest of the budget."""
+    tried: list[Quad] = []
+    for symbol in sorted(damaged, key=lambda d: -extent(d.points)):
+        quad, middle = symbol.points, centre(symbol.points)
+        if extent(quad) < _SHORTEST_STRIP or any(contains(other, middle) for other in tried + _read(ballot)):
+            continue
+        tried.append(quad)
+
+        def unsure(quad: Quad = quad, middle: Point = middle) -> bool:
+            read = any(contains(q, middle) or contains(quad, centre(q)) for q in _read(ballot))
+            return not read and not budget.over
+
+        if symbol.format in STRONG:
+            matrix_reading.study(ballot, _around(View.of(gray), quad), f"damaged {len(tried)}", unsure)
+        elif unsure():
+            strip_reading.study(ballot, gray, Region.of(quad), f"damaged {len(tried)}", unsure)
+
+
+def _read_blobs(ballot: Ballot, whole: View, texture: Texture, budget: Budget) -> None:
+    """Look closely at square texture: a code that is too faint or too blurred for the first look."""
+    for rank, blob in enumerate([b for b in texture.matrix if _compact(b)][:_BLOBS]):
+
+        def unsure(blob: Region = blob) -> bool:
+            read = any(contains(q, blob.middle) or contains(blob.quad, centre(q)) for q in _read(ballot))
+            return not read and not budget.over and not budget.worked(_SHARE_BLOBS)
+
+        matrix_reading.study(ballot, _around(whole, blob.quad), f"blob {rank}", unsure, ways=matrix_reading.GLANCE)
+
+
+def _compact(blob: Region) -> bool:
+    return 0.4 * blob.length <= blob.height <= 2.5 * blob.length and min(blob.length, blob.height) >= _SHORTEST_STRIP
+
+
+def _read(ballot: Ballot) -> list[Quad]:
+    return [claim.reading.points for claim in ballot.accepted()]
 
 
 def _around(whole: View, quad: Quad) -> View:
@@ -130,8 +180,11 @@ def _focus(whole: View, texture: Texture) -> View:
     return _around(whole, best.quad)
 
 
-def _try_treatments(ballot: Ballot, first: View, focus: View, budget: Budget) -> None:
-    """Nothing was read: try treatments of the whole picture and of its best part, one engine after the other."""
+def _try_treatments(ballot: Ballot, first: View, focus: View, budget: Budget, share: float) -> None:
+    """Nothing was read: try treatments of the whole picture and of its best part, one engine after the other.
+
+    Without any trace of a code only `share` of the budget is spent.
+    """
     lifted = first.limited(2).treated(equalised)
     middle = first.limited(1.2)
     steps: list[Callable[[], None]] = [
@@ -158,7 +211,7 @@ def _try_treatments(ballot: Ballot, first: View, focus: View, budget: Budget) ->
     ]
     for step in steps:
         step()
-        if ballot.accepted() or budget.over or (not ballot.pending() and budget.worked(_SHARE_UNSEEN)):
+        if ballot.accepted() or budget.over or (not ballot.pending() and budget.worked(share)):
             return
 
 

@@ -21,13 +21,18 @@ Field = NDArray[np.float32]
 _CELL: Final = 2
 #: Windows of the tensor, in cells: narrow and wide codes.
 _WINDOWS: Final = (5, 13)
-#: Scharr magnitude below which nothing is a bar (20 grey levels across one pixel).
+#: Scharr magnitude below which nothing is a bar: 20 grey levels across one pixel, fewer in a picture of few levels.
 _FAINTEST: Final = 20.0 * 16
+_FAINTEST_OF_ALL: Final = 6.0 * 16
+#: Grey levels between the paper and the bars of a usual photo.
+_USUAL_CONTRAST: Final = 120.0
 #: Cells that a candidate fills at least, and its least length and height.
 _SMALLEST_LINEAR: Final = 38
 _SMALLEST_MATRIX: Final = 50
 _SHORTEST: Final = 15
 _LOWEST: Final = 3
+#: Rows of a strip: bars are alike all along, so that more would only take longer to read.
+_MOST_ROWS: Final = 120
 #: Cells that are enough to tell a piece's direction and borders.
 _ENOUGH: Final = 2000
 
@@ -82,6 +87,8 @@ def find(gray: Gray, read: Sequence[Quad] = (), *, most: int = 4, work: int = 48
     gx, gy = cv2.Scharr(small, cv2.CV_32F, 1, 0), cv2.Scharr(small, cv2.CV_32F, 0, 1)
     cells = (max(1, small.shape[1] // _CELL), max(1, small.shape[0] // _CELL))
     products = [cv2.resize(cv2.multiply(a, b), cells, interpolation=cv2.INTER_AREA) for a, b in ((gx, gx), (gy, gy), (gx, gy))]
+    dark, light = np.percentile(small[::4, ::4], (1, 99))
+    faintest = max(_FAINTEST_OF_ALL, _FAINTEST * min(1.0, float(light - dark) / _USUAL_CONTRAST))
     scale *= cells[0] / small.shape[1]
     fresh = _outside(products[0].shape, read, scale)
     linear: list[Region] = []
@@ -91,13 +98,13 @@ def find(gray: Gray, read: Sequence[Quad] = (), *, most: int = 4, work: int = 48
         jx, jy, jxy = (cast("Field", cv2.boxFilter(p, -1, (k, k))) for p in products)
         total = cv2.add(jx, jy)
         energy = cast("Field", cv2.sqrt(total))
-        busy = energy > max(_FAINTEST, 0.35 * float(np.percentile(energy[::2, ::2], 99)))
+        busy = energy > max(faintest, 0.35 * float(np.percentile(energy[::2, ::2], 99)))
         busy &= fresh
         if np.count_nonzero(busy) < _SMALLEST_LINEAR:
             continue
         coherence = cv2.divide(cv2.magnitude(cv2.subtract(jx, jy), jxy + jxy), total + 1e-3)
         linear += _linear(busy & (coherence > 0.6), (jx, jy, jxy), k, most)
-        if window == _WINDOWS[-1] and not read:
+        if window == _WINDOWS[-1]:
             matrix = _matrix(busy, most)
     return Texture(_distinct(linear, scale, most), _distinct(matrix, scale, most))
 
@@ -118,9 +125,10 @@ def cut(gray: Gray, region: Region, width: int, *, margin: float = 1.25) -> View
     factor = min(4.0, max(width / (region.length * margin), 0.25))
     factor = max(factor, min(1.0, 2400 / (region.length * margin)))
     columns = max(1, int(region.length * margin * factor))
-    rows = int(max(24, min(region.height * 0.8 * factor, 400)))
+    height = max(24.0, region.height * 0.8 * factor)
+    rows = int(min(height, _MOST_ROWS))
     how = cv2.INTER_CUBIC if factor > 1 else cv2.INTER_LINEAR
-    back = _upright(region, factor, columns, rows)
+    back = _upright(region, factor, columns, rows, squeeze=height / rows)
     pixels = cv2.warpAffine(gray, back[:2], (columns, rows), flags=how | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
     return View(cast("Gray", pixels), back)
 
@@ -133,12 +141,15 @@ def cut_exact(gray: Gray, region: Region, factor: float, columns: int, rows: int
     return cast("Gray", cv2.warpAffine(source, back[:2], (columns, rows), flags=how, borderMode=cv2.BORDER_REPLICATE))
 
 
-def _upright(region: Region, factor: float, columns: int, rows: int) -> NDArray[np.float64]:
-    """The map from a strip's pixels to the picture's."""
+def _upright(region: Region, factor: float, columns: int, rows: int, *, squeeze: float = 1.0) -> NDArray[np.float64]:
+    """The map from a strip's pixels to the picture's; each row stands for `squeeze` rows."""
     a = np.deg2rad(region.angle)
     c, s = float(np.cos(a)) / factor, float(np.sin(a)) / factor
+    cv, sv = c * squeeze, s * squeeze
     x, y = region.middle
-    return np.array([[c, -s, x - c * columns / 2 + s * rows / 2], [s, c, y - s * columns / 2 - c * rows / 2], [0.0, 0.0, 1.0]])
+    return np.array(
+        [[c, -sv, x - c * columns / 2 + sv * rows / 2], [s, cv, y - s * columns / 2 - cv * rows / 2], [0.0, 0.0, 1.0]]
+    )
 
 
 def _components(mask: Gray, most: int, least: int) -> Iterator[tuple[Any, Any, NDArray[np.bool_], int]]:
@@ -157,8 +168,9 @@ def _components(mask: Gray, most: int, least: int) -> Iterator[tuple[Any, Any, N
 def _linear(mask: NDArray[np.bool_], tensor: tuple[Field, Field, Field], k: int, most: int) -> Iterator[Region]:
     jx, jy, jxy = tensor
     opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    closed = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, np.ones((k // 2 | 1, k // 2 | 1), np.uint8))
-    for columns, rows, piece, area in _components(cast("Gray", closed), most, _SMALLEST_LINEAR):
+    if k > _WINDOWS[0]:  # the narrow window keeps bars apart from the print above them
+        opened = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, np.ones((k // 2 | 1, k // 2 | 1), np.uint8))
+    for columns, rows, piece, area in _components(cast("Gray", opened), most, _SMALLEST_LINEAR):
         ys, xs = np.nonzero(piece)
         step = 1 + area // _ENOUGH
         ys, xs = ys[::step] + rows.start, xs[::step] + columns.start

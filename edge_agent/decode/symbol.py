@@ -17,6 +17,8 @@ STRONG: Final = frozenset(
         "MicroQRCode", "PDF417", "QRCode", "QRCodeModel1", "QRCodeModel2", "RMQRCode",
     }
 )  # fmt: skip
+#: Of these, the ones whose few check words let a wrong content through where the picture had to be sharpened first.
+FRAGILE: Final = frozenset({"AztecRune", "CompactPDF417", "DataBarExpStk", "MicroPDF417", "PDF417"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +70,11 @@ class Reading:
         if self.format in RETAIL and self.text.isdigit():
             return self.text.zfill(14)
         return self.text.replace("\x1d", "") or self.bytes.hex()
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """A symbol that was found, but whose own error correction or check digit gave up; `points` as in `Reading`."""
+
+    format: str
+    points: Quad
