@@ -21,6 +21,7 @@ __all__ = ["DIALECTS", "Dialect", "DialectModule", "Said", "Trouble", "make"]
 #: Name in a configuration → module; imported when a configuration names it.
 DIALECTS: Final[Mapping[str, str]] = {
     "declared": "plumbline.dialects.declared",
+    "lorawan": "plumbline.dialects.lorawan",
     "esphome": "plumbline.dialects.esphome",
     "owntracks": "plumbline.dialects.owntracks",
     "sparkplug": "plumbline.dialects.sparkplug",

@@ -1,0 +1,87 @@
+"""What was said before: frames that come twice, and troubles that are told once. Both forget the oldest."""
+
+from collections import OrderedDict, deque
+from collections.abc import Hashable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final
+
+from plumbline.dialects.lorawan.message import Message
+
+#: Devices that are remembered, and frames of each.
+_DEVICES: Final = 4096
+_FRAMES: Final = 16
+#: Two messages of one frame are not further apart: several integrations send it at the same time, a queue somewhat later.
+_SAME_NS: Final = 10 * 60 * 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What tells one frame of a device from the next."""
+
+    number: str | None
+    session: str | None
+    f_cnt: int | None
+    f_port: int | None
+    payload: bytes
+    at_ns: int | None
+
+
+class Frames:
+    """Tells whether a frame was read before: by the network server's number, else by counter, port and content.
+
+    Counters begin again when a device joins or starts anew, so equal ones far apart in time are two frames.
+    """
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[str, deque[Frame]] = OrderedDict()
+
+    def take(self, device: str, message: Message) -> Frame | None:
+        """Remember the frame of an uplink; `None`: it was read before."""
+        content = blake2b(message.payload or repr(message.decoded).encode("utf-8", "replace"), digest_size=16).digest()
+        frame = Frame(message.frame, message.session, message.f_cnt, message.f_port, content, message.at_ns)
+        seen = self._seen.setdefault(device, deque(maxlen=_FRAMES))
+        self._seen.move_to_end(device)
+        if len(self._seen) > _DEVICES:
+            self._seen.popitem(last=False)
+        if any(_same(frame, other, last=other is seen[-1]) for other in seen):
+            return None
+        seen.append(frame)
+        return frame
+
+    def forget(self, device: str, frame: Frame | None = None) -> None:
+        """The frame could not be kept and will come again; without one: the device joined, and all its counters begin again."""
+        if frame is None:
+            self._seen.pop(device, None)
+        elif frame in (seen := self._seen.get(device, deque())):
+            seen.remove(frame)
+
+
+def _same(a: Frame, b: Frame, *, last: bool) -> bool:
+    if a.number is not None and b.number is not None:
+        return a.number == b.number
+    if a.f_cnt is None or (a.f_cnt, a.f_port, a.payload) != (b.f_cnt, b.f_port, b.payload):
+        return False
+    if a.session is not None and b.session is not None and a.session != b.session:
+        return False
+    if a.at_ns is not None and b.at_ns is not None:
+        return abs(a.at_ns - b.at_ns) <= _SAME_NS
+    return last
+
+
+class Once:
+    """A bounded memory of what was told."""
+
+    def __init__(self, most: int = 4096) -> None:
+        self._most = most
+        self._told: OrderedDict[Hashable, None] = OrderedDict()
+
+    def first(self, what: Hashable) -> bool:
+        """Whether this is told for the first time, as far as remembered."""
+        if what in self._told:
+            self._told.move_to_end(what)
+            return False
+        self._told[what] = None
+        if len(self._told) > self._most:
+            self._told.popitem(last=False)
+        return True
