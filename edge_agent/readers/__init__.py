@@ -14,4 +14,5 @@ READERS: Final[Mapping[str, str]] = {
     "nmea": "edge_agent.readers.nmea",
     "mqtt": "edge_agent.readers.mqtt",
     "camera": "edge_agent.readers.camera",
+    "modbus": "edge_agent.readers.modbus",
 }

@@ -17,10 +17,25 @@ FOLDERS = sorted(path for path in FOLDER.iterdir() if path.is_dir() and not path
 PROFILES = profile.load_all(FOLDER)
 #: Atoms of UCUM that we use, and the decibel with its weighting.
 UNIT = re.compile(
-    r"(?:%|1|dB\[A\]|\[degF\]|deg|(?:(?:n|u|m|c|k|M|G)?(?:m|g|t|s|A|V|W|Hz|Pa|bar|L|lx|N|J)|Cel|min|h|d)(?:[23])?)(?:/(?:m|s|min|h|d|L)[23]?)?"
+    r"(?:%|1|/min|kW\.h|dB\[A\]|\[degF\]|deg|(?:(?:n|u|m|c|k|M|G)?(?:m|g|t|s|A|V|W|Hz|Pa|bar|L|lx|N|J)|Cel|min|h|d)(?:[23])?)(?:/(?:m|s|min|h|d|L)[23]?)?"
 )
 #: What the end of a metric's name says about its unit.
-SUFFIXES = {"t": "t", "m": "m", "mps": "m/s", "db": "dB[A]", "c": "Cel", "w": "W", "v": "V", "s": "s"}
+SUFFIXES = {
+    "t": "t",
+    "m": "m",
+    "mps": "m/s",
+    "db": "dB[A]",
+    "c": "Cel",
+    "w": "W",
+    "v": "V",
+    "s": "s",
+    "a": "A",
+    "hz": "Hz",
+    "kwh": "kW.h",
+    "pct": "%",
+    "kpa": "kPa",
+    "rpm": "/min",
+}
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
@@ -46,11 +61,13 @@ def test_units_are_ucum_and_agree_with_the_names(one):
 
 @pytest.mark.parametrize("one", PROFILES.values(), ids=lambda one: one.id)
 def test_a_profile_says_how_the_device_is_reached(one):
-    assert (one.mqtt is None) != (one.serial is None and one.keyboard is None)
+    assert (one.mqtt is None) != (one.serial is None and one.modbus is None and one.keyboard is None)
     if one.kind == "scanner":
         assert one.framing is not None
     if one.mqtt:
         assert one.metrics or one.mqtt.state or one.mqtt.check_in or one.mqtt.fix
+    if one.modbus:
+        assert set(one.modbus.registers) == set(one.metrics)
 
 
 def test_profiles_of_mqtt_devices_share_no_topic():
