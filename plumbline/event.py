@@ -53,7 +53,7 @@ class Header(Struct, frozen=True, kw_only=True, omit_defaults=True):
     gateway: Name
     device: Name
     at: Nanoseconds
-    """When it happened (UTC, ns), strictly increasing per device."""
+    """When it happened (UTC, ns): as the device told it, else by the gateway's clock, then strictly increasing per device."""
     clock: ClockReading
     epoch: Name
     """The outbox file that numbered this event."""
