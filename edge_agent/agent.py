@@ -18,6 +18,7 @@ import structlog
 
 from edge_agent.complete import Completer
 from edge_agent.config import Config, ReaderEntry
+from edge_agent.expected import Expected
 from edge_agent.filters import REMEMBERED, Filters
 from edge_agent.outbox import Outbox, OutboxError
 from edge_agent.reader import Capture, Context, Reader
@@ -53,6 +54,7 @@ class Agent:
         self._filters = Filters()
         self._flushed: deque[Capture] = deque(maxlen=REMEMBERED)
         self._refused = 0
+        self._expected = None if config.expected is None else Expected(config.expected)
         self.outbox = Outbox(
             config.data / "outbox.db",
             site=config.site,
@@ -85,7 +87,9 @@ class Agent:
             reading = group.create_task(supervisor.run(), name="supervisor")
             health = group.create_task(self._health(supervisor, uplink), name="health")
             flushing = group.create_task(self._flush(), name="filters")
+            expecting = group.create_task(self._watch_expected(), name="expected")
             await stop.wait()
+            expecting.cancel()
             _log.info("agent.stopping", waiting=sum(self.outbox.stream(name).pending for name in CLASSES))
             reading.cancel()
             health.cancel()
@@ -149,8 +153,28 @@ class Agent:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SettingsError(f"{folder}: cannot be made ({error.strerror}); check 'data' and who owns it") from None
-        context = Context(profiles=self._config.profiles, base=self._config.path.parent, data=folder, report=report)
+        context = Context(
+            profiles=self._config.profiles,
+            base=self._config.path.parent,
+            data=folder,
+            expected=self._expected,
+            report=report,
+        )
         return entry.build(entry.name, entry.settings, context)
+
+    async def _watch_expected(self) -> None:
+        """Read the file of what is expected whenever it changes."""
+        if (expected := self._expected) is None:
+            return
+
+        def say(fault: str | None) -> None:
+            if fault is None:
+                _log.info("agent.expected", file=str(expected.path), values=expected.count)
+            else:
+                _log.warning("agent.expected", error=fault)
+
+        say(expected.fault)
+        await expected.watch(say)
 
     async def _health(self, supervisor: Supervisor, uplink: Uplink) -> None:
         """Say how the gateway is, now and every `health.every_s`."""
@@ -176,5 +200,7 @@ class Agent:
         values["captures"] = float(sum(status.captures for status in statuses.values()))
         values["batches_resent"] = float(uplink.resent)
         values["online"] = float(uplink.connected)
-        texts = {name: status.text() for name, status in list(statuses.items())[:256]}
+        texts = {name: status.text() for name, status in list(statuses.items())[:255]}
+        if self._expected is not None and self._expected.fault is not None:
+            texts.setdefault("expected", self._expected.fault[:256])
         return partial(Health, values=values, readers=texts)

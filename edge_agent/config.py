@@ -104,6 +104,7 @@ class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     server: Server
     data: str = "data"
     profiles: str | None = None
+    expected: str | None = None
     uplink: UplinkSettings = UplinkSettings()
     outbox: OutboxSettings = OutboxSettings()
     health: HealthSettings = HealthSettings()
@@ -137,6 +138,8 @@ class Config:
     data: Path
     profiles_folder: Path | None
     profiles: Mapping[str, DeviceProfile]
+    expected: Path | None
+    """The file of what the site expects; it may be missing or broken, and is read when the agent starts."""
     server: Server
     uplink: UplinkSettings
     outbox: OutboxSettings
@@ -180,6 +183,7 @@ def load(path: Path) -> Config:
         data=(base / Path(file.data).expanduser()).resolve(),
         profiles_folder=folder,
         profiles=profiles,
+        expected=None if file.expected is None else (base / Path(file.expected).expanduser()).resolve(),
         server=file.server,
         uplink=file.uplink,
         outbox=file.outbox,

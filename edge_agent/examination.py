@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from edge_agent.config import Config, ReaderEntry
+from edge_agent.expected import Expected
 from edge_agent.reader import Context, ReaderError
 from plumbline import clock
 from plumbline.address import Address
@@ -50,6 +51,8 @@ async def examine(config: Config, *, patience_s: float) -> AsyncIterator[Finding
         ("clock", "gateway", _clock),
         ("disk", "gateway", lambda: asyncio.to_thread(_disk, config.data)),
     ]
+    if (file := config.expected) is not None:
+        trials.append(("expected", "gateway", lambda: asyncio.to_thread(_expected, file)))
     for url in config.server.brokers:
         address = Address.parse(url)
         trials.append((f"broker {address}", "server", lambda address=address: _broker(config, address)))
@@ -71,6 +74,11 @@ async def examine(config: Config, *, patience_s: float) -> AsyncIterator[Finding
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+
+
+def _expected(file: Path) -> tuple[Verdict, str]:
+    expected = Expected(file)
+    return ("ok", f"{expected.count} values in {file}") if expected.fault is None else ("failed", expected.fault)
 
 
 async def _clock() -> tuple[Verdict, str]:

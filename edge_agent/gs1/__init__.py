@@ -10,6 +10,7 @@ identifiers is `identifiers.txt`, code lists are `codes.txt`.
 
 from edge_agent.gs1.digits import check_digit, check_pair, normalise_gtin
 from edge_agent.gs1.error import Gs1Error
+from edge_agent.gs1.expectation import Expectation
 from edge_agent.gs1.parse import ElementStrings, parse
 from edge_agent.gs1.repair import Ambiguous, Candidate, Repaired, repair
 from edge_agent.gs1.scan import ScanContent, Separators, read_scan
@@ -19,6 +20,7 @@ __all__ = [
     "Ambiguous",
     "Candidate",
     "ElementStrings",
+    "Expectation",
     "Gs1Error",
     "Identifier",
     "Repaired",

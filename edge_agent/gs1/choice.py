@@ -4,7 +4,7 @@ import functools
 from collections.abc import Sequence
 from typing import Final
 
-from edge_agent.expected import Expectation
+from edge_agent.gs1.expectation import Expectation
 from edge_agent.gs1.readings import Reading
 from edge_agent.gs1.table import UNKNOWN, identifiers
 

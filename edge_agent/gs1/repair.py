@@ -19,11 +19,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from edge_agent.expected import Expectation
 from edge_agent.gs1 import replaced, rules
 from edge_agent.gs1.choice import by_support
 from edge_agent.gs1.elements import FNC1, unbracketed
 from edge_agent.gs1.error import Gs1Error
+from edge_agent.gs1.expectation import Expectation
 from edge_agent.gs1.explain import explain
 from edge_agent.gs1.parse import ELEMENT_CARRIERS, may_be_element_strings, parse
 from edge_agent.gs1.readings import Reading, readings

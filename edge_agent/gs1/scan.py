@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from edge_agent.expected import Expectation
 from edge_agent.gs1.elements import FNC1
 from edge_agent.gs1.error import Gs1Error
+from edge_agent.gs1.expectation import Expectation
 from edge_agent.gs1.parse import BEGINS_WITH_KEY, GS1_CARRIERS, parse
 from edge_agent.gs1.readings import Reading
 from edge_agent.gs1.repair import Ambiguous, repair
