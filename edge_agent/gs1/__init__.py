@@ -11,7 +11,7 @@ identifiers is `identifiers.txt`, code lists are `codes.txt`.
 from edge_agent.gs1.digits import check_digit, check_pair, normalise_gtin
 from edge_agent.gs1.error import Gs1Error
 from edge_agent.gs1.expectation import Expectation
-from edge_agent.gs1.parse import ElementStrings, parse
+from edge_agent.gs1.parse import ElementStrings, is_proven, parse
 from edge_agent.gs1.repair import Ambiguous, Candidate, Repaired, repair
 from edge_agent.gs1.scan import ScanContent, Separators, read_scan
 from edge_agent.gs1.table import Identifier, identifiers
@@ -29,6 +29,7 @@ __all__ = [
     "check_digit",
     "check_pair",
     "identifiers",
+    "is_proven",
     "normalise_gtin",
     "parse",
     "read_scan",

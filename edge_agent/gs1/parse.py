@@ -137,7 +137,7 @@ def _bare(data: str, options: _Options) -> ElementStrings:
         if _OTHER_URI.match(data):
             return ElementStrings("plain", ())
         raise
-    if FNC1 in data or BEGINS_WITH_KEY.match(data) or any(_is_proven(ai) for ai, _ in elements):
+    if FNC1 in data or BEGINS_WITH_KEY.match(data) or any(is_proven(ai) for ai, _ in elements):
         return _checked("element_strings", elements, options)
     return ElementStrings("plain", ())
 
@@ -146,7 +146,7 @@ def _is_whole_gtin(data: str) -> bool:
     return is_digits(data) and len(data) in {8, 12, 13, 14} and has_valid_check_digit(data)
 
 
-def _is_proven(ai: str) -> bool:
+def is_proven(ai: str) -> bool:
     """Whether a value of this AI has a check digit, so that hardly anything but it reads so."""
     return any(linter in {"csum", "csumalpha"} for part in identifiers()[ai].components for linter in part.linters)
 

@@ -1,14 +1,16 @@
-"""`plumbline gs1`: element strings, bracketed text, Digital Link URIs and plain GTINs, read and checked."""
+"""`plumbline gs1`: element strings, bracketed text, Digital Link URIs and plain GTINs, read, checked and repaired."""
 
 import json
 import sys
 from collections.abc import Iterator
-from typing import Annotated, Any, BinaryIO, Final
+from pathlib import Path
+from typing import Annotated, BinaryIO, Final, Literal
 
 import typer
 
-from edge_agent.gs1 import ElementStrings, Gs1Error, identifiers, parse
-from plumbline.errors import PlumblineError
+from edge_agent.expected import Expected
+from plumbline.command.gs1_answer import Answer, Question, ask
+from plumbline.errors import PlumblineError, SettingsError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -31,6 +33,16 @@ def gs1(
     fnc1: Annotated[
         str, typer.Option(help="Character that stands for FNC1 where it begins the text; GS always does. Empty: none.")
     ] = "^",
+    separators: Annotated[
+        Literal["auto", "kept", "lost", "unknown"],
+        typer.Option(
+            help="What the scanner does with the separators (FNC1) between values. auto: 'kept' for text that begins with "
+            "an identifier or FNC1, with what it may say otherwise; 'unknown' for any other."
+        ),
+    ] = "auto",
+    expected: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What the site expects; it chooses between readings of ambiguous text.")
+    ] = None,
     requisites: Annotated[
         bool, typer.Option("--requisites", help="Demand the AIs that others require, as for a label that is being designed.")
     ] = False,
@@ -44,57 +56,44 @@ def gs1(
     """Read GS1 data: which application identifiers (AIs) with which values, or why not.
 
     `]C1…` begins with a symbology identifier, `^…` or GS with FNC1, `(01)…` is bracketed text, `https://…` a Digital
-    Link; digits alone are a GTIN, anything else is element strings. Exit code 1: a TEXT was refused.
+    Link; digits alone are a GTIN, anything else is element strings. Text whose separators are lost or replaced is repaired
+    where one reading alone breaks no rule, else its candidates are shown. Exit code 1: a TEXT was refused or is ambiguous.
     """
     if len(fnc1) > 1:
         raise PlumblineError(f"--fnc1: must be one character, found '{fnc1}'; for example --fnc1 '^'")
     if bool(texts) == from_stdin:
         raise PlumblineError("gs1: give either a TEXT or --stdin")
+    expectation = None if expected is None else Expected(expected)
+    if expectation is not None and expectation.fault is not None:
+        raise SettingsError(f"--expected: {expectation.fault}")
+    question = Question(
+        fnc1=fnc1,
+        separators=separators,
+        expected=expectation,
+        requisites=requisites,
+        permit_unknown_ais=permit_unknown_ais,
+        permit_zero_suppressed_gtin=permit_zero_suppressed_gtin,
+    )
     refused = False
     for text in _lines(sys.stdin.buffer) if from_stdin else texts or []:
-        try:
-            read = parse(
-                text,
-                fnc1=fnc1,
-                requisites=requisites,
-                permit_unknown_ais=permit_unknown_ais,
-                permit_zero_suppressed_gtin=permit_zero_suppressed_gtin,
-            )
-        except Gs1Error as error:
-            refused = True
-            print(_json(text, None, str(error)) if as_json else f"{_shown(text)}\n  refused: {_shown(str(error))}", flush=True)
-        else:
-            print(_json(text, read, None) if as_json else _table(text, read), flush=True)
+        answer = ask(text, question)
+        refused = refused or answer.elements is None
+        print(_json(answer) if as_json else answer.shown(), flush=True)
     if refused and not from_stdin:
         raise typer.Exit(1)
 
 
-def _json(text: str, read: ElementStrings | None, error: str | None) -> str:
-    answer: dict[str, Any] = {
-        "input": text,
-        "ok": read is not None,
-        "ais": None if read is None else read.elements,
-        "error": error,
-    }
-    return json.dumps(answer)
-
-
-def _table(text: str, read: ElementStrings) -> str:
-    lines = [_shown(text)]
-    titles = identifiers()
-    for ai, value in read.elements:
-        title = titles[ai].title if ai in titles else ""
-        lines.append(f"  ({ai}){' ' * (6 - len(ai))}{value:32}{title}".rstrip())
-    if read.plain_gtin is not None:
-        lines.append(f"  GTIN    {read.plain_gtin}")
-    elif not read.elements:
-        lines.append("  no GS1 data")
-    return "\n".join(lines)
-
-
-def _shown(text: str) -> str:
-    """Text for a terminal: GS by its name, what cannot be printed as an escape."""
-    return "".join(each if each.isprintable() else "<GS>" if each == "\x1d" else ascii(each)[1:-1] for each in text)
+def _json(answer: Answer) -> str:
+    return json.dumps(
+        {
+            "input": answer.text,
+            "ok": answer.elements is not None,
+            "ais": answer.elements,
+            "error": answer.error,
+            "repaired": answer.repaired is not None,
+            "candidates": [{"ais": each.elements, "reason": each.reason} for each in answer.candidates] or None,
+        }
+    )
 
 
 def _lines(file: BinaryIO) -> Iterator[str]:

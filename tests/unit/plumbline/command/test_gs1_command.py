@@ -27,6 +27,8 @@ def test_a_text_is_answered_with_its_identifiers(capsys) -> None:
         "ok": True,
         "ais": [["01", GTIN], ["10", "A"]],
         "error": None,
+        "repaired": False,
+        "candidates": None,
     }
 
 
@@ -50,6 +52,80 @@ def test_without_json_titles_are_shown(capsys) -> None:
 def test_requisites_are_demanded_on_request() -> None:
     assert run("(10)A") == 0
     assert run("(10)A", "--requisites") == 1
+
+
+LOST = f"01{GTIN}10ABC17251231"
+
+
+def test_ambiguous_text_shows_its_candidates_with_titles(capsys) -> None:
+    assert run(LOST) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "  ambiguous: 3 readings break no rule, since separators (FNC1) may be lost; most plausible first"
+    assert lines[2] == "  1. separators put back behind (10); (17) is a date"
+    assert [line.split() for line in lines[3:6]] == [
+        ["(01)", GTIN, "GTIN"],
+        ["(10)", "ABC", "BATCH/LOT"],
+        ["(17)", "251231", "USE", "BY", "or", "EXPIRY"],
+    ]
+
+
+def test_ambiguous_text_has_candidates_in_json(capsys) -> None:
+    assert run("--json", LOST) == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["ok"], answer["ais"], answer["repaired"]) == (False, None, False)
+    assert answer["candidates"][0]["ais"] == [["01", GTIN], ["10", "ABC"], ["17", "251231"]]
+    assert answer["candidates"][0]["reason"]
+
+
+def test_what_says_that_it_is_gs1_is_read_as_it_stands_with_what_else_it_may_be(capsys) -> None:
+    assert run("--json", f"]C1{LOST}", f"^{LOST}") == 0
+    for line in capsys.readouterr().out.splitlines():
+        answer = json.loads(line)
+        assert answer["ais"] == [["01", GTIN], ["10", "ABC17251231"]]
+        assert len(answer["candidates"]) == 2
+    assert run(f"]C1{LOST}") == 0
+    assert "a scanner that loses them would read the same" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("separators", ["lost", "unknown"])
+def test_a_scanner_that_is_not_known_to_send_separators_makes_it_ambiguous(capsys, separators: str) -> None:
+    assert run("--separators", separators, f"]C1{LOST}") == 1
+    assert "ambiguous: 3 readings" in capsys.readouterr().out
+
+
+def test_a_scanner_that_keeps_separators_makes_it_plain(capsys) -> None:
+    assert run("--separators", "kept", f"]C1{LOST}", LOST) == 0
+    assert "separator" not in capsys.readouterr().out
+
+
+def test_replaced_separators_are_repaired(capsys) -> None:
+    assert run(f"01{GTIN}10ABC{{GS}}17251231") == 0
+    assert "repaired: '{GS}' stands for the separator" in capsys.readouterr().out
+    assert run("--json", f"01{GTIN}10ABC|17251231") == 0
+    assert json.loads(capsys.readouterr().out)["repaired"] is True
+
+
+def test_expected_values_choose(capsys, tmp_path) -> None:
+    path = tmp_path / "expected.toml"
+    path.write_text('batches = ["ABC"]')
+    for text in (LOST, f"]C1{LOST}"):
+        assert run("--json", "--expected", str(path), text) == 0
+        answer = json.loads(capsys.readouterr().out)
+        assert (answer["repaired"], answer["ais"][1]) == (True, ["10", "ABC"])
+    path.write_text("batches = [")
+    assert run("--expected", str(path), LOST) == 2
+
+
+def test_a_value_that_is_too_long_is_refused_with_what_it_may_be(capsys) -> None:
+    assert run(f"]C101{GTIN}10ABCDEFGHIJKLMNOPQRST21X") == 1
+    out = capsys.readouterr().out
+    assert "refused: AI (10): the value has 23 characters, 20 at most are allowed" in out
+    assert "(21)    X" in out
+
+
+def test_an_own_code_is_no_gs1_data(capsys) -> None:
+    assert run("10-4") == 0
+    assert "no GS1 data; put ^ in front to read it as (10)-4" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("arguments", [[], ["X", "--stdin"], ["X", "--fnc1", "ab"]])
