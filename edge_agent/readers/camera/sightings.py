@@ -47,10 +47,11 @@ class Sightings:
         self._in_view = set()
 
     def _forget_old(self, at_s: float) -> None:
-        for raw in list(self._last):
-            if len(self._last) <= _MOST and at_s - self._last[raw] < self._repeat_s:
+        while self._last:
+            oldest = next(iter(self._last))
+            if len(self._last) <= _MOST and at_s - self._last[oldest] < self._repeat_s:
                 return
-            del self._last[raw]
+            del self._last[oldest]
 
 
 def distinct(codes: Iterable[Code]) -> tuple[Code, ...]:

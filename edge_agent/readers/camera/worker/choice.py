@@ -16,6 +16,8 @@ _SHARPER_LEAST: Final = 2.0
 _LOOKS: Final = 3
 #: Sharpness is judged at this width.
 _JUDGED_PIXELS: Final = 640
+#: Cameras are not punctual: a frame that comes so much too early is due.
+_PUNCTUAL_S: Final = 0.01
 #: A candidate older than this (or the interval) gives way to the present.
 _FRESH_S: Final = 1.0
 
@@ -82,7 +84,7 @@ class Choice:
         """A frame is to be read now."""
         if self._candidate is None or self.newest_s is None:
             return False
-        return self._read is None or self.newest_s - self._taken_s >= self._interval_s
+        return self._read is None or self.newest_s - self._taken_s >= self._interval_s - _PUNCTUAL_S
 
     def rest(self) -> Frame | None:
         """What is left when no more frames come, due or not."""

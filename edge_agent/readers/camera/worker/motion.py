@@ -24,8 +24,11 @@ _NOISES: Final = 7.0
 _LEAST_CELLS: Final = 3
 #: Share of the newest measurement in the noise.
 _GAIN: Final = 0.1
-#: Of a normal distribution: standard deviation from the median of absolute differences of two draws.
-_DEVIATION: Final = 1.4826 / 2**0.5
+#: A step this many times the usual one is movement.
+_MOVING: Final = 3.0
+#: Of a normal distribution: standard deviation from the mean absolute difference of two draws. (The median would do
+#: better against movement, but grey levels are whole numbers, and so is it.)
+_DEVIATION: Final = 1.2533 / 2**0.5
 
 
 def thumb_of(gray: Gray) -> Thumb:
@@ -48,7 +51,9 @@ class Motion:
         """Whether `thumb` shows something new. Call it for each frame in turn: the noise is learnt on the way."""
         before, self._before = self._before, thumb
         if before is not None and before.shape == thumb.shape:
-            noise = float(np.median(np.abs(_residue(thumb, before)))) * _DEVIATION
+            steps = np.abs(_residue(thumb, before))
+            usual = np.minimum(steps, _MOVING * (np.median(steps) + 1))  # what moves is no noise
+            noise = float(usual.mean()) * _DEVIATION
             self._noise = noise if self._noise is None else self._noise + _GAIN * (noise - self._noise)
         if self._read is None or self._read.shape != thumb.shape:
             return True

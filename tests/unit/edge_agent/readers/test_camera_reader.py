@@ -1,15 +1,14 @@
 """The camera reader on real files: a watched folder, recorded videos, a network stream; and what it says when they fail."""
 
 import asyncio
-import http.server
+import hashlib
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
-import threading
 import tomllib
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import cv2
@@ -19,8 +18,8 @@ import zxingcpp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.decode import header
-from edge_agent.reader import Capture, Context, Reader, ReaderError
+from edge_agent.decode import decode, header
+from edge_agent.reader import Context, ReaderError
 from edge_agent.readers import camera
 from edge_agent.readers.camera import album
 from edge_agent.readers.camera.messages import Code
@@ -28,85 +27,10 @@ from edge_agent.readers.camera.settling import Settling, Stamp
 from edge_agent.readers.camera.sightings import Sightings
 from plumbline import settings
 from plumbline.errors import SettingsError
-from plumbline.event import ClockReading, Scan
+from tests.cameras import Kept, label, make, network_camera, png, running, write_video
 
 FOLDER = Path(camera.__file__).parent
 CASES = sorted((FOLDER / "testcases").iterdir())
-HEADER = {
-    "id": "01890a5d-ac96-774b-bcce-b302099a8057",
-    "site": "s",
-    "gateway": "g",
-    "device": "gate",
-    "at": 1,
-    "clock": ClockReading(quality="ntp", boot="b", mono=1),
-    "epoch": "e",
-    "seq": 1,
-}
-
-
-def label(text: str) -> np.ndarray:
-    barcode = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.QRCode)
-    symbol = np.array(zxingcpp.write_barcode_to_image(barcode, scale=6, add_quiet_zones=True))
-    frame = np.full((320, 320), 255, np.uint8)
-    frame[10 : 10 + symbol.shape[0], 10 : 10 + symbol.shape[1]] = symbol
-    return frame
-
-
-def png(text: str) -> bytes:
-    return cv2.imencode(".png", label(text))[1].tobytes()
-
-
-class Kept:
-    """What a reader emitted and reported, and a way to wait for it."""
-
-    def __init__(self) -> None:
-        self.captures: list[Capture] = []
-        self.reports: list[str] = []
-        self.failing = False
-        self._changed = asyncio.Event()
-
-    async def emit(self, capture: Capture) -> None:
-        if self.failing:
-            raise OSError("disk full")
-        self.captures.append(capture)
-        self._changed.set()
-
-    def report(self, device: str, what: str) -> None:
-        self.reports.append(f"{device}: {what}")
-        self._changed.set()
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for something that is emitted, reported, or done to a file."""
-        async with asyncio.timeout(30):
-            while not condition():
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), 0.02)
-                self._changed.clear()
-
-    @property
-    def scans(self) -> list[Scan]:
-        return [event for capture in self.captures if isinstance(event := capture.event(**HEADER), Scan)]
-
-    @property
-    def texts(self) -> list[str]:
-        return [scan.text for scan in self.scans]
-
-
-@asynccontextmanager
-async def running(reader: Reader, kept: Kept) -> AsyncIterator[asyncio.Task[None]]:
-    task = asyncio.create_task(reader.run(kept.emit), name="reader")
-    try:
-        yield task
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError, ReaderError, OSError):
-            await task
-
-
-def make(kept: Kept, tmp_path: Path, **given_: object) -> Reader:
-    table = {"settle_s": 0, "poll_s": 0.01, "interval_s": 0} | given_
-    kind = settings.convert(table, camera.Settings, "test")
-    return camera.build("gate", kind, Context(base=tmp_path, data=tmp_path / "data", report=kept.report))
 
 
 @pytest.fixture
@@ -235,14 +159,6 @@ async def test_the_loop_goes_on_while_a_picture_is_decoded(photos, tmp_path):
     assert beats > 100
 
 
-def write_video(path: Path, *frames: np.ndarray) -> None:
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 5, (320, 320))
-    assert writer.isOpened()
-    for frame in frames:
-        writer.write(cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR))
-    writer.release()
-
-
 async def test_a_label_that_stays_in_view_of_a_video_is_one_scan(tmp_path):
     blank = np.full((320, 320), 255, np.uint8)
     write_video(tmp_path / "gate.avi", *[label("PALLET 1")] * 6, blank, *[label("PALLET 2")] * 6, *[label("PALLET 1")] * 3)
@@ -273,39 +189,97 @@ async def test_an_unreachable_stream_says_what_to_check_without_the_password(tmp
     assert "secret" not in str(caught.value)
 
 
-@contextmanager
-def mjpeg_server(frames: list[np.ndarray]) -> Iterator[str]:
-    """A network camera: motion JPEG over HTTP, which hangs up after its frames."""
-
-    class Camera(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
-            self.end_headers()
-            for frame in frames:
-                data = cv2.imencode(".jpg", frame)[1].tobytes()
-                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
-                with suppress(ConnectionError):
-                    self.wfile.write(head.encode() + data + b"\r\n")
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Camera)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/video"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
 async def test_a_network_camera_is_read_until_it_hangs_up(tmp_path):
     kept = Kept()
-    with mjpeg_server([label("GATE 7")] * 30) as url, pytest.raises(ReaderError, match="sends no more frames"):
-        await make(kept, tmp_path, url=url).run(kept.emit)
+    with network_camera(lambda: [label("GATE 7")] * 30) as server, pytest.raises(ReaderError, match="sends no more frames"):
+        await make(kept, tmp_path, url=server.url).run(kept.emit)
     assert kept.texts == ["GATE 7"]
+
+
+async def test_only_the_region_is_read_after_turning_the_picture(photos, tmp_path):
+    wide = np.hstack([label("LEFT"), label("RIGHT")])
+    (photos / "a.png").write_bytes(cv2.imencode(".png", cv2.rotate(wide, cv2.ROTATE_90_COUNTERCLOCKWISE))[1].tobytes())
+    write_video(tmp_path / "gate.avi", *[cv2.rotate(wide, cv2.ROTATE_180)] * 3)
+    kept = Kept()
+    async with running(make(kept, tmp_path, folder="photos", rotate=90, region=[0.0, 0.0, 0.5, 1.0]), kept):
+        await kept.until(lambda: kept.texts == ["LEFT"])
+    async with running(make(kept, tmp_path, file="gate.avi", rotate=180, region=[0.5, 0.0, 1.0, 1.0]), kept):
+        await kept.until(lambda: kept.texts == ["LEFT", "RIGHT"])
+
+
+async def test_the_frame_that_showed_a_code_is_kept_as_evidence_under_its_hash(tmp_path):
+    write_video(tmp_path / "gate.avi", *[label("PALLET 1")] * 6, *[label("PALLET 2")] * 6)
+    kept = Kept()
+    async with running(make(kept, tmp_path, file="gate.avi", photos_mb=1), kept):
+        await kept.until(lambda: len(kept.texts) == 2)
+    files = sorted((tmp_path / "data" / "photos").iterdir())
+    assert sorted(f"{scan.photo}.jpg" for scan in kept.scans) == [file.name for file in files]
+    assert all(hashlib.sha256(file.read_bytes()).hexdigest() == file.stem for file in files)
+    assert {symbol.text for file in files for symbol in decode(file)} == {"PALLET 1", "PALLET 2"}
+
+
+async def test_a_check_tells_what_a_recording_shows(tmp_path):
+    write_video(tmp_path / "gate.avi", *[label("PALLET 1")] * 20)
+    said = await make(Kept(), tmp_path, file="gate.avi").check(20)
+    assert said == "320×320 at 5 fps, sharp enough, 1 code read (QRCode PALLET 1)"
+
+
+async def test_a_check_tells_what_a_network_camera_shows(tmp_path):
+    def frames():
+        while True:
+            yield np.full((240, 320), 127, np.uint8)
+            server.over.wait(0.02)
+
+    with network_camera(frames) as server:
+        said = await make(Kept(), tmp_path, url=server.url).check(3)
+    assert re.fullmatch(r"320×240 at \d+ fps, covered, no code in view", said)
+
+
+async def test_a_check_of_a_camera_that_is_not_there_says_what_to_check(tmp_path):
+    with pytest.raises(ReaderError, match="cannot open camera 63; check that it is plugged in"):
+        await make(Kept(), tmp_path, device=63).check(10)
+    with pytest.raises(ReaderError, match=r"cannot open rtsp://127\.0\.0\.1:9/x"):
+        await make(Kept(), tmp_path, url="rtsp://127.0.0.1:9/x").check(10)
+
+
+async def test_a_check_of_a_folder_reads_the_newest_picture_and_leaves_it_there(photos, tmp_path):
+    reader = make(Kept(), tmp_path, folder="photos")
+    assert (await reader.check(10)).startswith("0 pictures to read in ")
+    (photos / "a.png").write_bytes(png("NEWEST"))
+    assert (await reader.check(10)).endswith("/photos; a.png: 1 code read (QRCode NEWEST)")
+    (photos / "a.png").write_bytes(b"no picture")
+    assert "a.png: is not a JPEG" in await reader.check(10)
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["a.png", "photos"]
+    with pytest.raises(ReaderError, match="gone is not there"):
+        await make(Kept(), tmp_path, folder="gone").check(10)
+
+
+async def test_a_file_name_that_is_no_text_is_read_and_remembered(photos, tmp_path):
+    name = os.fsdecode(b"caf\xe9.png")
+    (photos / name).write_bytes(png("LATIN"))
+    (photos / os.fsdecode(b"\xff.jpg")).write_bytes(b"no picture")
+    kept = Kept()
+    async with running(make(kept, tmp_path, folder="photos", after="keep"), kept):
+        await kept.until(lambda: kept.texts == ["LATIN"] and bool(kept.reports))
+        (photos / "z.png").write_bytes(png("NEXT"))
+        await kept.until(lambda: "NEXT" in kept.texts)
+    assert kept.reports[0].encode().startswith(b"gate: \xef\xbf\xbd.jpg: is not a JPEG")
+    again = Kept()
+    async with running(make(again, tmp_path, folder="photos", after="keep"), again):
+        (photos / "zz.png").write_bytes(png("AFTER"))
+        await again.until(lambda: "AFTER" in again.texts)
+    assert "LATIN" not in again.texts
+
+
+async def test_a_gs1_symbol_carries_its_element_strings(photos, tmp_path):
+    barcode = zxingcpp.create_barcode("(01)09521234543213(10)ABC123", zxingcpp.BarcodeFormat.DataMatrix, gs1=True)
+    symbol = np.array(zxingcpp.write_barcode_to_image(barcode, scale=6, add_quiet_zones=True))
+    (photos / "a.png").write_bytes(cv2.imencode(".png", symbol)[1].tobytes())
+    kept = Kept()
+    async with running(make(kept, tmp_path, folder="photos"), kept):
+        await kept.until(lambda: len(kept.scans) == 1)
+    assert kept.scans[0].gs1 == (("01", "09521234543213"), ("10", "ABC123"))
+    assert kept.scans[0].repaired is False
 
 
 @pytest.mark.parametrize(
