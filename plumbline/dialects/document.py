@@ -8,6 +8,9 @@ import msgspec
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 _MAX_TEXT: Final = 256
+#: How devices write that they do not know, and yes and no, where everything is text.
+_UNKNOWN: Final = frozenset({"null", "none", "nan", "unknown", "unavailable", "n/a", "-"})
+_TRUTH: Final = {"true": 1.0, "false": 0.0, "on": 1.0, "off": 0.0}
 _decoder: Final = msgspec.json.Decoder()
 
 
@@ -46,7 +49,7 @@ def number(document: Json, path: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise FieldError(f"{path}: {shown(value)} is not a number")
+        raise FieldError(f"{path or 'the message'}: {shown(value)} is not a number")
     try:
         finite = float(value)
     except OverflowError:
@@ -54,6 +57,27 @@ def number(document: Json, path: str) -> float | None:
     if not math.isfinite(finite):
         raise FieldError(f"{path}: is not finite")
     return finite
+
+
+def quantity(document: Json, path: str, *, texts: bool) -> float | None:
+    """A number to be measured: truth values are 0 and 1; with `texts`, a number may be written as a text. Raises `FieldError`."""
+    value = at(document, path)
+    if isinstance(value, bool):
+        return float(value)
+    if not texts or not isinstance(value, str):
+        return number(document, path)
+    word = value.strip()
+    if not word or word.lower() in _UNKNOWN:
+        return None
+    if (truth := _TRUTH.get(word.lower())) is not None:
+        return truth
+    try:
+        found = float(word) if len(word) <= 64 and "_" not in word else math.nan
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise FieldError(f"{path or 'the message'}: {shown(value)} is not a number")
+    return found
 
 
 def text(document: Json, path: str) -> str | None:
@@ -64,10 +88,10 @@ def text(document: Json, path: str) -> str | None:
     if isinstance(value, bool | int | float):
         value = msgspec.json.encode(value).decode()
     if not isinstance(value, str):
-        raise FieldError(f"{path}: {shown(value)} is not a text")
+        raise FieldError(f"{path or 'the message'}: {shown(value)} is not a text")
     value = value.strip()
     if len(value) > _MAX_TEXT:
-        raise FieldError(f"{path}: a text of {len(value)} characters, at most {_MAX_TEXT} are kept")
+        raise FieldError(f"{path or 'the message'}: a text of {len(value)} characters, at most {_MAX_TEXT} are kept")
     return value or None
 
 

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Final, Literal, TypeVar
 
 from plumbline.dialects.declaration import Declaration
-from plumbline.dialects.document import FieldError, Json, number, shown, text
+from plumbline.dialects.document import FieldError, Json, number, quantity, shown, text
 from plumbline.event import CheckIn, Event, Fix, Reading, State
 from plumbline.measure import ImplausibleError, measured
 from plumbline.profile import CheckInFields, FixFields, Metric, StateFields
@@ -38,7 +38,7 @@ def events(declaration: Declaration, document: Json) -> Iterator[Found]:
     if declaration.fix is not None:
         yield from fixes(declaration.fix, document)
     if declaration.measurement is not None and declaration.metrics:
-        yield from _reading(declaration.measurement, declaration.metrics, document)
+        yield from _reading(declaration.measurement, declaration.metrics, document, texts=declaration.texts)
 
 
 def _or_error(make: Callable[[F, Json], partial[Event]], fields: F, document: Json) -> Found:
@@ -95,12 +95,12 @@ def fixes(fields: FixFields, document: Json) -> Iterator[Found]:
     yield partial(Fix, lat=lat, lon=lon, mode=2 if extra.get("alt_m") is None else 3, **extra)
 
 
-def _reading(measurement: str, metrics: Mapping[str, Metric], document: Json) -> Iterator[Found]:
+def _reading(measurement: str, metrics: Mapping[str, Metric], document: Json, *, texts: bool) -> Iterator[Found]:
     values: dict[str, float] = {}
     for name, metric in metrics.items():
         path = name if metric.path is None else metric.path
         try:
-            raw = number(document, path)
+            raw = quantity(document, path, texts=texts)
         except FieldError as error:
             yield error
             continue
@@ -109,7 +109,7 @@ def _reading(measurement: str, metrics: Mapping[str, Metric], document: Json) ->
         try:
             value = measured(metric, raw)
         except ImplausibleError as error:
-            yield FieldError(f"{path}: {error}")
+            yield FieldError(f"{path or 'the message'}: {error}")
             continue
         values[name] = value
     if values:
@@ -119,7 +119,7 @@ def _reading(measurement: str, metrics: Mapping[str, Metric], document: Json) ->
 def _needed(document: Json, path: str) -> str:
     value = text(document, path)
     if value is None:
-        raise FieldError(f"{path}: is missing")
+        raise FieldError(f"{path or 'the message'}: is missing")
     return value
 
 
@@ -127,5 +127,7 @@ def _word(document: Json, path: str, words: Mapping[str, W], known: Mapping[str,
     word = _needed(document, path)
     found = words.get(word) or known.get(word)
     if found is None:
-        raise FieldError(f"{path}: {shown(word)} is none of {', '.join([*words, *known])}; declare it under 'words'")
+        raise FieldError(
+            f"{path or 'the message'}: {shown(word)} is none of {', '.join([*words, *known])}; declare it under 'words'"
+        )
     return found

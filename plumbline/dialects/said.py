@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -51,6 +51,19 @@ class Dialect(Protocol):
         (unless the configuration says otherwise), since a retained value is old. Every state is given each time; the
         listener passes on the changes.
         """
+        ...
+
+
+@runtime_checkable
+class Announced(Protocol):
+    """What a dialect has besides where retained messages explain the others (units, names).
+
+    A listener reads them before all else: what waited for it meanwhile is not understood without them.
+    """
+
+    @property
+    def announcements(self) -> tuple[str, ...]:
+        """The topic filters of those messages."""
         ...
 
 

@@ -66,6 +66,7 @@ class Zigbee2Mqtt:
         self.filters = (f"{base}/#",)
         if not base or set(base) & {"+", "#"} or not is_filter(self.filters[0]):
             raise SettingsError(f"base_topic: '{settings.base_topic}' is not a topic; write for example 'zigbee2mqtt'")
+        self.announcements = (f"{base}/bridge/devices", f"{base}/bridge/groups")
         self._prefix = f"{base}/"
         self._family = Family(settings, "environment")
         self._devices: Mapping[str, Announced] = {}

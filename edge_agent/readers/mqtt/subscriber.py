@@ -9,7 +9,7 @@ from typing import Final
 
 from edge_agent.reader import Capture, Emit
 from edge_agent.readers.mqtt.entry import Entry
-from edge_agent.readers.mqtt.trial import look
+from edge_agent.readers.mqtt.trial import learn, look
 from plumbline.address import Address
 from plumbline.dialects import Said, Trouble
 from plumbline.dialects.document import shown
@@ -46,12 +46,16 @@ class MqttReader:
         self._max_bytes = max_bytes
         self._entries = entries
         self._report = report
+        self._learnt = False
         self._states: OrderedDict[str, tuple[str, str | None]] = OrderedDict()
 
     async def run(self, emit: Emit) -> None:
         """Read until cancelled; a broker that is away is reported and tried again."""
 
         async def session(connection: Connection) -> None:
+            if not self._learnt:  # what waits for us in the session comes before what is retained
+                await learn(self._address, self._version, self._entries, self._max_bytes)
+                self._learnt = True
             for entry in self._entries:
                 for one in entry.dialect.filters:
                     await connection.subscribe(one, qos=1)
@@ -106,7 +110,13 @@ class MqttReader:
             what = f"a message of {size} bytes, more than the {self._max_bytes} that are read; see 'max_bytes'"
             self._report(self._name, f"{shown(message.topic)}: {what}")
             return
-        for said in entry.dialect.read(message.topic, message.payload):
+        try:
+            found = list(entry.dialect.read(message.topic, message.payload))
+        except Exception as error:  # noqa: BLE001 - a mistake of ours about one message must not stop the rest; it is told
+            what = f"{type(error).__name__}: {error}; this is a mistake in the dialect {entry.name}: report it with the message"
+            self._report(self._name, f"{shown(message.topic)}: {what}")
+            return
+        for said in found:
             if isinstance(said, Trouble):
                 self._report(said.device or self._name, f"{shown(message.topic)}: {said.what}")
             elif not message.retain or entry.accept_retained:

@@ -1,6 +1,8 @@
 """The MQTT reader's settings and test cases, without a broker."""
 
+import importlib
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 from edge_agent.reader import Capture, Context
 from edge_agent.readers import mqtt
 from plumbline import codec, profile, settings
-from plumbline.dialects import declared
+from plumbline.dialects import DIALECTS
 from plumbline.errors import SettingsError
 from plumbline.event import ClockReading
 from plumbline.mqtt import Message
@@ -41,8 +43,10 @@ def test_the_sample_is_what_build_takes():
 
 def test_every_setting_stands_in_the_sample():
     sample = (FOLDER / "sample.toml").read_text()
-    fields = (*mqtt.Settings.__struct_fields__, *declared.Settings.__struct_fields__, "retained")
-    assert [key for key in fields if f"{key} =" not in sample and f"{key}]" not in sample and f"{key}." not in sample] == []
+    shown = [importlib.import_module(module).Settings for name, module in DIALECTS.items() if f'dialect = "{name}"' in sample]
+    fields = {field for kind in (mqtt.Settings, *shown) for field in kind.__struct_fields__} | {"retained", "dialect"}
+    assert len(shown) >= 6
+    assert [key for key in fields if not re.search(rf"(?m)^{key}( =|\.)|\[{key}\]", sample)] == []
 
 
 @pytest.mark.parametrize(
@@ -59,11 +63,23 @@ def test_every_setting_stands_in_the_sample():
         ([{"topic": "a/+", "metrics": {"m": {"unit": "m", "title_en": "M", "title_zh": "米"}}}], "measurement: is missing"),
         ([{"topic": "a/+", "state": {}}, {"topic": "+/b", "fix": {}}], r"devices\[1\]: topic: .* count twice"),
         ([{"profile": "badge-reader", "retain": True}], "retain: is not a setting here"),
+        ([{"profile": "badge-reader", "retained": "keep"}], r"devices\[0\]: retained: must be 'ignore' or 'accept'"),
+        ([{"dialect": "zigbee2mqtt"}, {"dialect": "esphome"}], r"devices\[1\]: topic: .* count twice; narrow one"),
+        ([{"dialect": "tasmot"}], "did you mean 'tasmota'"),
     ],
 )
 def test_a_wrong_declaration_is_named(devices, message):
     with pytest.raises(SettingsError, match=message):
         mqtt.build("m", settings.convert({"devices": devices}, mqtt.Settings, "t"), context())
+
+
+def _bytes(payload: object) -> bytes:
+    """A test case's payload: `{"text": …}` as it stands, `{"hex": …}` as bytes, everything else as JSON."""
+    if isinstance(payload, dict) and list(payload) == ["text"]:
+        return payload["text"].encode()
+    if isinstance(payload, dict) and list(payload) == ["hex"]:
+        return bytes.fromhex(payload["hex"])
+    return json.dumps(payload).encode()
 
 
 @pytest.mark.parametrize("case", sorted((FOLDER / "testcases").iterdir()), ids=lambda case: case.name)
@@ -72,13 +88,14 @@ async def test_each_test_case_gives_what_it_expects(case: Path):
 
     async def emit(capture: Capture) -> None:
         fields = json.loads(codec.encode(capture.event(**{**HEADER, "device": capture.device})))
-        events_.append({key: value for key, value in fields.items() if key == "device" or key not in HEADER})
+        event = {key: value for key, value in fields.items() if key == "device" or key not in HEADER}
+        events_.append(event if capture.at_ns is None else {**event, "at_ns": capture.at_ns})
 
     table = settings.convert(tomllib.loads((case / "config.toml").read_text()), mqtt.Settings, "test")
     lent = Context(profiles=PROFILES, report=lambda device, what: reports.append(f"{device}: {what}"))
     reader = mqtt.build("broker", table, lent)
     for topic, payload in json.loads((case / "input.json").read_text()):
-        message = Message(topic, json.dumps(payload).encode(), 1, False, lambda: acknowledged.append(1))
+        message = Message(topic, _bytes(payload), 1, False, lambda: acknowledged.append(1))
         await reader._take(message, emit)
     assert {"events": events_, "reports": reports} == json.loads((case / "expected.json").read_text())
     assert acknowledged == []  # that is the session's, once this has returned

@@ -8,11 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plumbline import codec
+from plumbline.dialects import make
 from plumbline.dialects.declaration import Declaration
 from plumbline.dialects.document import FieldError, at, decode
 from plumbline.dialects.mapping import events
+from plumbline.errors import SettingsError
 from plumbline.event import ClockReading
 from plumbline.profile import CheckInFields, FixFields, Metric, StateFields
+from tests.unit.plumbline.dialects.said_events import hear, values_of
 
 HEADER = {
     "id": "01890a5d-ac96-774b-bcce-b302099a8057",
@@ -32,7 +35,7 @@ METRICS = {
 
 def declared(**shape: object) -> Declaration:
     values = {"measurement": None, "metrics": {}, "state": None, "check_in": None, "fix": None, **shape}
-    return Declaration(topic="d/+", device=None, device_level=1, **values)
+    return Declaration(topic="d/+", **values)
 
 
 EVERYTHING = declared(
@@ -67,12 +70,16 @@ def test_an_implausible_value_is_reported_and_the_others_go_out():
     assert "pm.fine: 99999 ug/m3 is not plausible (0 to 1000)" in complaint
 
 
-@pytest.mark.parametrize("value", ["12", True, [], {}, 10**400, 10**4000])
+@pytest.mark.parametrize("value", ["12", [], {}, 10**400, 10**4000])
 def test_what_is_no_number_is_reported(value):
     kept, [complaint] = read(declared(measurement="environment", metrics=METRICS), {"t": value})
     assert kept == []
     assert complaint.startswith("t: ")
     assert len(complaint) < 200
+
+
+def test_truth_values_are_0_and_1():
+    assert read(declared(measurement="environment", metrics=METRICS), {"pm": {"fine": True}})[0][0]["values"] == {"dust": 1.0}
 
 
 def test_null_and_absent_mean_that_the_device_does_not_know():
@@ -169,3 +176,65 @@ def test_a_path_goes_through_objects_and_lists():
         1,
         document,
     ]
+
+
+CELSIUS = {"unit": "Cel", "title_en": "T", "title_zh": "温"}
+
+
+def table(**more: object) -> dict:
+    return {"topic": "d/+", "measurement": "environment", "metrics": {"t": {**CELSIUS, "path": "t"}}, **more}
+
+
+def test_a_message_that_is_one_value_is_read_by_the_empty_path():
+    dialect = make(table(payload="text", metrics={"t": {**CELSIUS, "path": ""}}), {}, "d")
+    assert values_of(hear(dialect, "d/x", b" 21.5\n")[0]) == {"t": 21.5}
+    assert hear(dialect, "d/x", b"unknown") == ([], ["x: holds none of the declared values"])
+    assert hear(dialect, "d/x", b"warm") == ([], ["x: the message: 'warm' is not a number"])
+    assert hear(dialect, "d/x", b"\xff") == ([], ["x: is not text in UTF-8"])
+
+
+def test_a_state_may_be_the_whole_message():
+    dialect = make({"topic": "d/+", "payload": "text", "state": {"state": "", "words": {"RUN": "working"}}}, {}, "d")
+    assert hear(dialect, "d/x", b"RUN")[0] == [{"kind": "state", "device": "x", "state": "working"}]
+    assert "the message: 'HALT' is none of RUN" in hear(dialect, "d/x", b"HALT")[1][0]
+
+
+def test_values_side_by_side_have_their_place_as_path():
+    dialect = make(table(payload="csv", separator=";", metrics={"t": {**CELSIUS, "path": "1"}}), {}, "d")
+    assert values_of(hear(dialect, "d/x", b"7; 21.5;on")[0]) == {"t": 21.5}
+
+
+def test_a_number_may_be_a_text_only_where_that_is_declared():
+    assert hear(make(table(), {}, "d"), "d/x", {"t": "21.5"}) == ([], ["x: t: '21.5' is not a number"])
+    assert values_of(hear(make(table(numbers_as_text=True), {}, "d"), "d/x", {"t": "21.5"})[0]) == {"t": 21.5}
+
+
+def test_each_record_of_a_list_has_its_own_time_and_device():
+    dialect = make(table(each="rows", device_path="id", at={"path": "at"}, names={"门": "door"}), {}, "d")
+    rows = [{"id": "a", "t": 1, "at": 1790000000}, {"id": "门", "t": 2, "at": "2026-11-20T08:00:00+08:00"}, {"t": 3}, 4]
+    events, troubles = hear(dialect, "d/x", {"rows": rows})
+    assert [(event["device"], event["at_ns"]) for event in events] == [
+        ("a", 1790000000 * 10**9),
+        ("door", 1795132800 * 10**9),
+    ]
+    assert troubles == [": id does not name a device"] * 2
+    assert hear(dialect, "d/x", {"rows": 3})[1] == ["x: each: 3 stands at 'rows' where a list belongs"]
+
+
+def test_a_time_without_a_zone_is_reported_unless_one_is_declared():
+    events, [trouble] = hear(make(table(at={"path": "at"}), {}, "d"), "d/x", {"t": 1, "at": "2026-11-20T08:00:00"})
+    assert "at_ns" not in events[0]
+    assert "has no zone; the time of arrival is taken; see 'at'" in trouble
+    shanghai = make(table(at={"path": "at", "zone": "Asia/Shanghai"}), {}, "d")
+    assert hear(shanghai, "d/x", {"t": 1, "at": "2026-11-20T08:00:00"})[0][0]["at_ns"] == 1795132800 * 10**9
+    with pytest.raises(SettingsError, match=r"at\.zone: there is no zone 'Mars/Olympus'"):
+        make(table(at={"path": "at", "zone": "Mars/Olympus"}), {}, "d")
+
+
+def test_a_device_whose_name_is_none_gets_one_of_its_own_and_that_is_said_once():
+    dialect = make(table(), {}, "d")
+    [event], [trouble] = hear(dialect, "d/门 1", {"t": 1})
+    assert event["device"].startswith("1-")
+    assert "give it a name of your own under 'names'" in trouble
+    assert hear(dialect, "d/门 1", {"t": 1})[1] == []
+    assert hear(dialect, "d/", {"t": 1}) == ([], [": level 1 does not name a device"])
