@@ -18,6 +18,7 @@ from edge_agent.decode.retail_pattern import Match
 from edge_agent.decode.strips import Region
 from edge_agent.decode.symbol import FRAGILE, RETAIL, STRONG, Reading
 from edge_agent.decode.view import Quad, centre, contains, extent
+from edge_agent.decode.wholeness import is_whole
 
 #: The untouched picture.
 PLAIN: Final = "plain"
@@ -25,6 +26,8 @@ PLAIN: Final = "plain"
 _NEEDED: Final = {"UPCE": 4.0, "Codabar": 3.0}
 _NEEDED_USUALLY: Final = 2.0
 _NEEDED_SHORT_ITF: Final = 2.5
+#: A piece of a longer one stays a piece, however often it is seen.
+_NEEDED_ITF_PIECE: Final = 100.0
 #: Shorter reads of these are noise: they have no check digit.
 _SHORTEST: Final = {"ITF": 4, "ITF14": 4, "Codabar": 5}
 #: Sharpening invents edges: what it showed counts at most this much.
@@ -52,6 +55,8 @@ class Claim:
     sharpened_votes: float = 0.0
     match: Match | None = None
     comparisons: int = 0
+    whole: bool = True
+    """Not a piece of a longer code, as far as the pixels tell."""
 
     @property
     def strong(self) -> bool:
@@ -70,8 +75,8 @@ class Claim:
         format_, text = self.reading.format, self.reading.text
         if format_ == "Code128" and ("zxing", PLAIN) in self.looks:
             return 1.0
-        if self.reading.family == "ITF" and len(text) < 8:
-            return _NEEDED_SHORT_ITF
+        if self.reading.family == "ITF":
+            return _NEEDED_ITF_PIECE if not self.whole else _NEEDED_SHORT_ITF if len(text) < 8 else _NEEDED_USUALLY
         return _NEEDED.get(format_, _NEEDED_USUALLY)
 
 
@@ -118,11 +123,13 @@ class Ballot:
                 and same_symbol(self._gray, other.points, reading.points, linear=reading.format not in STRONG)
             ):
                 return claim
-        claim = Claim(reading)
+        claim = Claim(reading, whole=reading.family != "ITF")
         self._claims.append(claim)
         return claim
 
     def _count(self, claim: Claim, reading: Reading, step: str, votes: float, sharpened: bool) -> None:
+        if not claim.whole:
+            claim.whole = is_whole(self._gray, reading.points, 9 * len(reading.text) + 9)
         if claim.reading.engine != "zxing" and reading.engine == "zxing":
             claim.reading = reading  # it alone knows the identifier and the bytes
         if (reading.engine, step) not in claim.looks:

@@ -14,11 +14,11 @@ from edge_agent.decode.strips import Region
 from edge_agent.decode.treatment import averaged_along_bars, deblurred, equalised, flattened, sharpened
 from edge_agent.decode.view import View
 
-_WIDE, _NARROW = 900, 450
+_FINE, _WIDE, _NARROW = 1500, 900, 450
 #: Averaged rows are all alike: an engine needs no more of them.
 _ROWS: Final = 24
 #: A strip is read in so many bands too.
-_BANDS: Final = 5
+_BANDS: Final = 3
 #: Of the contrast along a line across the bars so much is left after averaging, in grey levels at least …
 _LEAST_KEPT: Final = 0.5
 _LEAST_CONTRAST: Final = 3.0
@@ -64,8 +64,11 @@ def study(ballot: Ballot, gray: Gray, region: Region, step: str, unsure: Callabl
         lambda: ballot.add(engines.zbar(_crisp(narrow.mean), strip=True), f"{step} mean crisp", votes=0.5, sharpened=True),
     ]
     ways[2:2] = [
-        lambda band=band: ballot.add(engines.zxing_strip(wide.band(band)), f"{step} {_WIDE} band {band}", votes=0.75)
-        for band in range(_BANDS)
+        lambda: ballot.add(engines.zxing_strip(_Strip.cut(gray, region, _FINE).mean_lifted), f"{step} {_FINE} mean lifted"),
+        *(
+            lambda band=band: ballot.add(engines.zxing_strip(wide.band(band)), f"{step} {_WIDE} band {band}", votes=0.75)
+            for band in range(_BANDS)
+        ),
     ]
     for way in ways:
         if not unsure():
@@ -89,7 +92,7 @@ class _Strip:
         """One of the bands that lie above each other, averaged: dirt, or print beside the code, spoils only some."""
         height = self.plain.height // _BANDS
         part = self.plain.cropped(0, which * height, self.plain.width, (which + 1) * height)
-        return part.treated(lambda g: np.ascontiguousarray(np.repeat(g.mean(0, keepdims=True).astype(np.uint8), 8, 0)))
+        return part.treated(lambda g: equalised(np.repeat(g.mean(0, keepdims=True).astype(np.uint8), _ROWS, 0)))
 
     @property
     def mean(self) -> View:
