@@ -80,7 +80,8 @@ def nowhere(tmp_path: Path, **places: object) -> Places:
 def loaded(tmp_path: Path, seen: list[Seen]) -> config.Config:
     """The configuration that is proposed, read as the agent reads it."""
     path = tmp_path / "gateway.toml"
-    path.write_text(proposed(seen, site="s", gateway="g", server="mqtt://127.0.0.1:1883"))
+    text = proposed(seen, site="s", gateway="g", server="mqtt://127.0.0.1:1883")
+    path.write_text(text.replace(str(tmp_path / "dev"), "/dev"))
     return config.load(path)
 
 
