@@ -17,7 +17,7 @@ FOLDERS = sorted(path for path in FOLDER.iterdir() if path.is_dir() and not path
 PROFILES = profile.load_all(FOLDER)
 #: Atoms of UCUM that we use, and the decibel with its weighting.
 UNIT = re.compile(
-    r"(?:%|1|/min|kW\.h|dB\[A\]|\[degF\]|deg|(?:(?:n|u|m|c|k|M|G)?(?:m|g|t|s|A|V|W|Hz|Pa|bar|L|lx|N|J)|Cel|min|h|d)(?:[23])?)(?:/(?:m|s|min|h|d|L)[23]?)?"
+    r"(?:%|1|\[ppm\]|uS/cm|/min|kW\.h|dB\[A\]|\[degF\]|deg|(?:(?:n|u|m|c|k|M|G)?(?:m|g|t|s|A|V|W|Hz|Pa|bar|L|lx|N|J)|Cel|min|h|d)(?:[23])?)(?:/(?:m|s|min|h|d|L)[23]?)?"
 )
 #: What the end of a metric's name says about its unit.
 SUFFIXES = {
@@ -61,13 +61,16 @@ def test_units_are_ucum_and_agree_with_the_names(one):
 
 @pytest.mark.parametrize("one", PROFILES.values(), ids=lambda one: one.id)
 def test_a_profile_says_how_the_device_is_reached(one):
-    assert (one.mqtt is None) != (one.serial is None and one.modbus is None and one.keyboard is None)
+    assert (one.mqtt is None and one.lorawan is None) != (one.serial is None and one.modbus is None and one.keyboard is None)
     if one.kind == "scanner":
         assert one.framing is not None
     if one.mqtt:
         assert one.metrics or one.mqtt.state or one.mqtt.check_in or one.mqtt.fix
     if one.modbus:
         assert set(one.modbus.registers) == set(one.metrics)
+    if one.lorawan and one.lorawan.codec == "fields":
+        groups = [part.fields for frame in one.lorawan.frames for part in (frame, *frame.groups)]
+        assert set(one.metrics) <= {name for fields in groups for name in fields}
 
 
 def test_profiles_of_mqtt_devices_share_no_topic():

@@ -238,7 +238,7 @@ def test_a_time_that_cannot_be_is_the_gateways_clock_and_is_told() -> None:
 def test_a_status_gives_battery_and_margin_and_joins_and_acknowledgements_nothing() -> None:
     base = {key: value for key, value in chirpstack().items() if key in {"deviceInfo", "time", "deduplicationId"}}
     status = read(make(), {**base, "margin": 8, "batteryLevel": 61.4, "externalPowerSource": False})
-    assert readings(status) == {"lorawan": {"margin_db": 8, "battery_percent": 61.4, "external_power": 0}}
+    assert readings(status) == {"lorawan": {"margin_db": 8, "battery_pct": 61.4, "external_power": 0}}
     for other in ({"devAddr": "01"}, {"acknowledged": True}, {"downlinkId": 1}):
         assert read(make(), {**base, **other}) == []
     assert troubles(read(make(), {**base, "level": "ERROR", "code": "OTAA", "description": "x"})) == [
