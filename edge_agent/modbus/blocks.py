@@ -61,7 +61,7 @@ def blocks(points: Iterable[Point], limits: Limits) -> list[Block]:
     wanted: dict[Table, set[tuple[int, int]]] = {}
     for point in points:
         wanted.setdefault(point.table, set()).add((point.address, point.end))
-    return [block for table, spans in wanted.items() for block in _joined(table, sorted(spans), limits)]
+    return [block for table, spans in sorted(wanted.items()) for block in _joined(table, sorted(spans), limits)]
 
 
 def _joined(table: Table, spans: Sequence[tuple[int, int]], limits: Limits) -> list[Block]:

@@ -1,98 +1,29 @@
-"""The Modbus reader against real servers, over TCP and over a pseudo-terminal, well and misbehaving."""
+"""The Modbus reader against real servers: what is read, refused, measured, and told by a check."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pyModbusTCP.server import DataBank, ModbusServer
 
-from edge_agent.reader import Capture, Context, Reader
+from edge_agent.reader import Context, ReaderError
 from edge_agent.readers import modbus
-from edge_agent.supervisor import Supervisor
 from plumbline import profile, settings
-from plumbline.event import ClockReading, Event, Reading, State
-from tests.modbus_servers import PymodbusServer, Slave, TcpSlaves, soon
+from plumbline.event import Event, Reading, State
+from plumbline.profile.modbus import Hole
+from tests.modbus_reading import PROFILES, Kept, reader, reading, slave, supervised
+from tests.modbus_servers import PymodbusServer, Slave, TcpSlaves, soon, words
 from tests.servers import free_port, running
 
-PROFILES = profile.load_all(Path(__file__).parents[2] / "firmware_configs")
 CASES = sorted((Path(modbus.__file__).parent / "testcases").iterdir())
-HEADER = {
-    "id": "01890a5d-ac96-774b-bcce-b302099a8057",
-    "site": "s",
-    "gateway": "g",
-    "at": 1,
-    "clock": ClockReading(quality="ntp", boot="b", mono=1),
-    "epoch": "e",
-    "seq": 1,
-}
-
-
-class Kept:
-    """What a reader emitted and reported."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-        self.reports: list[str] = []
-
-    async def emit(self, capture: Capture) -> None:
-        self.events.append(capture.event(device=capture.device, **HEADER))
-
-    def report(self, device: str, what: str) -> None:
-        self.reports.append(f"{device}: {what}")
-
-    def readings(self, device: str) -> list[dict[str, float]]:
-        return [event.values for event in self.events if isinstance(event, Reading) and event.device == device]
-
-    def states(self) -> list[tuple[str, str | None, str | None]]:
-        return [(event.state, event.previous, event.code) for event in self.events if isinstance(event, State)]
 
 
 @pytest.fixture
 def kept() -> Kept:
     return Kept()
-
-
-def metrics(*names: str) -> dict[str, dict]:
-    return {name: {"unit": "1", "title_en": name, "title_zh": name} for name in names}
-
-
-def slave(device: str = "one", unit: int = 1, every_s: float = 0.02, **registers: dict) -> dict:
-    """A slave with a metric for each register; by default one metric `x` at holding register 0."""
-    registers = registers or {"x": {"address": 0}}
-    return {"device": device, "unit": unit, "measurement": "equipment", "every_s": every_s,
-            "metrics": metrics(*registers), "registers": registers}  # fmt: skip
-
-
-def reader(kept: Kept, *slaves: dict, **table: object) -> Reader:
-    values = {"timeout_s": 0.1, "retry_s": 0.3, "retries": 0, **table, "slaves": list(slaves)}
-    return modbus.build(
-        "bus", settings.convert(values, modbus.Settings, "test"), Context(profiles=PROFILES, report=kept.report)
-    )
-
-
-@asynccontextmanager
-async def reading(one: Reader, kept: Kept) -> AsyncIterator[asyncio.Task[None]]:
-    task = asyncio.create_task(one.run(kept.emit), name="reader")
-    try:
-        yield task
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-
-
-@asynccontextmanager
-async def supervised(one: Reader, kept: Kept) -> AsyncIterator[Supervisor]:
-    supervisor = Supervisor(kept.emit, first_s=0.05, cap_s=0.1, open_s=0.1)
-    supervisor.add("bus", one)
-    task = asyncio.create_task(supervisor.run(), name="supervisor")
-    try:
-        yield supervisor
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
 
 
 @pytest.fixture(scope="module")
@@ -191,3 +122,180 @@ async def test_a_killed_server_is_named_and_read_again_when_it_is_back(tmp_path:
             count = len(kept.events)
             await soon(lambda: len(kept.events) > count)
             assert supervisor.statuses["bus"].text() == "ok"
+
+
+# ---- what the slave refuses
+
+
+async def test_a_refused_block_is_taken_apart_and_stays_so(kept: Kept) -> None:
+    table = slave(a={"address": 0}, b={"address": 5}, c={"address": 6}, every_s=0.02)
+    async with TcpSlaves({1: Slave({"holding": {0: 1, 5: 2, 6: 3}})}) as server:
+        async with reading(reader(kept, table, address=f"127.0.0.1:{server.port}"), kept):
+            await soon(lambda: len(kept.events) >= 4)
+        asked = server.slaves[1].asked
+    assert asked[:5] == [(3, 0, 7), (3, 0, 1), (3, 5, 2), (3, 0, 1), (3, 5, 2)]
+    assert kept.readings("one")[0] == {"a": 1, "b": 2, "c": 3}
+    assert kept.reports == []
+
+
+async def test_a_slave_that_says_nothing_about_a_gap_is_taken_apart_all_the_same(kept: Kept) -> None:
+    table = slave(a={"address": 0}, b={"address": 4})
+    async with TcpSlaves({1: Slave({"holding": {0: 1, 4: 2}}, mute_gaps=True), 2: Slave({"holding": {0: 1}})}) as server:
+        one = reader(kept, table, slave("other", 2), address=f"127.0.0.1:{server.port}", timeout_s=0.05)
+        async with reading(one, kept):
+            await soon(lambda: {"a": 1, "b": 2} in kept.readings("one"))
+
+
+async def test_a_slave_with_a_shorter_answer_than_the_standards_is_read_in_parts(kept: Kept) -> None:
+    places = {f"r{i}": {"address": i} for i in range(40)}
+    content = {"holding": dict.fromkeys(range(40), 9)}
+    limited = Slave(content)
+    answer = limited.answer
+    limited.answer = lambda pdu: bytes((pdu[0] | 0x80, 3)) if pdu[4] > 16 else answer(pdu)
+    server = TcpSlaves({1: limited})
+    one = reader(kept, slave(**places), address=f"127.0.0.1:{server.port}")
+    async with server, reading(one, kept):
+        await soon(lambda: kept.events)
+    assert len(kept.readings("one")[0]) == 40
+    assert kept.reports == []
+
+
+async def test_nothing_is_ever_read_from_a_hole(kept: Kept) -> None:
+    own = profile.ModbusShape(
+        registers={"a": profile.Register(address=0), "b": profile.Register(address=3)},
+        holes=(Hole(first=1, last=1),),
+    )
+    one = profile.DeviceProfile(
+        id="own", kind="sensor", title_en="x", title_zh="x", measurement="equipment", modbus=own,
+        metrics={name: profile.Metric(unit="1", title_en=name, title_zh=name) for name in "ab"},
+    )  # fmt: skip
+    async with TcpSlaves({1: Slave({"holding": dict.fromkeys(range(5), 1)})}) as server:
+        table = {"address": f"127.0.0.1:{server.port}", "slaves": [{"device": "one", "profile": "own"}]}
+        context = Context(profiles={"own": one}, report=kept.report)
+        async with reading(modbus.build("bus", settings.convert(table, modbus.Settings, "t"), context), kept):
+            await soon(lambda: kept.events)
+        assert server.slaves[1].asked == [(3, 0, 1), (3, 3, 1)]
+
+
+@pytest.mark.parametrize(("code", "name"), [(4, "device failure"), (6, "busy"), (1, "illegal function"), (99, "exception 99")])
+async def test_an_exception_is_told_once_in_words(code: int, name: str, kept: Kept) -> None:
+    broken = Slave({"holding": {0: 1}}, exception=code)
+    server = TcpSlaves({1: broken, 2: Slave({"holding": {0: 2}})})
+    one = reader(kept, slave(), slave("other", 2), address=f"127.0.0.1:{server.port}")
+    async with server, reading(one, kept):
+        await soon(lambda: len(kept.readings("other")) >= 10)
+    [report] = kept.reports
+    assert report.startswith(f"one: slave 1 answers {name} for holding 0 (40001); check ")
+
+
+async def test_another_device_than_the_profiles_is_named_and_not_read(kept: Kept) -> None:
+    meter = {"holding": {40_069: 1} | dict.fromkeys(range(40070, 40110), 7)}
+    async with TcpSlaves({1: Slave(meter), 2: Slave({"holding": {0: 2}})}) as server:
+        table = {"device": "inverter", "profile": "sunspec-inverter", "every_s": 0.02}
+        async with reading(reader(kept, table, slave("other", 2), address=f"127.0.0.1:{server.port}"), kept):
+            await soon(lambda: len(kept.readings("other")) >= 10)
+    assert kept.readings("inverter") == []
+    assert kept.reports == [
+        "inverter: slave 1 says it is '1', not '101' or '102' or '103': nothing is read; check its unit number and profile"
+    ]
+
+
+# ---- values and states
+
+
+async def test_of_states_only_the_changes_go_out_and_an_unsteady_one_waits(kept: Kept) -> None:
+    machine = Slave({"holding": {0: 0, 1: 0}})
+    table = slave() | {
+        "state": {
+            "register": {"address": 0},
+            "words": {"0": "off", "1": "working", "9": "fault"},
+            "code": {"address": 1},
+            "polls": 2,
+        }
+    }
+    async with TcpSlaves({1: machine}) as server, reading(reader(kept, table, address=f"127.0.0.1:{server.port}"), kept):
+        await soon(lambda: len(kept.states()) == 1)
+        machine.content["holding"][0] = 1
+        await soon(lambda: len(kept.states()) == 2)
+        machine.content["holding"] |= {0: 9, 1: 42}
+        await soon(lambda: len(kept.states()) == 3)
+        machine.content["holding"][0] = 5
+        await soon(lambda: kept.reports)
+        machine.content["holding"] |= {0: 0, 1: 0}
+        await soon(lambda: len(kept.states()) == 4)
+    assert kept.states() == [
+        ("off", None, None), ("working", "off", None), ("fault", "working", "42"), ("off", "fault", None)
+    ]  # fmt: skip
+    assert kept.reports == ["one: state: holding 0 (40001): 5 is none of 0, 1, 9; declare it under state.words"]
+
+
+async def test_an_implausible_or_absent_value_is_left_out_and_only_the_former_is_told(kept: Kept) -> None:
+    device = Slave({"holding": {0: 9000, 1: 0x8000} | words(2, struct.pack(">f", float("nan"))) | {4: 3}})
+    table = slave(hot={"address": 0}, none={"address": 1, "type": "int16", "absent": [-32768]},
+                  nan={"address": 2, "type": "float32"}, fine={"address": 4})  # fmt: skip
+    table["metrics"]["hot"]["maximum"] = 100
+    async with TcpSlaves({1: device}) as server, reading(reader(kept, table, address=f"127.0.0.1:{server.port}"), kept):
+        await soon(lambda: len(kept.events) >= 3)
+        device.content["holding"][0] = 90
+        await soon(lambda: {"hot": 90, "fine": 3} in kept.readings("one"))
+    assert kept.readings("one")[0] == {"fine": 3}
+    assert kept.reports == ["one: hot: 9000 1 is not plausible (any to 100); not sent, check the sensor"]
+
+
+async def test_periods_of_one_slave_differ_by_register(kept: Kept) -> None:
+    table = slave(fast={"address": 0}, slow={"address": 1, "every_s": 3600})
+    server = TcpSlaves({1: Slave({"holding": {0: 1, 1: 2}})})
+    one = reader(kept, table, address=f"127.0.0.1:{server.port}")
+    async with server, reading(one, kept):
+        await soon(lambda: len(kept.events) >= 10)
+    assert [values for values in kept.readings("one") if "slow" in values] == [{"slow": 2}]
+
+
+async def test_more_values_than_a_reading_holds_go_out_in_several(kept: Kept) -> None:
+    places = {f"r{i}": {"address": i} for i in range(100)}
+    server = TcpSlaves({1: Slave({"holding": dict(enumerate(range(100)))})})
+    one = reader(kept, slave(every_s=3600, **places), address=f"127.0.0.1:{server.port}")
+    async with server, reading(one, kept):
+        await soon(lambda: len(kept.events) >= 2)
+    first, second = kept.readings("one")
+    assert (len(first), len(second)) == (64, 36)
+    assert first | second == {f"r{i}": i for i in range(100)}
+
+
+# ---- check
+
+
+async def test_check_tells_what_each_slave_says(kept: Kept) -> None:
+    content = dict.fromkeys(range(100), 0) | words(0, struct.pack(">f", 229.75)) | words(70, struct.pack(">f", 50.0))
+    async with TcpSlaves({1: Slave({"input": content})}) as server:
+        table = {"device": "main-board", "profile": "eastron-sdm630", "only": ["voltage_l1_v", "frequency_hz"]}
+        said = await reader(kept, table, address=f"127.0.0.1:{server.port}").check(5)
+    assert said.startswith("main-board (slave 1) answers in ")
+    assert said.endswith(" ms, 4 registers in 2 blocks: Voltage L1 229.75 V, Frequency 50 Hz")
+    assert kept.events == []
+    assert kept.reports == []
+
+
+async def test_check_names_the_bad_slave_and_tells_the_good_ones(kept: Kept) -> None:
+    async with TcpSlaves({1: Slave({"holding": {0: 1}}), 3: Slave({"holding": {}})}) as server:
+        one = reader(kept, slave("a", 1), slave("b", 2), slave("c", 3), address=f"127.0.0.1:{server.port}")
+        with pytest.raises(ReaderError) as failed:
+            await one.check(3)
+    assert failed.value.device == "b"
+    assert failed.value.what == "slave 2: no answer within 0.1 s"
+    assert "c: slave 3 answers illegal data address for holding 0 (40001)" in failed.value.check
+    assert "a (slave 1) answers in" in failed.value.check
+
+
+async def test_check_ends_with_its_patience(kept: Kept) -> None:
+    silent = {unit: Slave({}, silent=True) for unit in range(1, 4)}
+    async with TcpSlaves(silent) as server:
+        slaves = [slave(f"s{unit}", unit) for unit in silent]
+        one = reader(kept, *slaves, address=f"127.0.0.1:{server.port}", timeout_s=30.0)
+        with pytest.raises(ReaderError, match="no answer within"):
+            await asyncio.wait_for(one.check(0.5), 20)
+
+
+async def test_check_of_an_address_where_nobody_listens_says_so(kept: Kept) -> None:
+    with pytest.raises(ReaderError, match=r"bus: cannot open 127.0.0.1:.*; check that the device is on"):
+        await reader(kept, slave(), address=f"127.0.0.1:{free_port()}").check(2)

@@ -85,10 +85,10 @@ class Bus:
         ask = partial(self._ask, retries=0 if breaker.failures else self._retries)
         read: Read = {}
         try:
-            if breaker.open:
+            if silent := breaker.open:
                 await slave.probe(ask)
             if slave.identified or await slave.identify(ask):
-                await slave.read(group, ask, read)
+                await slave.read(group, ask, read, alive=silent)
         except SilenceError as error:
             breaker.failed(time.monotonic())
             slave.identified = False  # it may come back as another

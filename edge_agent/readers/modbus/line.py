@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import time
 from typing import Final, Protocol
@@ -64,7 +65,14 @@ class SerialWay:
 
     async def open(self) -> Line:
         """Open the port, in a thread: a driver may take its time."""
-        return _SerialLine(await asyncio.to_thread(self._port), self._pause())
+        try:
+            return _SerialLine(await asyncio.to_thread(self._port), self._pause())
+        except serial.SerialException as error:
+            if error.errno is None:
+                raise
+            # pyserial puts path, number and text of the error into one; the path is told anyway.
+            busy = error.errno in {errno.EAGAIN, errno.EBUSY}
+            raise OSError(error.errno, "another program has it open" if busy else os.strerror(error.errno)) from error
 
     def _port(self) -> serial.Serial:
         return serial.Serial(

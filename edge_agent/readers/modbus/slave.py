@@ -99,8 +99,11 @@ class Slave:
             return None, f"does not say what it is ({error})"
         return (None, "does not say what it is") if value is None else (str(value), None)
 
-    async def read(self, group: Group, ask: Ask, into: Read) -> None:
-        """Read what `group` needs into `into`. Raises `SilenceError`; what came before it stays in `into`."""
+    async def read(self, group: Group, ask: Ask, into: Read, *, alive: bool = False) -> None:
+        """Read what `group` needs into `into`. Raises `SilenceError`; what came before it stays in `into`.
+
+        `alive`: the slave has just answered, so that silence is about what was asked.
+        """
         plan = self._plans[group]
         waiting, done, going = plan[::-1], list[Block](), True
         while waiting and going:
@@ -113,7 +116,7 @@ class Slave:
                         waiting += reversed(smaller)
                         instead = []
             except SilenceError:
-                instead = self._silent(block, alive=bool(into))
+                instead = self._silent(block, alive=alive or bool(into))
                 raise
             finally:  # blocks that were taken apart stay apart
                 done += instead
