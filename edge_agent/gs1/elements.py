@@ -32,7 +32,9 @@ def unbracketed(data: str) -> Elements:
         if not identifier.separated:
             end = min(end, at + identifier.longest)
         add(found, identifier, identifier.ai, data[at:end])
-        at = end + 1 if data[end : end + 1] == FNC1 else end
+        at = end
+        while data.startswith(FNC1, at):  # one too many parts nothing: some printers and scanners double it
+            at += 1
     return found
 
 

@@ -124,7 +124,7 @@ def _nonzero(text: str) -> str | None:
 
 
 def _zero(text: str) -> str | None:
-    return None if text and not text.strip("0") else "must be zero"
+    return "must be zero" if text.strip("0") else None
 
 
 def _no_zero_prefix(text: str) -> str | None:

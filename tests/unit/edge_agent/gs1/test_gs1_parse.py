@@ -33,6 +33,7 @@ EXPECTED = (("01", GTIN), ("10", "LOT-7"), ("17", "261231"))
         f"HTTP://id.gs1.org/some/stem/01/{GTIN}/10/LOT%2D7?linkType=all&17=261231#top",
         f"]Q1https://example.com/01/{GTIN}/10/LOT-7?17=261231",
         f"^01{GTIN}10LOT-7|^17261231",
+        f"]C101{GTIN}{GS}10LOT-7{GS}{GS}17261231{GS}{GS}",
     ],
 )
 def test_one_label_reads_the_same_in_every_form(text: str) -> None:
