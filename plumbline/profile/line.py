@@ -37,7 +37,7 @@ class LineCounter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class LineShape(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the device writes. Control characters are TOML escapes (`\\u0002` is STX)."""
+    """What the device writes. Control characters are written as TOML escapes."""
 
     patterns: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=512)], ...], Meta(min_length=1, max_length=32)]
     """What a line looks like, with named places: `"{status:word},GS,{gross}{gross:unit}"`. The first that fits counts."""
