@@ -67,6 +67,21 @@ async def test_a_picture_that_is_too_much_for_the_decoder_is_rejected_and_the_ot
     assert any(reason in report for report in kept.reports)
 
 
+async def test_a_picture_that_takes_more_memory_than_allowed_is_rejected_and_the_next_is_read(photos, tmp_path):
+    huge = cv2.imencode(".png", np.full((8000, 8000, 4), 200, np.uint8))[1].tobytes()
+    drop(photos, "a.png", huge)
+    drop(photos, "b.png", png("NEXT"))
+    kept = Kept()
+    async with running(make(kept, tmp_path, folder="photos", memory_mb=64), kept):
+        await kept.until((photos / "processed" / "b.png").exists)
+    assert "takes more memory than the reader may use" in (photos / "rejected" / "a.png.reason.txt").read_text()
+    assert kept.texts == ["NEXT"]
+    again = Kept()
+    drop(photos, "a.png", huge)
+    async with running(make(again, tmp_path, folder="photos"), again):
+        await again.until((photos / "processed" / "a.png").exists)
+
+
 async def test_what_a_library_prints_does_not_get_between_the_messages(photos, tmp_path, faulty):
     drop(photos, "a.png", png("CHATTER"))
     kept = Kept()
@@ -399,3 +414,10 @@ async def test_a_frozen_camera_is_told_once_and_a_dark_one_too(tmp_path):
             await kept.until(lambda: len(kept.reports) == 2)
     assert "has sent the same picture to the byte for 1.5 s" in kept.reports[0]
     assert "the picture is black; check the lens cap" in kept.reports[1]
+
+
+async def test_a_camera_at_this_machine_is_read(tmp_path):
+    if not Path("/dev/video0").exists():
+        pytest.skip("no camera at this machine (/dev/video0); modprobe vivid or v4l2loopback makes one")
+    said = await make(Kept(), tmp_path, device="/dev/video0").check(15)
+    assert " fps, " in said

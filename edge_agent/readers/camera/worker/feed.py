@@ -68,13 +68,12 @@ class LiveFeed:
                 at_s = self._source.fetch()
                 if at_s is None:
                     raise self._source.silent()
-                self._arrived_s = at_s
                 if at_s - seen_s < glance:
                     continue
                 pixels = self._source.pixels()
                 if pixels is None:
                     continue
-                seen_s = at_s
+                seen_s = self._arrived_s = at_s
                 pixels = aimed(pixels, self._watch.aim)
                 with self._news:
                     self._choice.offer(pixels, self._source.number, at_s)

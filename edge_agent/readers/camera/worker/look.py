@@ -1,6 +1,7 @@
 """A look at a source, for `plumbline edge check`."""
 
 import time
+from contextlib import closing
 from typing import Final
 
 import cv2
@@ -23,7 +24,8 @@ def look(request: Look) -> Looked:
     end_s = time.monotonic() + request.patience_s
     codes: tuple[Code, ...] = ()
     gray: Gray | None = None
-    with OpenSource(request.source) as source:
+    with closing(OpenSource(request.source)) as source:
+        source.open()
         began_s, frames = time.monotonic(), 0
         while time.monotonic() < end_s and not (codes and frames >= _FRAMES) and source.fetch() is not None:
             frames += 1

@@ -23,6 +23,8 @@ class Photos:
         """Keep a picture and return its SHA-256; when this returns, the disk has it. Raises `OSError`."""
         _, encoded = cv2.imencode(SUFFIX, pixels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
         data = encoded.tobytes()
+        if len(data) > self._most_bytes:
+            raise OSError(f"one takes {len(data) / 1e6:.1f} MB, more than photos_mb")
         sha256 = hashlib.sha256(data).hexdigest()
         self._folder.mkdir(parents=True, exist_ok=True)
         self._make_room(len(data))

@@ -3,11 +3,16 @@
 import hashlib
 import os
 from pathlib import Path
+from typing import Final
 
 from edge_agent.decode import DecodeError, Symbol, decode
 from edge_agent.decode.picture import load_gray, read_file
 from edge_agent.readers.camera.messages import Aim, Code, Picture, PictureGone, PictureRead, PictureRefused
 from edge_agent.readers.camera.worker.framing import aimed
+
+#: OpenCV's words when it gets no memory.
+_NO_MEMORY: Final = "Failed to allocate"
+_TOO_LARGE: Final = "the picture takes more memory than the reader may use; reduce it, or raise memory_mb"
 
 
 def read_picture(request: Picture) -> PictureRead | PictureRefused | PictureGone:
@@ -21,9 +26,11 @@ def read_picture(request: Picture) -> PictureRead | PictureRefused | PictureGone
     except FileNotFoundError:
         return PictureGone()
     except DecodeError as error:
-        return PictureGone() if not path.exists() else PictureRefused(str(error))
+        if not path.exists():
+            return PictureGone()
+        return PictureRefused(_TOO_LARGE if _NO_MEMORY in str(error) else str(error))
     except MemoryError:
-        return PictureRefused("the picture takes more memory than the reader may use; reduce it, or raise memory_mb")
+        return PictureRefused(_TOO_LARGE)
     except Exception as error:  # noqa: BLE001 - a library's mistake about one picture must not stop the next; it is told
         return PictureRefused(f"the decoder failed on it ({type(error).__name__}: {error}); report it with the picture")
     return PictureRead(codes, hashlib.sha256(data).hexdigest())

@@ -5,7 +5,7 @@ Everything here blocks, and belongs in one thread at a time: OpenCV's captures a
 
 import sys
 import time
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import cv2
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ class SourceError(Exception):
 
 
 class OpenSource:
-    """A source that is open from `__enter__` to `__exit__`."""
+    """A source: `open`, then `fetch` and `pixels`, at last `close`."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -34,7 +34,7 @@ class OpenSource:
         self.number = -1
         """Of the frame that was fetched last; from 0."""
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         """Connect. Raises `SourceError`."""
         address = self._source.address
         timeout_ms = round(self._source.silence_s * 1e3)
@@ -47,9 +47,9 @@ class OpenSource:
         if not self._capture.isOpened():
             self._capture.release()
             raise SourceError(f"cannot open {self._shown}", self.check)
-        return self
 
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Let go of it."""
         self._capture.release()
 
     @property

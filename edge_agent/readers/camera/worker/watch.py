@@ -15,16 +15,18 @@ from edge_agent.readers.camera.worker.source import OpenSource
 
 def watch(request: Watch, send: Callable[[Reply], None]) -> None:
     """Return when a recording is over. Raises `SourceError` where a source cannot be opened or gives no more frames."""
-    with OpenSource(request.source) as source:
-        width, height = source.size
-        send(Opened(width, height, source.fps))
-        feed, scribe = feed_of(source, request), _Scribe(request, send)
-        while (news := feed.next()) is not None:
-            if isinstance(news, Frame):
-                send(Begun(news.number))
-                send(scribe.read(news))
-            else:
-                send(news)
+    # Nothing closes it but the end of this process: the thread that drains a camera may be in it, for ever perhaps.
+    source = OpenSource(request.source)
+    source.open()
+    width, height = source.size
+    send(Opened(width, height, source.fps))
+    feed, scribe = feed_of(source, request), _Scribe(request, send)
+    while (news := feed.next()) is not None:
+        if isinstance(news, Frame):
+            send(Begun(news.number))
+            send(scribe.read(news))
+        else:
+            send(news)
 
 
 class _Scribe:
