@@ -20,8 +20,10 @@ from edge_agent.decode.symbol import FRAGILE, RETAIL, STRONG, Reading
 from edge_agent.decode.view import Quad, centre, contains, extent
 from edge_agent.decode.wholeness import is_whole
 
-#: The untouched picture.
+#: The untouched picture, reduced where it is large, and in its full size.
 PLAIN: Final = "plain"
+FULL: Final = "full"
+_UNTOUCHED: Final = frozenset({("zxing", PLAIN), ("zxing", FULL)})
 #: Votes that a symbology needs, by how much its own checks catch.
 _NEEDED: Final = {"UPCE": 4.0, "Codabar": 3.0}
 _NEEDED_USUALLY: Final = 2.0
@@ -62,7 +64,7 @@ class Claim:
     def strong(self) -> bool:
         """The symbology's own error correction is proof enough, in the untouched picture or seen twice."""
         format_ = self.reading.format
-        return format_ in STRONG and (format_ not in FRAGILE or ("zxing", PLAIN) in self.looks or len(self.looks) > 1)
+        return format_ in STRONG and (format_ not in FRAGILE or bool(self.looks & _UNTOUCHED) or len(self.looks) > 1)
 
     @property
     def weight(self) -> float:
@@ -73,7 +75,7 @@ class Claim:
     def needed(self) -> float:
         """The weight at which it is believed."""
         format_, text = self.reading.format, self.reading.text
-        if format_ == "Code128" and ("zxing", PLAIN) in self.looks:
+        if format_ == "Code128" and self.looks & _UNTOUCHED:
             return 1.0
         if self.reading.family == "ITF":
             return _NEEDED_ITF_PIECE if not self.whole else _NEEDED_SHORT_ITF if len(text) < 8 else _NEEDED_USUALLY

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from edge_agent.decode import engines, matrix_reading, strip_reading, strips
-from edge_agent.decode.ballot import PLAIN, Ballot, Claim
+from edge_agent.decode.ballot import FULL, PLAIN, Ballot, Claim
 from edge_agent.decode.picture import Gray
 from edge_agent.decode.strips import Region, Texture
 from edge_agent.decode.symbol import STRONG, Damaged
@@ -13,7 +13,7 @@ from edge_agent.decode.treatment import equalised, flattened, sharpened, softene
 from edge_agent.decode.view import Point, Quad, View, centre, contains, extent
 
 #: The first look takes at most so many megapixels, the second all that most photos have.
-_FIRST_LOOK_MP: Final = 3.0
+_FIRST_LOOK_MP: Final = 4.5
 _SECOND_LOOK_MP: Final = 24.0
 #: Pixels to which a picture is reduced for the search of its regions.
 _COARSE: Final = 480
@@ -28,6 +28,9 @@ _SHARE_WITH_BARS: Final = 0.3
 #: So many pieces of square texture are looked at, within this share of the budget.
 _BLOBS: Final = 3
 _SHARE_BLOBS: Final = 0.15
+#: Bars that stay unread beside codes that are read are studied within this share for each megapixel: the larger the picture,
+#: the more codes it may hold.
+_SHARE_BESIDE: Final = 0.15
 
 
 class Budget:
@@ -57,7 +60,7 @@ def climb(gray: Gray, budget: Budget) -> list[Claim]:
     ballot.add(readings, PLAIN)
     _confirm(ballot, gray, budget)
     if first is not whole and not budget.over:
-        ballot.add(engines.zxing(whole.limited(_SECOND_LOOK_MP)), "full")
+        ballot.add(engines.zxing(whole.limited(_SECOND_LOOK_MP)), FULL)
         _confirm(ballot, gray, budget)
     texture, bars = _read_regions(ballot, gray, budget)
     _repair(ballot, gray, damaged, budget)
@@ -69,12 +72,7 @@ def climb(gray: Gray, budget: Budget) -> list[Claim]:
 
 
 def _unread(ballot: Ballot, regions: list[Region]) -> list[Region]:
-    read = _read(ballot)
-    return [
-        r
-        for r in regions
-        if not any(contains(q, r.middle, 0.1 * r.length) or contains(r.quad, strips.Region.of(q).middle) for q in read)
-    ]
+    return [r for r in regions if not _is_read(ballot, r)]
 
 
 def _confirm(ballot: Ballot, gray: Gray, budget: Budget) -> None:
@@ -118,13 +116,20 @@ def _read_at(ballot: Ballot, gray: Gray, budget: Budget, work: int) -> tuple[Tex
 
 
 def _read_region(ballot: Ballot, gray: Gray, region: Region, budget: Budget, *, closely: bool) -> bool:
-    """Read a region at a glance; and `closely` where it looks like bars and nothing is read; always where in doubt."""
+    """Read a region at a glance; and closely where that left a doubt, or where it looks like bars that are not read.
+
+    Beside codes that are read, bars that nothing speaks for have a share of the budget only.
+    """
     bars = strip_reading.glance(ballot, gray, region, "strip")
+    alone = not ballot.accepted()
+    beside = _SHARE_BESIDE * max(1.0, gray.size / 1e6)
 
     def unsure() -> bool:
-        return not budget.over and bool(ballot.pending(region.quad) or not ballot.accepted())
+        if budget.over or _is_read(ballot, region):
+            return False
+        return bool(ballot.pending(region.quad)) or (bars and (alone or not budget.worked(beside)))
 
-    if ballot.pending(region.quad) or (bars and closely and not ballot.accepted()):
+    if ballot.pending(region.quad) or (bars and (closely or not alone)):
         strip_reading.study(ballot, gray, region, "strip", unsure)
     return bars
 
@@ -153,8 +158,7 @@ def _read_blobs(ballot: Ballot, whole: View, texture: Texture, budget: Budget) -
     for rank, blob in enumerate([b for b in texture.matrix if _compact(b)][:_BLOBS]):
 
         def unsure(blob: Region = blob) -> bool:
-            read = any(contains(q, blob.middle) or contains(blob.quad, centre(q)) for q in _read(ballot))
-            return not read and not budget.over and not budget.worked(_SHARE_BLOBS)
+            return not _is_read(ballot, blob) and not budget.over and not budget.worked(_SHARE_BLOBS)
 
         matrix_reading.study(ballot, _around(whole, blob.quad), f"blob {rank}", unsure, ways=matrix_reading.GLANCE)
 
@@ -165,6 +169,10 @@ def _compact(blob: Region) -> bool:
 
 def _read(ballot: Ballot) -> list[Quad]:
     return [claim.reading.points for claim in ballot.accepted()]
+
+
+def _is_read(ballot: Ballot, region: Region) -> bool:
+    return any(contains(q, region.middle, 0.1 * region.length) or contains(region.quad, centre(q)) for q in _read(ballot))
 
 
 def _around(whole: View, quad: Quad) -> View:
@@ -189,8 +197,8 @@ def _try_treatments(ballot: Ballot, first: View, focus: View, budget: Budget, sh
     middle = first.limited(1.2)
     steps: list[Callable[[], None]] = [
         lambda: ballot.add(engines.zxing(lifted), "lifted"),
-        lambda: ballot.add(engines.zbar(lifted.limited(1.2)), "lifted"),
         lambda: ballot.add(engines.zxing(middle, whole_histogram=True), "histogram"),
+        lambda: ballot.add(engines.zbar(lifted.limited(1.2)), "lifted"),
         lambda: ballot.add(engines.zxing(focus.limited(0.3).treated(flattened).scaled(2)), "flattened"),
         *(
             # zxing-cpp finds MaxiCode, and symbols without a quiet zone, only upright

@@ -116,7 +116,7 @@ def _fit(profile: Row, ideal: Row, count: int) -> tuple[float, tuple[float, floa
     wanted = (wanted - wanted.mean()) / (wanted.std() + 1e-6)
     best, shifts = -1.0, (0.0, 0.0, 0.0)
     for reach, step, bends in (
-        (3.0, 0.5, (-2.0, -1.0, 0.0, 1.0, 2.0)),
+        (3.0, 1.0, (-2.0, -1.0, 0.0, 1.0, 2.0)),
         (0.75, 0.25, (-0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75)),
     ):
         ends = np.arange(-reach, reach + 1e-6, step) * _SAMPLES

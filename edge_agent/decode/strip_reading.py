@@ -6,6 +6,7 @@ from typing import Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_agent.decode import engines, strips
 from edge_agent.decode.ballot import Ballot
@@ -30,9 +31,11 @@ def glance(ballot: Ballot, gray: Gray, region: Region, step: str) -> bool:
     """Read the region in the three ways that tell most, in about 2 ms. Tell whether what is there looks like bars."""
     wide = _Strip.cut(gray, region, _WIDE)
     ballot.add(engines.zxing_strip(wide.plain), f"{step} {_WIDE}")
-    ballot.add(engines.zxing_strip(wide.mean_lifted), f"{step} {_WIDE} mean lifted")
-    ballot.add(engines.zxing_strip(_crisp(wide.mean)), f"{step} {_WIDE} mean crisp", votes=0.75, sharpened=True)
-    return _look_like_bars(wide.plain.pixels)
+    bars = _look_like_bars(wide.plain.pixels)
+    if bars or ballot.pending(region.quad):
+        ballot.add(engines.zxing_strip(wide.mean_lifted), f"{step} {_WIDE} mean lifted")
+        ballot.add(engines.zxing_strip(_crisp(wide.mean)), f"{step} {_WIDE} mean crisp", votes=0.75, sharpened=True)
+    return bars
 
 
 def study(ballot: Ballot, gray: Gray, region: Region, step: str, unsure: Callable[[], bool]) -> None:
@@ -122,9 +125,13 @@ def _look_like_bars(strip: Gray) -> bool:
     pixels = strip[rows // 4 : rows - rows // 4].astype(np.float32)
     window = max(15, columns // 12) | 1
     along = pixels.mean(0, keepdims=True)
-    profile = (along - cv2.blur(along, (window, 1)))[0, columns // 10 : columns - columns // 10]
-    contrast, all_contrast = float(profile.std()), float((pixels - cv2.blur(pixels, (window, 1))).std())
+    profile = _detail(along, window)[0, columns // 10 : columns - columns // 10]
+    contrast, all_contrast = float(profile.std()), float(_detail(pixels, window).std())
     if contrast < _LEAST_KEPT * all_contrast or contrast < _LEAST_CONTRAST:
         return False
     sides = np.sign(profile[np.abs(profile) > 0.35 * contrast])
     return int(np.count_nonzero(np.diff(sides))) >= _LEAST_CHANGES
+
+
+def _detail(pixels: NDArray[np.float32], window: int) -> NDArray[np.float32]:
+    return pixels - cv2.blur(pixels, (window, 1)).astype(np.float32)

@@ -76,7 +76,7 @@ class Texture:
     matrix: list[Region]
 
 
-def find(gray: Gray, read: Sequence[Quad] = (), *, most: int = 4, work: int = 480) -> Texture:
+def find(gray: Gray, read: Sequence[Quad] = (), *, most: int = 8, work: int = 480) -> Texture:
     """Look for at most `most` candidates of a kind in a copy reduced to `work` pixels, outside the corners in `read`."""
     height, width = gray.shape
     scale = min(1.0, work / max(height, width))
