@@ -20,15 +20,16 @@ ELEMENT_CARRIERS: Final = frozenset({"]C1", "]d2", "]e0", "]e1", "]e2", "]J1", "
 #: … that hold what they like: a Digital Link, or text of no concern to GS1.
 _TEXT_CARRIERS: Final = frozenset({"]d1", "]J0", "]Q1"})
 #: … that hold the digits of one key alone, with the lengths that they transmit.
-_KEY_CARRIERS: Final = {"]E0": (12, 13), "]E4": (8,), "]I1": (14,)}
+KEY_CARRIERS: Final = {"]E0": (12, 13), "]E4": (8,), "]I1": (14,)}
 #: Symbols that say 'GS1' (FNC1 in first position, DataBar), or hold one GTIN alone.
-GS1_CARRIERS: Final = ELEMENT_CARRIERS | _KEY_CARRIERS.keys()
+GS1_CARRIERS: Final = ELEMENT_CARRIERS | KEY_CARRIERS.keys()
 #: A URI of another scheme, which is not GS1's concern.
 _OTHER_URI: Final = re.compile(r"\S{0,16}?(?::/|//)")
 #: Digits that are an SSCC, or a trade item's or its contents' GTIN, with their AI.
 BEGINS_WITH_KEY: Final = re.compile(r"00[0-9]{18}|0[1-3][0-9]{14}")
 _HALF_BRACKETED: Final = re.compile(r"\d{2,6}\)")
-_COMPOSITE: Final = "|"
+#: Stands between a symbol with one key and the composite component on it.
+COMPOSITE: Final = "|"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,11 @@ class ElementStrings:
     """The AIM identifier in front of the data, where there was one."""
     plain_gtin: str | None = None
     """The GTIN, as 14 digits, of a symbol that holds it without an AI: EAN-13, EAN-8, UPC-A, ITF-14."""
+
+    @property
+    def whole(self) -> tuple[tuple[str, str], ...]:
+        """The elements with a plain GTIN as (01) in front."""
+        return self.elements if self.plain_gtin is None else (("01", self.plain_gtin), *self.elements)
 
     @property
     def gtin(self) -> str | None:
@@ -156,7 +162,7 @@ def _scan(symbology: str, data: str, options: _Options) -> ElementStrings:
         if digital_link.is_uri(data):
             return _link(data, options, symbology)
         return ElementStrings("plain", (), symbology)
-    if symbology in _KEY_CARRIERS:
+    if symbology in KEY_CARRIERS:
         return _key(symbology, data, options)
     if symbology not in ELEMENT_CARRIERS:
         raise Gs1Error(f"'{symbology}' is not the symbology identifier of a symbol that holds GS1 data")
@@ -169,9 +175,9 @@ def _scan(symbology: str, data: str, options: _Options) -> ElementStrings:
 
 def _key(symbology: str, data: str, options: _Options) -> ElementStrings:
     """A symbol with the digits of one key, and the composite component that may lie on it."""
-    key, bar, component = data.partition(_COMPOSITE)
-    if len(key) not in _KEY_CARRIERS[symbology]:
-        raise Gs1Error(f"a symbol {symbology} holds {_KEY_CARRIERS[symbology][-1]} digits, found {len(key)}")
+    key, bar, component = data.partition(COMPOSITE)
+    if len(key) not in KEY_CARRIERS[symbology]:
+        raise Gs1Error(f"a symbol {symbology} holds {KEY_CARRIERS[symbology][-1]} digits, found {len(key)}")
     gtin = normalise_gtin(key)
     elements: Elements = []
     if bar:
@@ -194,7 +200,7 @@ def _composite(data: str) -> Elements:
 
 
 def _in_parts(data: str, read: Callable[[str], Elements]) -> Elements:
-    return [element for part in data.split(_COMPOSITE, 1) for element in read(part)]
+    return [element for part in data.split(COMPOSITE, 1) for element in read(part)]
 
 
 def _link(uri: str, options: _Options, symbology: str | None = None) -> ElementStrings:

@@ -25,11 +25,12 @@ from edge_agent.gs1.elements import FNC1, unbracketed
 from edge_agent.gs1.error import Gs1Error
 from edge_agent.gs1.expectation import Expectation
 from edge_agent.gs1.explain import explain
-from edge_agent.gs1.parse import ELEMENT_CARRIERS, may_be_element_strings, parse
+from edge_agent.gs1.parse import COMPOSITE, ELEMENT_CARRIERS, KEY_CARRIERS, may_be_element_strings, parse
 from edge_agent.gs1.readings import Reading, readings
 
 #: What an event takes (see `plumbline.event.Scan.candidates`).
 MAX_CANDIDATES: Final = 16
+_TOO_MANY: Final = "too many readings: the text parts into element strings in more ways than can be looked at"
 #: Readings that are compared with what is expected.
 _COMPARED: Final = 512
 
@@ -74,10 +75,10 @@ def repair(text: str, *, symbology: str | None = None, expected: Expectation | N
     data = text
     if data.startswith("]"):
         symbology, data = data[:3], data[3:]
+    if symbology in KEY_CARRIERS and COMPOSITE in data:
+        return _composite(data, symbology, expected)
     if (symbology is not None and symbology not in ELEMENT_CARRIERS) or not may_be_element_strings(data, symbology):
-        read = parse(data, symbology=symbology)
-        gtin = () if read.plain_gtin is None else (("01", read.plain_gtin),)
-        return Repaired((*gtin, *read.elements), "it has no separators to lose", restored=False)
+        return Repaired(parse(data, symbology=symbology).whole, "it has no separators to lose", restored=False)
     data = data.strip(FNC1)
     if FNC1 in data:
         return Repaired(_as_it_stands(data), "its separators are there", restored=False)
@@ -85,6 +86,36 @@ def repair(text: str, *, symbology: str | None = None, expected: Expectation | N
     found = _with_replaced((mark, text) for mark, text in marked if FNC1 in text)
     # A mark at an end alone is FNC1 in first position, or what the scanner ends a label with: no evidence of any other.
     return found or _with_lost(next((text for _, text in marked if FNC1 not in text), data), expected)
+
+
+def _composite(data: str, symbology: str, expected: Expectation | None) -> Repaired | Ambiguous:
+    """A symbol with one key, and the composite component on it, whose separators may be lost."""
+    linear, _, component = data.partition(COMPOSITE)
+    key = parse(linear, symbology=symbology).whole
+    if not component.startswith("]e0"):
+        parse(data, symbology=symbology)  # says what is wrong
+    found = repair(component, expected=expected)
+    if isinstance(found, Repaired):
+        return Repaired(_together(key, found.elements), found.reason, restored=found.restored)
+    possible: list[Candidate] = []
+    for each in found.candidates:
+        with suppress(Gs1Error):  # the key and this reading exclude each other
+            whole = _together(key, each.elements)
+            possible.append(Candidate(whole, explain(whole)))
+    if not possible:
+        _together(key, found.candidates[0].elements)  # says why
+    if len(possible) > 1:
+        return Ambiguous(tuple(possible), complete=found.complete)
+    if not found.complete:
+        raise Gs1Error(_TOO_MANY)
+    only = possible[0].elements
+    restored = _restored(only[len(key) :], component[3:])
+    return Repaired(only, f"no other reading breaks no rule; {possible[0].reason}", restored=restored)
+
+
+def _together(key: Reading, elements: Reading) -> Reading:
+    rules.check([*key, *elements], requisites=False)
+    return (*key, *elements)
 
 
 def _with_replaced(marked: Iterable[tuple[str, str]]) -> Repaired | Ambiguous | None:
@@ -103,7 +134,7 @@ def _with_lost(data: str, expected: Expectation | None) -> Repaired | Ambiguous:
         raise Gs1Error("there is nothing but separators; scan it again")
     found = readings(data, at_most=MAX_CANDIDATES if expected is None else _COMPARED)
     if not found.complete and len(found.readings) < 2:
-        raise Gs1Error("too many readings: the text parts into element strings in more ways than can be looked at")
+        raise Gs1Error(_TOO_MANY)
     if not found.readings:
         _as_it_stands(data)  # says what is wrong with the plainest reading
     if len(found.readings) == 1:

@@ -33,6 +33,8 @@ class ScanContent:
     """Separators were lost or replaced, and `gs1` is the only reading that breaks no rule, or the only expected one."""
     candidates: tuple[Reading, ...] | None = None
     """Separators may be lost and several readings break no rule: at most 16, the most plausible first."""
+    separated: bool = False
+    """A separator was read between two values: this scanner sends them, and a reader may take it for `kept` from now on."""
     fault: str | None = None
     """The rule that is broken where the symbol says that it is GS1, for the reader to report."""
 
@@ -68,7 +70,8 @@ def read_scan(
         return ScanContent(text=text, fault=f"a label holds {longest} element strings; at most {_MAX_ELEMENTS} are kept")
     if len(found.readings) > 1:
         return ScanContent(text=text, candidates=found.readings)
-    return ScanContent(text=text, gs1=next(iter(found.readings)) or None, repaired=found.repaired)
+    separated = FNC1 in content.strip(FNC1) and not is_uri
+    return ScanContent(text=text, gs1=next(iter(found.readings)) or None, repaired=found.repaired, separated=separated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +82,7 @@ class _Found:
 
 def _read(content: str, symbology: str | None, separators: Separators, expected: Expectation | None) -> _Found:
     if separators == "kept" or (separators == "unknown" and FNC1 in content.strip(FNC1)):
-        read = parse(content, symbology=symbology)
-        return _Found((read.elements if read.plain_gtin is None else (("01", read.plain_gtin), *read.elements),))
+        return _Found((parse(content, symbology=symbology).whole,))
     found = repair(content, symbology=symbology, expected=expected)
     if isinstance(found, Ambiguous):
         return _Found(tuple(candidate.elements for candidate in found.candidates))

@@ -219,3 +219,15 @@ def test_no_two_readings_are_the_same_and_each_reads_back(label: tuple[tuple[str
 def test_a_label_with_its_separators_reads_as_it_stands(label: tuple[tuple[str, str], ...]) -> None:
     if len(label) > 1:
         assert repair("]C1" + GS.join(ai + value for ai, value in label)).elements == label
+
+
+def test_the_component_on_a_retail_code_may_lose_its_separators_too() -> None:
+    assert candidates("]E04006381333931|]e010ABC17251231")[0] == "(01)04006381333931(10)ABC(17)251231"
+    assert repaired("]E04006381333931|]e010LOT42") == ("(01)04006381333931(10)LOT42", False)
+    assert repaired(f"]E04006381333931|]e010ABC{GS}17251231") == ("(01)04006381333931(10)ABC(17)251231", False)
+    # The key below excludes (37), which leaves one reading.
+    assert repaired("]E04006381333931|]e010A371") == ("(01)04006381333931(10)A371", False)
+    with pytest.raises(Gs1Error, match="must begin with ]e0"):
+        repair("]E04006381333931|10LOT")
+    with pytest.raises(Gs1Error, match="exclude each other"):
+        repair(f"]E04006381333931|]e002{GTIN}10A17251231")

@@ -106,3 +106,10 @@ def test_too_many_readings_are_a_fault_and_no_reading() -> None:
 def test_no_text_makes_it_fail(text: str, symbology: str | None, separators: Separators) -> None:
     content = read_scan(text.encode(), text, symbology, separators=separators)
     assert content.gs1 is None or content.candidates is None
+
+
+def test_a_scan_with_a_separator_says_that_this_scanner_sends_them() -> None:
+    text = f"01{GTIN}10LOT\x1d21A1"
+    assert read_scan(text.encode(), text, "]C1").separated
+    for other in (f"01{GTIN}", f"01{GTIN}10LOT\x1d", f"01{GTIN}10LOT|21A1"):
+        assert not read_scan(other.encode(), other, "]C1").separated
