@@ -16,6 +16,7 @@ import pytest
 from edge_agent.reader import ReaderError
 from edge_agent.readers.camera import process
 from tests.cameras import Kept, label, make, network_camera, part, png, running, supervised, workers, write_video
+from tests.rtsp_camera import rtsp_camera
 from tests.servers import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -421,3 +422,25 @@ async def test_a_camera_at_this_machine_is_read(tmp_path):
         pytest.skip("no camera at this machine (/dev/video0); modprobe vivid or v4l2loopback makes one")
     said = await make(Kept(), tmp_path, device="/dev/video0").check(15)
     assert " fps, " in said
+
+
+@pytest.mark.parametrize("password", ["secret", "se@cret:1"])
+async def test_an_rtsp_camera_is_read_until_it_hangs_up(password, tmp_path):
+    def frames():
+        for i in range(60):
+            yield label("GATE 11" if i < 30 else "GATE 12")
+            server.over.wait(0.02)
+
+    kept = Kept()
+    with rtsp_camera(frames, password) as server:
+        reader = make(kept, tmp_path, url=server.url(password), silence_s=2)
+        with pytest.raises(ReaderError, match=r"^gate: rtsp://127\.0\.0\.1:\d+/stream1 sends no more frames; check its power"):
+            await reader.run(kept.emit)
+        assert kept.texts == ["GATE 11", "GATE 12"]
+
+
+async def test_a_wrong_password_is_told_without_the_password(tmp_path):
+    with rtsp_camera(list, "right") as server:
+        with pytest.raises(ReaderError, match=r"cannot open rtsp://127.*user and password in `url`") as caught:
+            await make(Kept(), tmp_path, url=server.url("wrong"), silence_s=2).run(Kept().emit)
+        assert "wrong" not in str(caught.value)
