@@ -3,8 +3,7 @@
 from functools import partial
 from typing import Final
 
-from edge_agent.expected import Expectation
-from edge_agent.gs1 import ScanContent, Separators, read_scan
+from edge_agent.gs1 import Expectation, ScanContent, Separators, read_scan
 from edge_agent.scanner import code_ids
 from plumbline.event import Scan
 from plumbline.profile import Framing
@@ -12,39 +11,63 @@ from plumbline.profile import Framing
 _GS: Final = "\x1d"
 
 
-def read_label(content: bytes, framing: Framing, expected: Expectation | None = None) -> tuple[partial[Scan], list[str]]:
-    """The scan in one frame, and what was odd about it. Nothing is lost: bytes of no known encoding are read as Latin-1.
+class Labels:
+    """Makes scans of one scanner's labels, and remembers whether it was seen to send GS1 separators.
 
-    `raw` keeps the bytes as sent, without the identifier; `text` is mended as `framing` declares, and its GS1 separators
-    are real ones.
+    Args:
+        framing: what the scanner adds and mangles.
+        expected: what the site expects, which chooses between readings of an ambiguous label.
     """
-    faults: list[str] = []
-    received, encoding = decoded(content, framing.encoding)
-    text = mended(received, framing)
-    length, identifier = code_ids.split(text, framing)
-    if length == 0 and (framing.symbology_identifier or framing.code_id != "none" or framing.code_ids):
-        faults.append("sent a label without symbology identifier; switch it on in the scanner, or off in the settings")
-    raw = content[len(received[:length].encode(encoding)) :]
-    symbology = code_ids.for_gs1(identifier)
-    read = _read(raw, text[length:], symbology, framing, expected)
-    if read.fault is not None:
-        faults.append(read.fault)
-    if read.candidates:
-        faults.append(
-            f"a label can be read in {len(read.candidates)} ways because its GS1 separators are lost; a person must "
-            "decide, and the scanner should send FNC1 as GS (plumbline scanner card)"
+
+    def __init__(self, framing: Framing, expected: Expectation | None = None) -> None:
+        self._framing = framing
+        self._expected = expected
+        self._separators: Separators = separators(framing)
+
+    def read(self, content: bytes) -> tuple[partial[Scan], list[str]]:
+        """The scan in one frame, and what was odd about it. Nothing is lost: bytes of no known encoding are read as Latin-1.
+
+        `raw` keeps the bytes as sent, without the identifier; `text` is mended as the framing declares, and its GS1
+        separators are real ones.
+        """
+        faults: list[str] = []
+        framing = self._framing
+        received, encoding = decoded(content, framing.encoding)
+        text = mended(received, framing)
+        length, identifier = code_ids.split(text, framing)
+        if length == 0 and (framing.symbology_identifier or framing.code_id != "none" or framing.code_ids):
+            faults.append("sent a label without symbology identifier; switch it on in the scanner, or off in the settings")
+        raw = content[len(received[:length].encode(encoding)) :]
+        read = self._read(raw, text[length:], code_ids.for_gs1(identifier))
+        if read.separated and self._separators == "unknown":
+            self._separators = "kept"
+        if read.fault is not None:
+            faults.append(read.fault)
+        if read.candidates:
+            faults.append(
+                f"a label can be read in {len(read.candidates)} ways because its GS1 separators are lost; a person must "
+                "decide, and the scanner should send FNC1 as GS (plumbline scanner card)"
+            )
+        scan = partial(
+            Scan,
+            raw=raw,
+            text=read.text,
+            symbology=identifier if identifier is not None and len(identifier) == 3 else None,
+            format=code_ids.FORMATS.get(identifier[1]) if identifier else None,
+            gs1=read.gs1,
+            repaired=read.repaired,
+            candidates=read.candidates,
         )
-    scan = partial(
-        Scan,
-        raw=raw,
-        text=read.text,
-        symbology=identifier if identifier is not None and len(identifier) == 3 else None,
-        format=code_ids.FORMATS.get(identifier[1]) if identifier else None,
-        gs1=read.gs1,
-        repaired=read.repaired,
-        candidates=read.candidates,
-    )
-    return scan, faults
+        return scan, faults
+
+    def _read(self, raw: bytes, text: str, symbology: str | None) -> ScanContent:
+        own = self._framing.group_separator
+        if own and own != _GS and own in text:
+            # The scanner's own separator may well stand in a label that is not GS1: there it means itself.
+            read = read_scan(raw, text.replace(own, _GS), symbology, separators=self._separators, expected=self._expected)
+            if read.gs1 or read.candidates or (read.fault and symbology is not None):
+                return read
+        return read_scan(raw, text, symbology, separators=self._separators, expected=self._expected)
 
 
 def decoded(content: bytes, encoding: str) -> tuple[str, str]:
@@ -67,18 +90,6 @@ def separators(framing: Framing) -> Separators:
     if framing.group_separator is None:
         return "unknown"
     return "kept" if framing.group_separator else "lost"
-
-
-def _read(raw: bytes, text: str, symbology: str | None, framing: Framing, expected: Expectation | None) -> ScanContent:
-    kept = separators(framing)
-    own = framing.group_separator
-    if not own or own == _GS or own not in text:
-        return read_scan(raw, text, symbology, separators=kept, expected=expected)
-    # The scanner's own separator may well stand in a label that is not GS1: there it means itself.
-    read = read_scan(raw, text.replace(own, _GS), symbology, separators=kept, expected=expected)
-    if read.gs1 or read.candidates or read.fault:
-        return read
-    return read_scan(raw, text, symbology, separators=kept, expected=expected)
 
 
 def _swapped(character: str) -> str:

@@ -14,7 +14,7 @@ import msgspec
 
 from edge_agent.scanner.framing import Frame, Frames
 from edge_agent.scanner.keyboard import Keyboard
-from edge_agent.scanner.label import decoded, mended, read_label
+from edge_agent.scanner.label import Labels, decoded, mended
 from edge_agent.scanner_card import characters, identifying, separator
 from edge_agent.scanner_card.finding import Finding, Verdict
 from edge_agent.scanner_card.hearing import Heard, hear
@@ -159,7 +159,7 @@ def _texts(framing: Framing, shots: Sequence[bytes]) -> Iterator[str]:
         frames = Frames(framing)
         for item in (*frames.feed(shot), *frames.silence()):
             if isinstance(item, Frame):
-                label, _ = read_label(item.content, framing)
+                label, _ = Labels(framing).read(item.content)
                 yield label.keywords["text"]
 
 

@@ -11,7 +11,7 @@ from edge_agent.expected import Expectation
 from edge_agent.reader import Capture, Emit, ReaderError
 from edge_agent.readers.serial_scanner.port import Port, PortError, WriteTimeout, open_port, read_available
 from edge_agent.scanner.framing import Fault, Frame, Frames
-from edge_agent.scanner.label import read_label
+from edge_agent.scanner.label import Labels
 from edge_agent.scanner.repeats import Repeats
 from plumbline.profile import Framing, SerialLine
 
@@ -42,7 +42,7 @@ class SerialScanner:
         self._idle_timeout_s = idle_timeout_s
         self._accept = accept
         self._report = report
-        self._expected = expected
+        self._labels = Labels(framing, expected)
         # Lives as long as the reader: a plug that was out for a moment makes no second scan of the same label.
         self._repeats = Repeats(repeat_window_s)
 
@@ -72,7 +72,7 @@ class SerialScanner:
             return f"{opened}; nothing was scanned meanwhile"
         if isinstance(heard, Fault):
             raise ReaderError(self._device, heard.what, "the scanner's settings (plumbline scanner card tells them)")
-        label, faults = read_label(heard.content, self._framing, self._expected)
+        label, faults = self._labels.read(heard.content)
         return "; ".join([opened, f"read a label: {label.keywords['text'][:40]!r}", *faults])
 
     async def _listen(self, port: Port, thread: ThreadPoolExecutor, patience_s: float) -> Frame | Fault | None:
@@ -136,7 +136,7 @@ class SerialScanner:
             await loop.run_in_executor(thread, port.close)
 
     async def _take(self, content: bytes, emit: Emit) -> None:
-        label, faults = read_label(content, self._framing, self._expected)
+        label, faults = self._labels.read(content)
         for what in faults:
             self._report(self._device, what)
         if not self._repeats.seen(content, asyncio.get_running_loop().time()):

@@ -11,7 +11,7 @@ from edge_agent.reader import Capture, Emit, ReaderError
 from edge_agent.readers.wedge_scanner.input_device import InputDevice
 from edge_agent.scanner.framing import Fault, Frame
 from edge_agent.scanner.keystrokes import Keystrokes, Lost
-from edge_agent.scanner.label import read_label
+from edge_agent.scanner.label import Labels
 from edge_agent.scanner.repeats import Repeats
 from plumbline.profile import Framing
 
@@ -48,10 +48,9 @@ class WedgeScanner:
         self._path = path
         self._grab = grab
         self._keystrokes = keystrokes
-        self._framing = framing
         self._idle_timeout_s = idle_timeout_s
         self._report = report
-        self._expected = expected
+        self._labels = Labels(framing, expected)
         self._repeats = Repeats(repeat_window_s)
 
     async def run(self, emit: Emit) -> None:
@@ -105,7 +104,7 @@ class WedgeScanner:
             if isinstance(item, Fault):
                 self._report(self._device, item.what)
                 continue
-            label, faults = read_label(item.content, self._framing, self._expected)
+            label, faults = self._labels.read(item.content)
             for what in faults:
                 self._report(self._device, what)
             if not self._repeats.seen(item.content, asyncio.get_running_loop().time()):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from edge_agent import gs1
 from edge_agent.scanner.framing import Fault, Frame, Frames
-from edge_agent.scanner.label import read_label
+from edge_agent.scanner.label import Labels
 from edge_agent.scanner.repeats import Repeats
 from plumbline.event import Scan
 from plumbline.profile import Framing
@@ -93,7 +93,7 @@ def test_empty_lines_are_no_labels():
 
 
 def scan_of(content: bytes, **framing) -> tuple[Scan, list[str]]:
-    scan, faults = read_label(content, Framing(**framing))
+    scan, faults = Labels(Framing(**framing)).read(content)
     return scan.keywords, faults
 
 
@@ -175,6 +175,27 @@ def test_a_scanner_that_swaps_case_and_characters_is_mended_before_anything_is_r
 def test_the_scanners_own_separator_means_itself_in_a_label_that_is_not_gs1():
     scan, _ = scan_of(b"PL1:A~B", group_separator="~")
     assert scan["text"] == "PL1:A~B"
+
+
+def test_a_scanner_is_trusted_with_separators_once_it_has_sent_one():
+    labels = Labels(Framing(symbology_identifier=True))
+    joined = b"]C1010950600013435210LOT21A1"
+    scan, [fault] = labels.read(joined)
+    assert scan.keywords["gs1"] is None
+    assert len(scan.keywords["candidates"]) == 2
+    assert "2 ways" in fault
+    labels.read(b"]C1010950600013435210LOT\x1d21A1")
+    scan, faults = labels.read(joined)
+    assert scan.keywords["gs1"] == (("01", GTIN), ("10", "LOT21A1"))
+    assert faults == []
+
+
+def test_a_scanner_that_drops_separators_is_never_trusted_with_them():
+    labels = Labels(Framing(symbology_identifier=True, group_separator=""))
+    labels.read(b"]C1010950600013435210LOT\x1d21A1")
+    scan, _ = labels.read(b"]C1010950600013435210LOT21A1")
+    assert scan.keywords["gs1"] is None
+    assert len(scan.keywords["candidates"]) == 2
 
 
 def test_chinese_labels_are_read_in_the_encoding_of_the_scanner():

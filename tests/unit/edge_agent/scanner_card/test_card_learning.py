@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from edge_agent.scanner.code_ids import MAKERS
 from edge_agent.scanner.framing import Frame, Frames
 from edge_agent.scanner.keyboard import Keyboard
-from edge_agent.scanner.label import read_label
+from edge_agent.scanner.label import Labels
 from edge_agent.scanner_card.learning import Learnt, learn, learn_keys
 from edge_agent.scanner_card.probes import PROBES
 from tests.scanner_model import type_text
@@ -70,7 +70,7 @@ class Scanner:
         frames = Frames(learnt.framing)
         items = [*frames.feed(data), *frames.silence()]
         assert [type(item) for item in items] == [Frame], items
-        return read_label(items[0].content, learnt.framing)[0].keywords
+        return Labels(learnt.framing).read(items[0].content)[0].keywords
 
 
 SERIAL = st.builds(
