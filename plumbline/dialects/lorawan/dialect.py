@@ -1,7 +1,6 @@
 """From a network server's message to what it says: the envelope always, the values where a codec is configured."""
 
-from collections import OrderedDict
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -10,18 +9,18 @@ from plumbline.dialects.declaration import Declaration
 from plumbline.dialects.document import FieldError, Json
 from plumbline.dialects.lorawan import envelope, servers
 from plumbline.dialects.lorawan.codec import Codec, CodecError
+from plumbline.dialects.lorawan.frames import Frames
 from plumbline.dialects.lorawan.message import Message, Place
-from plumbline.dialects.lorawan.once import Frames, Once
 from plumbline.dialects.lorawan.settings import Kind, default_name, eui_name
 from plumbline.dialects.lorawan.values import undeclared, wanted
 from plumbline.dialects.mapping import events
+from plumbline.dialects.memory import Memory
 from plumbline.dialects.said import Said, Trouble
 from plumbline.event import Event, Fix, Reading
 from plumbline.profile import Metric
 from plumbline.profile.lorawan import LorawanCodec
 
-#: Devices whose name or position is remembered.
-_DEVICES: Final = 4096
+#: Undeclared numbers that one report names.
 _SHOWN: Final = 12
 
 
@@ -53,9 +52,10 @@ class Lorawan:
         self._names = names
         self._kinds = kinds
         self._frames = Frames()
-        self._told = Once()
-        self._owners: OrderedDict[str, str] = OrderedDict()
-        self._places: OrderedDict[str, Place] = OrderedDict()
+        self._listed = frozenset(names.values())
+        self._told: Memory[Hashable, bool] = Memory()
+        self._owners: Memory[str, str] = Memory()
+        self._places: Memory[str, Place] = Memory()
 
     def read(self, topic: str, payload: bytes) -> Iterator[Said | Trouble]:  # noqa: ARG002 # the message says whose it is
         """What a message says: positions, the envelope, the values."""
@@ -110,14 +110,12 @@ class Lorawan:
             if message.kind != "failure":
                 yield Trouble("", "tells neither a DevEUI nor a device id that is a valid name; nothing of it is used")
             return None
-        owner = self._owners.setdefault(name, _identity(message))
-        self._owners.move_to_end(name)
-        if len(self._owners) > _DEVICES:
-            self._owners.popitem(last=False)
-        if owner == _identity(message) and name not in self._names.values():
+        owner = self._owners.get(name) or _identity(message)
+        self._owners.put(name, owner)
+        if owner == _identity(message) and name not in self._listed:
             return name
         own = eui_name(message)
-        if own is not None and own != name and self._told.first((name, message.eui)):
+        if own is not None and own != name and self._told.first((name, message.eui), value=True):
             yield Trouble(
                 own, f"the network server calls it '{name}' like another device; it is {own} here: name it in 'names'"
             )
@@ -126,13 +124,8 @@ class Lorawan:
     def _places_of(self, device: str, message: Message) -> Iterator[Said]:
         """Positions that were measured, and those that somebody typed where they are new."""
         for place in message.places:
-            if place.typed:
-                if self._places.get(device) == place:
-                    continue
-                self._places[device] = place
-                self._places.move_to_end(device)
-                if len(self._places) > _DEVICES:
-                    self._places.popitem(last=False)
+            if place.typed and not self._places.first(device, place):
+                continue
             yield Said(device, _fix(place), place.at_ns or message.at_ns)
 
     def _values(self, device: str, message: Message) -> Iterator[Said | Trouble]:
@@ -140,13 +133,13 @@ class Lorawan:
         if not message.payload and message.decoded is None and not message.normalized:
             return
         if decoding is None:
-            if self._told.first((device, message.f_port)):
+            if self._told.first((device, message.f_port), value=True):
                 yield Trouble(device, _no_codec(message))
             return
         if decoding.declared.ports and message.f_port not in decoding.declared.ports:
             return
         if message.encrypted and decoding.declared.codec not in {"decoded", "normalized"}:
-            if self._told.first((device, "encrypted")):
+            if self._told.first((device, "encrypted"), value=True):
                 yield Trouble(
                     device, "the payload is encrypted: give the network server the device's AppSKey, or let it join again"
                 )
@@ -184,7 +177,7 @@ class Lorawan:
                 yield Said(device, found, message.at_ns, decoding.metrics if found.func is Reading else None)
         if declared.codec != "fields":
             others = undeclared(document, decoding.paths, declared.ignore)
-            new = [path for path in others if self._told.first((decoding.profile, path))]
+            new = [path for path in others if self._told.first((decoding.profile, path), value=True)]
             if new:
                 more = f" and {len(new) - _SHOWN} more" if len(new) > _SHOWN else ""
                 yield Trouble(

@@ -17,7 +17,7 @@ METRICS: Final[Mapping[str, Metric]] = {
     "frequency_mhz": Metric(unit="MHz", title_en="Frequency", title_zh="频率"),
     "f_port": Metric(unit="1", title_en="LoRaWAN port", title_zh="LoRaWAN 端口"),
     "f_cnt": Metric(unit="1", title_en="Frame counter", title_zh="帧计数"),
-    "battery_pct": Metric(unit="%", title_en="Battery", title_zh="电池电量"),
+    "battery": Metric(unit="%", title_en="Battery", title_zh="电池电量"),
     "external_power": Metric(unit="1", title_en="Runs on mains", title_zh="外部供电"),
     "margin_db": Metric(unit="dB", title_en="Link margin at the device", title_zh="设备端链路余量"),
 }
@@ -34,7 +34,7 @@ def reading(message: Message) -> partial[Event] | None:
         "frequency_mhz": message.frequency_mhz,
         "f_port": message.f_port,
         "f_cnt": message.f_cnt,
-        "battery_pct": message.battery.percent,
+        "battery": message.battery.percent,
         "external_power": message.battery.external,
         "margin_db": message.battery.margin_db,
     }

@@ -28,6 +28,10 @@ _DATA_RATE: Final = re.compile(r"SF(\d{1,2})(?:\D{0,3}BW(\d{1,4}(?:\.\d+)?))?", 
 _HEX: Final = re.compile(r"(?:0x)?((?:[0-9a-fA-F]{2}[\s:-]?)*)", re.ASCII)
 
 
+#: Sixteen digits and small letters up to f, and both: base64 of a payload looks so once in some thousand million.
+_SURELY_HEX: Final = re.compile(r"(?=[0-9]*[a-f])(?=[a-f]*[0-9])(?:[0-9a-f]{2}){8,}", re.ASCII)
+
+
 def child(value: Json, *names: str) -> Json:
     """The first of the named members that is there and not null."""
     if isinstance(value, dict):
@@ -114,6 +118,8 @@ def payload(value: Json, *, first: str) -> bytes | None:
     if not isinstance(value, str) or len(value) > 3 * MAX_PAYLOAD:
         return None
     value = value.strip()
+    if _SURELY_HEX.fullmatch(value):
+        return bytes.fromhex(value)
     found = _hex(value) if first == "hex" else _base64(value)
     if found is None:
         found = _base64(value) if first == "hex" else _hex(value)

@@ -17,7 +17,7 @@ FOLDERS = sorted(path for path in FOLDER.iterdir() if path.is_dir() and not path
 PROFILES = profile.load_all(FOLDER)
 #: Atoms of UCUM that we use, and the decibel with its weighting.
 UNIT = re.compile(
-    r"(?:%|1|\[ppm\]|uS/cm|/min|kW\.h|dB\[A\]|\[degF\]|deg|(?:(?:n|u|m|c|k|M|G)?(?:m|g|t|s|A|V|W|Hz|Pa|bar|L|lx|N|J)|Cel|min|h|d)(?:[23])?)(?:/(?:m|s|min|h|d|L)[23]?)?"
+    r"(?:%|1|\[ppm\]|uS/cm|/min|kW\.h|dB\[A\]|\[degF\]|deg|(?:(?:n|u|m|c|h|k|M|G)?(?:m|g|t|s|A|V|W|Hz|Pa|bar|L|lx|N|J)|Cel|min|h|d)(?:[23])?)(?:/(?:m|s|min|h|d|L)[23]?)?"
 )
 #: What the end of a metric's name says about its unit.
 SUFFIXES = {

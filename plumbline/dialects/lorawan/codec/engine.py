@@ -30,7 +30,6 @@ class Engine:
     """Runs scripts; all of one dialect share one process, which starts with the first payload. Not for several threads."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
         self._connection: socket.socket | None = None
         self._end = weakref.finalize(self, lambda: None)
         self._loaded: set[str] = set()
@@ -66,7 +65,7 @@ class Engine:
     def close(self) -> None:
         """End the process; the next call starts another."""
         self._end()
-        self._process = self._connection = None
+        self._connection = None
         self._loaded.clear()
 
     def _start(self) -> None:
@@ -81,7 +80,7 @@ class Engine:
                 env={"TZ": "UTC"} | {key: os.environ[key] for key in ("PATH", "LD_LIBRARY_PATH") if key in os.environ},
                 start_new_session=True,
             )
-        self._process, self._connection = process, ours
+        self._connection = ours
         self._end = weakref.finalize(self, _end, process, ours)
 
     def _ask(self, request: Mapping[str, Any], patience_s: float) -> dict[str, Any]:

@@ -22,7 +22,7 @@ AIR = {
     "measurement": "environment",
     "metrics": {
         "temperature_c": {"unit": "Cel", "title_en": "t", "title_zh": "t", "path": "temperature", "maximum": 60},
-        "battery_percent": {"unit": "%", "title_en": "b", "title_zh": "b", "path": "battery"},
+        "battery": {"unit": "%", "title_en": "b", "title_zh": "b", "path": "battery"},
     },
     "lorawan": {
         "codec": "fields",
@@ -90,11 +90,11 @@ def test_the_envelope_goes_out_whatever_is_configured_and_a_missing_codec_is_tol
 def test_values_come_through_the_codec_of_the_first_kind_that_fits() -> None:
     kinds = [{"profile": "level", "euis": ["ffff*"]}, {"profile": "air", "types": ["em300-*"]}]
     found = read(make({"kinds": kinds}, AIR, decoded()), chirpstack())
-    assert readings(found)["environment"] == {"temperature_c": 30.8, "battery_percent": 92}
+    assert readings(found)["environment"] == {"temperature_c": 30.8, "battery": 92}
     assert troubles(found) == []
     said = [one for one in found if isinstance(one, Said)]
     assert said[1].metrics is not None
-    assert set(said[1].metrics) == {"temperature_c", "battery_percent"}
+    assert set(said[1].metrics) == {"temperature_c", "battery"}
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_a_time_that_cannot_be_is_the_gateways_clock_and_is_told() -> None:
 def test_a_status_gives_battery_and_margin_and_joins_and_acknowledgements_nothing() -> None:
     base = {key: value for key, value in chirpstack().items() if key in {"deviceInfo", "time", "deduplicationId"}}
     status = read(make(), {**base, "margin": 8, "batteryLevel": 61.4, "externalPowerSource": False})
-    assert readings(status) == {"lorawan": {"margin_db": 8, "battery_pct": 61.4, "external_power": 0}}
+    assert readings(status) == {"lorawan": {"margin_db": 8, "battery": 61.4, "external_power": 0}}
     for other in ({"devAddr": "01"}, {"acknowledged": True}, {"downlinkId": 1}):
         assert read(make(), {**base, **other}) == []
     assert troubles(read(make(), {**base, "level": "ERROR", "code": "OTAA", "description": "x"})) == [

@@ -61,6 +61,23 @@ def test_a_gateway_with_a_server_of_its_own_may_write_hex_and_a_time_that_is_non
 
 
 @pytest.mark.parametrize(
+    ("data", "payload"),
+    [
+        ("01756403ff180104686d", bytes.fromhex("01756403ff180104686d")),
+        ("AAAA", b"\0\0\0"),
+        ("0102", b"\xd3\x5d\x36"),
+        ("AQ", b"\x01"),
+        ("_-8=", b"\xff\xef"),
+        ("!!", None),
+    ],
+)
+def test_a_payload_is_base64_unless_it_can_only_be_hex(data: str, payload: bytes | None) -> None:
+    message = read(chirpstack(data=data))
+    assert message.payload == payload
+    assert bool(message.problems) is (payload is None)
+
+
+@pytest.mark.parametrize(
     ("event", "kind"),
     [
         ({"margin": 8, "externalPowerSource": True, "batteryLevel": 0}, "status"),

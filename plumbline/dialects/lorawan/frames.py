@@ -1,15 +1,14 @@
-"""What was said before: frames that come twice, and troubles that are told once. Both forget the oldest."""
+"""Frames that come twice."""
 
-from collections import OrderedDict, deque
-from collections.abc import Hashable
+from collections import deque
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
 
 from plumbline.dialects.lorawan.message import Message
+from plumbline.dialects.memory import Memory
 
-#: Devices that are remembered, and frames of each.
-_DEVICES: Final = 4096
+#: How many of each device are remembered.
 _FRAMES: Final = 16
 #: Two messages of one frame are not further apart: several integrations send it at the same time, a queue somewhat later.
 _SAME_NS: Final = 10 * 60 * 10**9
@@ -34,16 +33,16 @@ class Frames:
     """
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[str, deque[Frame]] = OrderedDict()
+        self._seen: Memory[str, deque[Frame]] = Memory()
 
     def take(self, device: str, message: Message) -> Frame | None:
         """Remember the frame of an uplink; `None`: it was read before."""
         content = blake2b(message.payload or repr(message.decoded).encode("utf-8", "replace"), digest_size=16).digest()
         frame = Frame(message.frame, message.session, message.f_cnt, message.f_port, content, message.at_ns)
-        seen = self._seen.setdefault(device, deque(maxlen=_FRAMES))
-        self._seen.move_to_end(device)
-        if len(self._seen) > _DEVICES:
-            self._seen.popitem(last=False)
+        seen = self._seen.get(device)
+        if seen is None:
+            seen = deque[Frame](maxlen=_FRAMES)
+            self._seen.put(device, seen)
         if any(_same(frame, other, last=other is seen[-1]) for other in seen):
             return None
         seen.append(frame)
@@ -52,8 +51,8 @@ class Frames:
     def forget(self, device: str, frame: Frame | None = None) -> None:
         """The frame could not be kept and will come again; without one: the device joined, and all its counters begin again."""
         if frame is None:
-            self._seen.pop(device, None)
-        elif frame in (seen := self._seen.get(device, deque())):
+            self._seen.forget(device)
+        elif (seen := self._seen.get(device)) is not None and frame in seen:
             seen.remove(frame)
 
 
@@ -67,21 +66,3 @@ def _same(a: Frame, b: Frame, *, last: bool) -> bool:
     if a.at_ns is not None and b.at_ns is not None:
         return abs(a.at_ns - b.at_ns) <= _SAME_NS
     return last
-
-
-class Once:
-    """A bounded memory of what was told."""
-
-    def __init__(self, most: int = 4096) -> None:
-        self._most = most
-        self._told: OrderedDict[Hashable, None] = OrderedDict()
-
-    def first(self, what: Hashable) -> bool:
-        """Whether this is told for the first time, as far as remembered."""
-        if what in self._told:
-            self._told.move_to_end(what)
-            return False
-        self._told[what] = None
-        if len(self._told) > self._most:
-            self._told.popitem(last=False)
-        return True
