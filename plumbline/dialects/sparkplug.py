@@ -16,7 +16,7 @@ from plumbline.dialects.family import Family, FamilySettings, Value
 from plumbline.dialects.memory import Memory
 from plumbline.dialects.naming import joined, metric_name
 from plumbline.dialects.said import Said, Trouble
-from plumbline.dialects.sparkplug_payload import COMPOUND, Payload, SparkplugMetric, payload, typed
+from plumbline.dialects.sparkplug_payload import COMPOUND, DATETIME, Payload, SparkplugMetric, fits, payload, typed
 from plumbline.dialects.told_time import told_ns
 from plumbline.dialects.topic_filter import is_filter
 from plumbline.dialects.unit_words import ucum
@@ -30,7 +30,6 @@ _DEVICE_KINDS: Final = ("DBIRTH", "DDATA", "DDEATH")
 #: Metrics with which a node is commanded and describes itself.
 _BESIDE: Final = ("Node Control/", "Device Control/", "Node Info/", "Device Info/", "Node Properties/", "Properties/")
 _BDSEQ: Final = "bdSeq"
-_DATETIME: Final = 13
 _GOOD: Final = 192
 _REBIRTH: Final = "let the host application ask for 'Node Control/Rebirth', or restart the node"
 
@@ -205,8 +204,10 @@ def _value(known: _Known, metric: SparkplugMetric) -> Value | str:
         return f"{known.name}: is {compound}; passed over"
     if metric.quality is not None and metric.quality != _GOOD:
         return f"{known.name}: its quality is {metric.quality}, not {_GOOD} (good); not sent until it is"
+    if not fits(metric.value, known.datatype):
+        return f"{known.name}: its value is not of the type that its birth told; {_REBIRTH}"
     raw: Json = typed(metric.value, known.datatype)
-    if known.name.startswith(_BESIDE) or known.datatype == _DATETIME:
+    if known.name.startswith(_BESIDE) or known.datatype == DATETIME:
         return Value(known.name, raw, beside=True)
     unit = ucum(known.unit or "")
     if unit is None:

@@ -19,6 +19,9 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _SIGNED: Final = {1: 8, 2: 16, 3: 32, 4: 64}
 _UNSIGNED: Final = {5: 8, 6: 16, 7: 32, 8: 64}
 BOOLEAN: Final = 11
+DATETIME: Final = 13
+_FLOAT, _DOUBLE = 9, 10
+_TEXTS: Final = frozenset({12, 14, 15})
 #: Datatypes that hold no single value, by name.
 COMPOUND: Final = {
     16: "a DataSet", 17: "bytes", 18: "a file", 19: "a template", 20: "a PropertySet", 21: "a list of PropertySets",
@@ -69,6 +72,19 @@ def payload(data: bytes) -> Payload:
                 raise FieldError(f"holds more than {_MOST_METRICS} metrics")
             made.metrics.append(_metric(value))
     return made
+
+
+def fits(value: Scalar, datatype: int | None) -> bool:
+    """Whether a value is of the sort that its datatype says; a number that was given anew by a birth we missed often is not."""
+    if value is None or datatype is None:
+        return True
+    if datatype in _SIGNED or datatype in _UNSIGNED or datatype == DATETIME:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if datatype in {_FLOAT, _DOUBLE}:
+        return isinstance(value, float)
+    if datatype == BOOLEAN:
+        return isinstance(value, int)
+    return datatype not in _TEXTS or isinstance(value, str)
 
 
 def typed(value: Scalar, datatype: int | None) -> Scalar:

@@ -110,13 +110,7 @@ class MqttReader:
             what = f"a message of {size} bytes, more than the {self._max_bytes} that are read; see 'max_bytes'"
             self._report(self._name, f"{shown(message.topic)}: {what}")
             return
-        try:
-            found = list(entry.dialect.read(message.topic, message.payload))
-        except Exception as error:  # noqa: BLE001 - a mistake of ours about one message must not stop the rest; it is told
-            what = f"{type(error).__name__}: {error}; this is a mistake in the dialect {entry.name}: report it with the message"
-            self._report(self._name, f"{shown(message.topic)}: {what}")
-            return
-        for said in found:
+        for said in entry.hear(message.topic, message.payload):
             if isinstance(said, Trouble):
                 self._report(said.device or self._name, f"{shown(message.topic)}: {said.what}")
             elif not message.retain or entry.accept_retained:

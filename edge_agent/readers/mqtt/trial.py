@@ -35,7 +35,7 @@ class Heard:
     def take(self, topic: str, payload: bytes) -> None:
         """Read one message."""
         self._messages += 1
-        for said in self._entry.dialect.read(topic, payload):
+        for said in self._entry.hear(topic, payload):
             if isinstance(said, Trouble):
                 self._troubles += 1
                 self._first = self._first or f"{shown(topic)}: {said.what}"
@@ -71,8 +71,7 @@ async def learn(address: Address, version: Version, entries: Sequence[Entry], ma
             message.ack()
             entry = next((one for one, filters in learning if any(matches(f, message.topic) for f in filters)), None)
             if entry is not None and len(message.payload) <= max_bytes:
-                for _ in entry.dialect.read(message.topic, message.payload):
-                    pass  # it comes again with the session, and then it is reported
+                entry.hear(message.topic, message.payload)  # it comes again with the session, and then it is reported
 
 
 async def look(

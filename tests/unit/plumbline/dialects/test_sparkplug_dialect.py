@@ -131,3 +131,10 @@ def test_two_metrics_that_would_get_one_name_are_not_mixed(sparkplug):
     events, [trouble] = hear(sparkplug, NODE.format("NBIRTH"), data)
     assert values_of(events) == {"motor_speed": 1.0}
     assert "'motor speed' would be named motor_speed" in trouble
+
+
+def test_a_value_of_another_type_than_was_born_is_nobodys(sparkplug):
+    hear(sparkplug, NODE.format("NBIRTH"), BIRTH)
+    events, [trouble] = hear(sparkplug, NODE.format("NDATA"), encoded({"alias": 1, "string_value": "x"}, timestamp=AT, seq=1))
+    assert events == []
+    assert "Wind/Speed: its value is not of the type that its birth told" in trouble
