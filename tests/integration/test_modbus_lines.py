@@ -134,13 +134,13 @@ async def test_a_dead_slave_costs_little_and_comes_back(way: str, kept: Kept) ->
 
     if way == "tcp":
         async with TcpSlaves(slaves) as server:
-            await act(reader(kept, *table, address=f"127.0.0.1:{server.port}"))
+            await act(reader(kept, *table, address=f"127.0.0.1:{server.port}", retry_s=2.0))
     else:
         with plugged(RtuBus(slaves)) as bus:
-            await act(reader(kept, *table, port=bus.path))
-    assert kept.reports == [
-        "meter-2: slave 2: no answer within 0.1 s; check its power, its cable, and its unit number",
-    ]
+            await act(reader(kept, *table, port=bus.path, retry_s=2.0))
+    [report] = kept.reports
+    assert report.startswith("meter-2: slave 2: no answer within 0.1")
+    assert report.endswith(" s; check its power, its cable, and its unit number")
     assert min(len(kept.readings(f"meter-{unit}")) for unit in (1, 3)) >= 30
 
 
@@ -246,3 +246,22 @@ async def test_two_programs_never_share_a_bus(kept: Kept) -> None:
             await soon(lambda: kept.events)
             with pytest.raises(ReaderError, match=r"cannot open .* \(another program has it open\)"):
                 await reader(kept, slave(), port=bus.path).check(1)
+
+
+async def test_a_slave_that_comes_back_on_a_dead_bus_is_found_although_the_first_stays_dead(kept: Kept) -> None:
+    slaves = {unit: Slave({"holding": {0: unit}}, silent=True) for unit in (1, 2)}
+    async with TcpSlaves(slaves) as server:
+        one = reader(kept, slave("a", 1), slave("b", 2), address=f"127.0.0.1:{server.port}")
+        async with supervised(one, kept) as supervisor:
+            await soon(lambda: "none of 2 slaves answers" in supervisor.statuses["bus"].text())
+            slaves[2].silent = False
+            await soon(lambda: len(kept.readings("b")) >= 5)
+
+
+async def test_a_slow_line_gives_long_answers_their_time(kept: Kept) -> None:
+    """At 300 baud 100 registers are under way for more than 7 s: the slave here needs half a second of them."""
+    with plugged(RtuBus({1: Slave({"holding": dict.fromkeys(range(100), 5)}, delay_s=0.5)})) as bus:
+        places = {f"r{i}": {"address": i} for i in range(100)}
+        async with reading(reader(kept, slave(**places), port=bus.path, baudrate=300, timeout_s=0.05), kept):
+            await soon(lambda: kept.events)
+    assert kept.reports == []

@@ -3,6 +3,7 @@
 import asyncio
 import heapq
 import random
+import re
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -19,6 +20,8 @@ from edge_agent.readers.modbus.slave import Ask, Read, Slave
 _TRIP_AFTER: Final = 3
 #: Values that `check` shows of a slave.
 _SHOWN: Final = 6
+#: A report: what happened, and what to check.
+_CHECK: Final = re.compile(r"(?P<what>.+?)[;:,] check (?P<check>.+)", re.DOTALL)
 
 
 class Bus:
@@ -54,6 +57,7 @@ class Bus:
             Breaker(first_s=min(5 * timeout_s, retry_s), retry_s=retry_s, trip_after=_TRIP_AFTER, chance=random.random)
             for _ in declarations
         ]
+        self._tried: set[int] = set()
 
     async def run(self, emit: Emit) -> None:
         """Read until cancelled. Raises `ReaderError` where the bus cannot be reached or no slave answers."""
@@ -66,6 +70,7 @@ class Bus:
     async def _poll_all(self, emit: Emit) -> None:
         for breaker in self._breakers:
             breaker.try_now()
+        self._tried.clear()
         now, order = time.monotonic(), count()
         # The order breaks ties: who is due for longest is first, so that nobody starves on a bus that is too slow for all.
         queue = [(now, next(order), i, group) for i, slave in enumerate(self._slaves) for group in slave.declaration.groups]
@@ -84,6 +89,7 @@ class Bus:
         slave, breaker = self._slaves[i], self._breakers[i]
         ask = partial(self._ask, retries=0 if breaker.failures else self._retries)
         read: Read = {}
+        self._tried.add(i)
         try:
             if silent := breaker.open:
                 await slave.probe(ask)
@@ -94,7 +100,7 @@ class Bus:
             slave.identified = False  # it may come back as another
             slave.tell("silent", f"slave {slave.declaration.unit}: {error}")
             await slave.emit(group, read, emit)
-            if all(one.open for one in self._breakers):
+            if len(self._tried) == len(self._slaves) and all(one.open for one in self._breakers):
                 raise self._all_silent(error) from error
             return
         breaker.answered()
@@ -124,7 +130,7 @@ class Bus:
         good: list[str] = []
         bad: list[tuple[str, str, str]] = []
         try:
-            await self._link.open()
+            await self._link.open(patience_s)
             for i, declaration in enumerate(self._declarations):
                 share_s = max(0.05, (end - time.monotonic()) / (len(self._declarations) - i))
                 found = await self._check(declaration, share_s)
@@ -154,29 +160,37 @@ class Bus:
             return answer
 
         values: dict[str, float] = {}
+        state: str | None = None
         try:
             if await slave.identify(ask):
-                values = await _all_values(slave, ask)
+                values, state = await _all_values(slave, ask)
         except SilenceError as error:
             heard = f" after {len(took_s)} answers" if took_s else ""
             return f"slave {declaration.unit}: {error.what}{heard}", error.check
         if told:
-            what, _, check = told[0].rpartition("; check ")
+            said = _CHECK.fullmatch(told[0])
+            what, check = (said["what"], said["check"]) if said else (told[0], "its register map")
             more = f" (and {len(told) - 1} more: {'; '.join(told[1:4])})" if len(told) > 1 else ""
-            return what + more if what else told[0] + more, check if what else "its register map"
-        return _told(slave, values, took_s)
+            well = f"; it answers in {1000 * min(took_s):.0f} ms, and {len(values)} other values are well" if values else ""
+            return what + well, check + more
+        return _told(slave, values, state, took_s)
 
 
-async def _all_values(slave: Slave, ask: Ask) -> dict[str, float]:
+async def _all_values(slave: Slave, ask: Ask) -> tuple[dict[str, float], str | None]:
+    """The metrics and the state."""
     values: dict[str, float] = {}
+    state = None
     for group in slave.declaration.groups:
         read: Read = {}
         await slave.read(group, ask, read)
-        values |= dict(slave.values(group, read))
-    return values
+        found = dict(slave.values(group, read))
+        if group.state:
+            state = slave.state(read, found)
+        values |= found
+    return values, None if state is None else state[0]
 
 
-def _told(slave: Slave, values: dict[str, float], took_s: Sequence[float]) -> str:
+def _told(slave: Slave, values: dict[str, float], state: str | None, took_s: Sequence[float]) -> str:
     """A sentence about a slave that is well."""
     one = slave.declaration
     requests, points = slave.requests(), {point for group in one.groups for point in one.needs(group)}
@@ -184,6 +198,7 @@ def _told(slave: Slave, values: dict[str, float], took_s: Sequence[float]) -> st
     what += f"{sum(point.count for point in points)} registers in {requests} block{'s' if requests != 1 else ''}"
     if slave.identity is not None:
         what += f", says it is {slave.identity!r}"
-    shown = [f"{one.metrics[name].title_en} {value:.6g} {one.metrics[name].unit}" for name, value in values.items()]
+    shown = [] if state is None else [f"state {state}"]
+    shown += [f"{one.metrics[name].title_en} {value:.6g} {one.metrics[name].unit}" for name, value in values.items()]
     more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
     return f"{what}: {', '.join(shown[:_SHOWN])}{more}" if shown else f"{what}, but gives no value now"

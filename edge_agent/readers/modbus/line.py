@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import socket
 import time
 from typing import Final, Protocol
 
@@ -46,6 +47,15 @@ class Way(Protocol):
         """What to check when it cannot be opened or fails."""
         ...
 
+    @property
+    def reopen_when_silent(self) -> bool:
+        """Whether opening again may help against silence: a TCP peer that vanished looks like a silent one."""
+        ...
+
+    def transit_s(self, size: int) -> float:
+        """How long so many bytes are under way."""
+        ...
+
     async def open(self) -> Line:
         """Open it. Raises `OSError` (`TimeoutError` is one) or `ValueError` (a speed that the port does not have)."""
         ...
@@ -53,6 +63,8 @@ class Way(Protocol):
 
 class SerialWay:
     """A serial port. Only one program may have it open: two masters on a bus would take each other's answers."""
+
+    reopen_when_silent = False
 
     def __init__(self, port: str, line: SerialLine, pause_s: float) -> None:
         self.place = port
@@ -62,6 +74,10 @@ class SerialWay:
             "that the adapter is plugged in, the path (ls /dev/serial/by-id), that this user is in the group dialout, "
             "and that no other program has the port open"
         )
+
+    def transit_s(self, size: int) -> float:
+        """How long so many bytes are on the line: 11 bits each."""
+        return size * 11 / self.line.baudrate
 
     async def open(self) -> Line:
         """Open the port, in a thread: a driver may take its time."""
@@ -150,6 +166,8 @@ class _SerialLine:
 class TcpWay:
     """A Modbus TCP device or gateway, or a terminal server with a serial bus behind it."""
 
+    reopen_when_silent = True
+
     def __init__(self, host: str, port: int, connect_s: float) -> None:
         self.place = f"{host}:{port}"
         self._host = host
@@ -158,6 +176,10 @@ class TcpWay:
         self.advice = (
             "that the device is on, its address, the network between, and that no other program takes its few connections"
         )
+
+    def transit_s(self, size: int) -> float:  # noqa: ARG002 - one contract with the serial way
+        """Nothing to speak of."""
+        return 0.0
 
     async def open(self) -> Line:
         """Connect."""
@@ -168,6 +190,10 @@ class TcpWay:
             if error.args:
                 raise  # the system's own, which says what it is
             raise TimeoutError(f"no answer within {self._connect_s:g} s") from None
+        except OSError as error:
+            if error.errno is None or isinstance(error, socket.gaierror):
+                raise
+            raise OSError(error.errno, os.strerror(error.errno)) from error  # asyncio words it for programmers
 
 
 class _TcpLine:

@@ -1,6 +1,6 @@
 """One slave: what of it is read together, what its registers say, and what was already told about it."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import partial
 from typing import Final
 
@@ -177,17 +177,22 @@ class Slave:
                 self.fine(name)
                 yield name, value
 
-    async def _emit_state(self, read: Read, values: dict[str, float], emit: Emit) -> None:
+    def state(self, read: Read, values: Mapping[str, float]) -> tuple[StateWord, str | None] | None:
+        """The machine's state and fault code, as far as read; a state without a word is told."""
         points = self.declaration.state
-        assert points is not None
         try:
-            found = state_of(points, read, values)
+            found = None if points is None else state_of(points, read, values)
         except RegisterError as error:
             self.tell("state", f"state: {error}")
+            return None
+        if found is not None:
+            self.fine("state")
+        return found
+
+    async def _emit_state(self, read: Read, values: Mapping[str, float], emit: Emit) -> None:
+        points, found = self.declaration.state, self.state(read, values)
+        if points is None or found is None:
             return
-        if found is None:
-            return
-        self.fine("state")
         if found == self._state:
             self._coming = None
             return
