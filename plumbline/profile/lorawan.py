@@ -58,6 +58,7 @@ class Field(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     at: _Byte = 0
     """Which byte it begins at, from 0; within a group: from the group's first byte. Negative counts from the end."""
     type: FieldType = "u8"
+    """Unsigned, signed, floating point (IEEE 754), or decimal digits of four bits."""
     order: Literal["big", "little", "words"] | None = None
     """Byte order, where it is not the frame's. `words`: 16-bit words, each big-endian, the lowest word first."""
     bits: tuple[Annotated[int, Meta(ge=0, le=63)], Annotated[int, Meta(ge=1, le=64)]] | None = None
@@ -67,7 +68,9 @@ class Field(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     zero: _Value = 0
     """The raw value that stands for 0; taken off before `scale`."""
     scale: float = 1.0
+    """What it is multiplied by."""
     add: float = 0.0
+    """What is added behind that."""
     polynomial: Annotated[tuple[float, ...], Meta(min_length=2, max_length=8)] | None = None
     """Instead of `scale` and `add`: the value is c0 + c1·x + c2·x² …, of x = raw − zero."""
 
@@ -108,6 +111,7 @@ class Frame(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     bytes: Annotated[tuple[Annotated[int, Meta(ge=0, le=255)], ...], Meta(max_length=32)] = ()
     """How long the payload is: one of these; none: long enough for the fields."""
     when: Annotated[tuple[Condition, ...], Meta(max_length=8)] = ()
+    """What it holds; all must be true."""
     order: Literal["big", "little", "words"] = "big"
     """Byte order of the fields that name none."""
     fields: Annotated[dict[str, Field], Meta(max_length=128)] = {}
@@ -118,6 +122,7 @@ class Frame(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     start: Annotated[int, Meta(ge=0, le=255)] = 0
     """`tagged`: at which byte the groups begin. `flagged`: at which byte the flags stand; the groups follow."""
     groups: Annotated[tuple[Group, ...], Meta(max_length=256)] = ()
+    """The groups of these layouts, each kind once."""
 
     def __post_init__(self) -> None:
         """Refuse groups that cannot be found."""
@@ -152,8 +157,11 @@ class LorawanCodec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ignore: Annotated[tuple[str, ...], Meta(max_length=256)] = ()
     """Paths in the document that are known and not wanted, `*` for any rest; other numbers without a metric are reported once."""
     state: StateFields | None = None
+    """Where a machine's state stands in the document."""
     check_in: CheckInFields | None = None
+    """Where a check-in stands in the document."""
     fix: FixFields | None = None
+    """Where a position stands in the document."""
 
     def __post_init__(self) -> None:
         """Refuse frames without their codec, and the other way round."""

@@ -11,14 +11,20 @@ from plumbline.dialects.lorawan.loose import Object, child, table
 from plumbline.dialects.lorawan.message import Battery, Message
 
 _Kind = Literal["uplink", "join", "status", "location", "failure", "other"]
-#: What an event is, by what it has; the first that fits counts.
-_KINDS: Final[tuple[tuple[_Kind, tuple[str, ...]], ...]] = (
-    ("other", ("acknowledged", "queueItemId", "downlinkId", "downlinkID", "gwInfo", "integrationName", "eventType")),
-    ("failure", ("error",)),
-    ("uplink", ("rxInfo", "txInfo", "fCnt", "fPort", "data", "phyPayload", "object", "objectJSON")),
-    ("status", ("margin", "batteryLevel", "externalPowerSource")),
-    ("location", ("location",)),
-    ("join", ("devAddr",)),
+#: What an event is: it has one of the first names and none of the second. The first that fits counts.
+_KINDS: Final[tuple[tuple[_Kind, frozenset[str], frozenset[str]], ...]] = (
+    (
+        "other",
+        frozenset({"acknowledged", "queueItemId", "downlinkId", "downlinkID", "integrationName", "eventType"}),
+        frozenset(),
+    ),
+    ("other", frozenset({"gatewayId", "gatewayID"}), frozenset({"rxInfo", "data"})),
+    ("failure", frozenset({"error"}), frozenset()),
+    ("location", frozenset({"location"}), frozenset({"rxInfo", "data"})),
+    ("status", frozenset({"margin", "batteryLevel", "externalPowerSource"}), frozenset({"rxInfo", "data"})),
+    ("uplink", frozenset({"fCnt", "fPort", "data", "phyPayload", "object", "objectJSON"}), frozenset()),
+    ("join", frozenset({"devAddr"}), frozenset()),
+    ("uplink", frozenset({"rxInfo", "txInfo"}), frozenset()),
 )
 
 
@@ -67,8 +73,8 @@ def _kind(document: Object) -> _Kind:
         if loose.text(document["level"]) in {"ERROR", "2"}:
             return "failure"
         return "other"
-    for kind, keys in _KINDS:
-        if any(key in document for key in keys):
+    for kind, one_of, none_of in _KINDS:
+        if one_of & document.keys() and not none_of & document.keys():
             return kind
     return "other"
 

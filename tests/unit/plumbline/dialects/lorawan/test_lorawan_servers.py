@@ -95,6 +95,22 @@ def test_chirpstack_events_other_than_uplinks_are_told_apart(event: dict[str, An
     assert read({"deduplicationId": "x", "time": "2026-07-18T09:34:15Z", "deviceInfo": info, **event}).kind == kind
 
 
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [
+        ({"devAddr": "AFE5Qg==", "rxInfo": [], "txInfo": {}, "dr": 5}, "join"),
+        ({"acknowledged": False, "fCnt": 15}, "other"),
+        ({"fCnt": 12, "gatewayID": "AgICAgICAgI=", "txInfo": {}}, "other"),
+        ({"type": "UPLINK_CODEC", "error": "bad", "fCnt": 3}, "failure"),
+        ({"location": {"latitude": 47.0, "longitude": 8.0}, "uplinkIDs": [], "fCnt": 3}, "location"),
+        ({"margin": 6, "externalPowerSource": False, "batteryLevelUnavailable": True}, "status"),
+        ({"data": "AQ==", "fPort": 1, "fCnt": 0}, "uplink"),
+    ],
+)
+def test_chirpstack_v3_events_other_than_uplinks_are_told_apart(event: dict[str, Any], kind: str) -> None:
+    assert read({"applicationID": "1", "deviceName": "d", "devEUI": "AgICAgICAgI=", **event}).kind == kind
+
+
 def test_the_things_stack_tells_the_network_servers_time_and_leaves_out_zeros() -> None:
     message = read(things_stack())
     assert (message.eui, message.name, message.application) == ("70b3d57ed0000001", "pit-level", "site")
