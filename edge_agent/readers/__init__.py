@@ -10,10 +10,10 @@ from typing import Final
 
 READERS: Final[Mapping[str, str]] = {
     "serial_scanner": "edge_agent.readers.serial_scanner",
-    "wedge_scanner": "edge_agent.readers.wedge_scanner",
     "nmea": "edge_agent.readers.nmea",
     "line": "edge_agent.readers.line",
     "mqtt": "edge_agent.readers.mqtt",
     "camera": "edge_agent.readers.camera",
     "modbus": "edge_agent.readers.modbus",
+    "wedge_scanner": "edge_agent.readers.wedge_scanner",
 }

@@ -81,7 +81,7 @@ def test_every_mistake_is_told_at_once(tmp_path):
         "uplink.batch_events: ",
         "uplink.window: must be int, found str",
         "uplink.linger_ms.business: ",
-        "reader 'a': type: there is no reader 'scanner'; did you mean 'serial_scanner'? known are serial_scanner, nmea",
+        "reader 'a': type: there is no reader 'scanner'; did you mean 'wedge_scanner'? known are serial_scanner, nmea",
         "reader 'a': prt: is not a setting here; did you mean 'port'?",
         "reader 'a': name: is given 2 times",
         "name: must be 1 to 64 letters",
