@@ -7,12 +7,14 @@ other claim for the same bars comes close: a misread delivery is worse than a la
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 import cv2
 import numpy as np
 
 from edge_agent.decode import retail_pattern
+from edge_agent.decode.gs1_elements import elements_of
 from edge_agent.decode.picture import Gray
 from edge_agent.decode.retail_pattern import Match
 from edge_agent.decode.strips import Region
@@ -32,8 +34,12 @@ _NEEDED_SHORT_ITF: Final = 2.5
 _NEEDED_ITF_PIECE: Final = 100.0
 #: Shorter reads of these are noise: they have no check digit.
 _SHORTEST: Final = {"ITF": 4, "ITF14": 4, "Codabar": 5}
-#: Sharpening invents edges: what it showed counts at most this much.
+#: Sharpening invents edges: what it showed counts at most this much, more where two check characters or one of 103 values
+#: would have to agree with it.
 _MOST_SHARPENED: Final = 1.5
+_MOST_SHARPENED_CHECKED: Final = {"Code128": 2.0, "Code93": 2.0}
+#: What it adds to the votes that a Code 128 says it is GS1, and that its check digits, dates and lengths bear that out.
+_GS1_VOTE: Final = 0.5
 #: A claim that overlaps another wins only by so many votes.
 _LEAD: Final = 2.0
 #: … or because its pattern explains the pixels at least so well, and better by so much, than the other's; its worst digit
@@ -46,7 +52,7 @@ _WORST_CLEARLY: Final = 0.15
 _ZBAR_PLACE_HOLDS: Final = 0.85
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Claim:
     """One content at one place, and what speaks for it."""
 
@@ -68,8 +74,13 @@ class Claim:
 
     @property
     def weight(self) -> float:
-        """Votes of the engines and of the pixels."""
-        return self.votes + (self.match.votes if self.match else 0.0)
+        """Votes of the engines, of the pixels, and of the GS1 rules."""
+        return self.votes + (self.match.votes if self.match else 0.0) + (_GS1_VOTE if self.valid_gs1 else 0.0)
+
+    @cached_property
+    def valid_gs1(self) -> bool:
+        """It is a GS1-128 that keeps the GS1 rules."""
+        return self.reading.identifier == "]C1" and elements_of(self.reading) is not None
 
     @property
     def needed(self) -> float:
@@ -134,12 +145,14 @@ class Ballot:
             claim.whole = is_whole(self._gray, reading.points, 9 * len(reading.text) + 9)
         if claim.reading.engine != "zxing" and reading.engine == "zxing":
             claim.reading = reading  # it alone knows the identifier and the bytes
+            claim.__dict__.pop("valid_gs1", None)
         if (reading.engine, step) not in claim.looks:
             if {engine for engine, _ in claim.looks} == ({"zbar"} if reading.engine == "zxing" else {"zxing"}):
                 claim.votes += 0.5  # the other engine agrees
             claim.looks.add((reading.engine, step))
             if sharpened:
-                votes = min(votes, _MOST_SHARPENED - claim.sharpened_votes)
+                most = _MOST_SHARPENED_CHECKED.get(claim.reading.format, _MOST_SHARPENED)
+                votes = min(votes, most - claim.sharpened_votes)
                 claim.sharpened_votes += votes
             claim.votes += votes
         self._compare(claim, reading)

@@ -20,6 +20,12 @@ _PNM: Final = re.compile(rb"P[2356]\s+(?:#[^\n]*\n\s*)*(\d{1,6})\s+(?:#[^\n]*\n\
 _START_OF_FRAME: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _STANDALONE: Final = frozenset({0x01, *range(0xD0, 0xD9)})
 _START_OF_SCAN: Final = 0xDA
+#: Formats that people will try, by their first bytes, and by their brand (ISO/IEC 14496-12, 4.3).
+_STARTS: Final = {b"GIF8": "GIF", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"%PDF": "PDF", b"\xff\x0a": "JPEG XL", b"<svg": "SVG"}
+_BRANDS: Final = {
+    **dict.fromkeys((b"heic", b"heix", b"hevc", b"mif1", b"msf1"), "HEIC"),
+    **dict.fromkeys((b"avif", b"avis"), "AVIF"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +45,19 @@ def read_header(data: bytes) -> Header:
     except (struct.error, IndexError):
         raise DecodeError("the picture is cut off within its header; copy or take it again") from None
     if header is None:
-        raise DecodeError("is not a JPEG, PNG, WebP, BMP or PGM picture; convert it to one of these")
+        name = _name_of_refused(data)
+        what = f"is a {name} picture, which is not read here" if name else "is not a JPEG, PNG, WebP, BMP or PGM picture"
+        raise DecodeError(f"{what}; save it as JPEG or PNG")
     if header.width < 1 or header.height < 1:
         raise DecodeError(f"the {header.format} header says {header.width} x {header.height} pixels; the file is damaged")
     return header
+
+
+def _name_of_refused(data: bytes) -> str | None:
+    """The format that the file's maker would name, so that the refusal says what to look for."""
+    if data[4:8] == b"ftyp":
+        return _BRANDS.get(data[8:12])
+    return next((name for start, name in _STARTS.items() if data.startswith(start)), None)
 
 
 def _sniff(data: bytes) -> Header | None:

@@ -15,6 +15,8 @@ from edge_agent.decode.view import Point, Quad, View, centre, contains, extent
 #: The first look takes at most so many megapixels, the second all that most photos have.
 _FIRST_LOOK_MP: Final = 4.5
 _SECOND_LOOK_MP: Final = 24.0
+#: A picture of so few pixels a side shows a code of a pixel or two a module.
+_TINY: Final = 100
 #: Pixels to which a picture is reduced for the search of its regions.
 _COARSE: Final = 480
 _FINE: Final = 960
@@ -62,6 +64,8 @@ def climb(gray: Gray, budget: Budget) -> list[Claim]:
     if first is not whole and not budget.over:
         ballot.add(engines.zxing(whole.limited(_SECOND_LOOK_MP)), FULL)
         _confirm(ballot, gray, budget)
+    if not readings and max(gray.shape) <= _TINY:
+        ballot.add(engines.zxing(whole.scaled(4)), "tiny")
     texture, bars = _read_regions(ballot, gray, budget)
     _repair(ballot, gray, damaged, budget)
     _read_blobs(ballot, whole, texture, budget)

@@ -8,7 +8,7 @@ import numpy as np
 from edge_agent.decode.picture import Gray
 
 #: Noise against signal, as the Wiener filter takes it: less makes it sharper, and sees bars in noise.
-_NOISE: Final = 0.004
+_NOISE: Final = 0.001
 
 
 def sharpened(gray: Gray, amount: float, sigma: float) -> Gray:

@@ -137,8 +137,11 @@ def test_a_file_and_its_bytes_say_the_same(tmp_path):
     ("image", "reason"),
     [
         (b"", "is empty"),
-        (b"GIF89a not one of ours", "is not a JPEG"),
-        (b"%PDF-1.7", "is not a JPEG"),
+        (b"neither of ours", "is not a JPEG"),
+        (b"GIF89a", "is a GIF picture, which is not read here; save it as JPEG or PNG"),
+        (b"%PDF-1.7", "is a PDF"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "is a HEIC"),
+        (b"II*\0", "is a TIFF"),
         (b"\xff\xd8\xff\xe0", "cut off"),
         (b"\x89PNG\r\n\x1a\n", "cut off"),
         (np.zeros((4, 4, 7), np.uint8), "is no picture"),
