@@ -70,10 +70,14 @@ class Choice:
         self._still_at_s = at_s if not changed and (held is None or not held.changed) else None
         if not wanted:
             return
-        stale = held is not None and at_s - held.at_s > max(_FRESH_S, self._interval_s)
-        if held is None or stale or (changed and not held.changed) or (sharpness > held.sharpness and changed == held.changed):
+        if held is None or self._better(changed, sharpness, at_s, than=held):
             changed = changed or (held is not None and held.changed)
             self._candidate = Frame(number, at_s, pixels, gray, thumb, sharpness, changed)
+
+    def _better(self, changed: bool, sharpness: float, at_s: float, *, than: Frame) -> bool:
+        """A label that passed while the decoder was busy does not give way to the empty yard behind it."""
+        stale = at_s - than.at_s > max(_FRESH_S, self._interval_s)
+        return (changed and not than.changed) or (changed == than.changed and (stale or sharpness > than.sharpness))
 
     def take(self) -> Frame | None:
         """The frame that is to be read now, if one is due."""

@@ -132,6 +132,16 @@ def test_a_candidate_does_not_wait_until_it_is_the_past():
     assert frame.at_s > 98 / 10 - 1.2
 
 
+def test_a_label_that_passed_while_the_decoder_was_busy_is_read():
+    choice = Choice(0.5, 3600.0)
+    read_of(choice, [YARD] * 40)
+    for i in range(40):
+        choice.offer(with_label(YARD, 190) if i < 3 else YARD, 100 + i, 4 + i / 10)
+    frame = choice.take()
+    assert frame is not None
+    assert frame.number in {100, 101, 102}
+
+
 def test_stillness_is_told_only_while_the_scene_is_the_one_that_was_read():
     choice = Choice(0.1, 3600.0)
     read_of(choice, [YARD] * 10)
