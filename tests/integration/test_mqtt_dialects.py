@@ -11,25 +11,21 @@ import pytest
 
 from edge_agent.reader import Capture, Context, ReaderError
 from edge_agent.readers import mqtt
-from plumbline import codec, profile, settings
+from plumbline import profile, settings
 from plumbline.address import Address
 from plumbline.errors import PlumblineError
-from plumbline.event import ClockReading
 from plumbline.mqtt import Connection
 from tests.servers import Mosquitto, running
+from tests.unit.plumbline.dialects.said_events import payload_of, written
 
 CASES = Path(mqtt.__file__).parent / "testcases"
 PROFILES = profile.load_all(Path(__file__).parents[2] / "firmware_configs")
-HEADER = {
-    "id": "01890a5d-ac96-774b-bcce-b302099a8057",
-    "site": "s",
-    "gateway": "g",
-    "at": 1,
-    "clock": ClockReading(quality="ntp", boot="b", mono=1),
-    "epoch": "e",
-    "seq": 1,
+PROBE = {
+    "topic": "probe/is/+",
+    "device_level": 2,
+    "measurement": "m",
+    "metrics": {"probe": {"unit": "1", "title_en": "P", "title_zh": "探"}},
 }
-PROBE = {"topic": "probe/is/+", "device_level": 2, "measurement": "m", "metrics": {"probe": {"unit": "1", "title_en": "P", "title_zh": "探"}}}
 Z2M = {"dialect": "zigbee2mqtt"}
 
 
@@ -50,12 +46,11 @@ class Heard:
         self._changed = asyncio.Event()
 
     async def emit(self, capture: Capture) -> None:
-        fields = json.loads(codec.encode(capture.event(device=capture.device, **HEADER)))
-        if "probe" in fields.get("values", {}):
+        event = written(capture.event, capture.device, capture.at_ns)
+        if "probe" in event.get("values", {}):
             self.probed += 1
         else:
-            event = {key: value for key, value in fields.items() if key not in HEADER}
-            self.events.append(event if capture.at_ns is None else {**event, "at_ns": capture.at_ns})
+            self.events.append(event)
         self._changed.set()
 
     def report(self, device: str, what: str) -> None:
@@ -99,14 +94,6 @@ async def probe(connection: Connection, heard: Heard) -> None:
             await asyncio.wait_for(heard.until(lambda: heard.probed > before), 0.2)
 
 
-def encode(payload: object) -> bytes:
-    if isinstance(payload, dict) and list(payload) == ["text"]:
-        return payload["text"].encode()
-    if isinstance(payload, dict) and list(payload) == ["hex"]:
-        return bytes.fromhex(payload["hex"])
-    return json.dumps(payload).encode()
-
-
 @pytest.mark.parametrize(
     "case", [one for one in sorted(CASES.iterdir()) if one.name != "sensor-trouble"], ids=lambda case: case.name
 )
@@ -117,7 +104,7 @@ async def test_each_test_case_comes_through_a_broker_as_it_is_expected(broker, u
     async with device(broker, name) as connection, reading(build(broker, heard, name, *devices), heard):
         await probe(connection, heard)
         for topic, payload in json.loads((case / "input.json").read_text()):
-            await connection.publish(topic, encode(payload))
+            await connection.publish(topic, payload_of(payload))
             await probe(connection, heard)
     assert heard.events == expected["events"]
     assert heard.reports == expected["reports"]
@@ -130,8 +117,8 @@ async def test_what_was_announced_is_known_before_what_waited_while_the_agent_wa
         async with reading(build(broker, heard, name, Z2M), heard):
             await probe(connection, heard)
         announced = [{"friendly_name": "slab", "ieee_address": "0x1", "definition": exposes}]
-        await connection.publish("zigbee2mqtt/bridge/devices", encode(announced), retain=True)
-        await connection.publish("zigbee2mqtt/slab", encode({"temperature": 68}))
+        await connection.publish("zigbee2mqtt/bridge/devices", payload_of(announced), retain=True)
+        await connection.publish("zigbee2mqtt/slab", payload_of({"temperature": 68}))
         fresh = Heard()  # the agent was started anew: it knows nothing
         async with reading(build(broker, fresh, name, Z2M), fresh):
             await fresh.until(lambda: bool(fresh.events))
@@ -142,11 +129,11 @@ async def test_what_was_announced_is_known_before_what_waited_while_the_agent_wa
 async def test_a_retained_value_is_old_but_a_retained_offline_is_news(broker, unique_name):
     name, heard = unique_name("old"), Heard()
     async with device(broker, name) as connection:
-        await connection.publish("tele/pump/SENSOR", encode({"AM2301": {"Humidity": 40}}), retain=True)
+        await connection.publish("tele/pump/SENSOR", payload_of({"AM2301": {"Humidity": 40}}), retain=True)
         await connection.publish("tele/pump/LWT", b"Offline", retain=True)
         async with reading(build(broker, heard, name, {"dialect": "tasmota"}), heard):
             await probe(connection, heard)
-            await connection.publish("tele/pump/SENSOR", encode({"AM2301": {"Humidity": 41}}))
+            await connection.publish("tele/pump/SENSOR", payload_of({"AM2301": {"Humidity": 41}}))
             await probe(connection, heard)
         for topic in ("SENSOR", "LWT"):
             await connection.publish(f"tele/pump/{topic}", b"", retain=True)
@@ -163,7 +150,7 @@ async def test_a_flood_of_poison_stops_nobody(broker, unique_name):
         await probe(connection, heard)
         waiting = [connection.publish_soon(topics[i % 4].format(f"n{i % 97}"), nasty[i % len(nasty)]) for i in range(2000)]
         await asyncio.gather(*waiting)
-        await connection.publish("tele/pump/SENSOR", encode({"AM2301": {"Humidity": 41}}))
+        await connection.publish("tele/pump/SENSOR", payload_of({"AM2301": {"Humidity": 41}}))
         await heard.until(lambda: bool(heard.events))
     assert heard.events[-1]["values"] == {"humidity": 41}
 
@@ -183,9 +170,21 @@ async def test_a_mistake_in_a_dialect_is_told_and_the_next_message_is_read(broke
     async with device(broker, name) as connection, reading(reader, heard):
         await probe(connection, heard)
         await connection.publish("tele/pump/SENSOR", b"boom")
-        await connection.publish("tele/pump/SENSOR", encode({"AM2301": {"Humidity": 41}}))
+        await connection.publish("tele/pump/SENSOR", payload_of({"AM2301": {"Humidity": 41}}))
         await heard.until(lambda: bool(heard.events))
     assert "ZeroDivisionError: boom; this is a mistake in the dialect tasmota" in heard.reports[0]
+
+
+async def test_one_name_for_devices_of_two_entries_is_reported(broker, unique_name):
+    name, heard = unique_name("twice"), Heard()
+    async with device(broker, name) as connection, reading(build(broker, heard, name, Z2M, {"dialect": "tasmota"}), heard):
+        await probe(connection, heard)
+        for _ in range(2):
+            await connection.publish("tele/plug-9/SENSOR", payload_of({"AM2301": {"Humidity": 41}}))
+            await connection.publish("zigbee2mqtt/plug-9", payload_of({"humidity": 42}))
+        await probe(connection, heard)
+    [report] = heard.reports
+    assert report.startswith("plug-9: 'zigbee2mqtt/plug-9': has the name of a device in another entry (tasmota)")
 
 
 async def test_check_names_who_spoke_and_leaves_what_waits_where_it_is(broker, unique_name):
@@ -194,7 +193,7 @@ async def test_check_names_who_spoke_and_leaves_what_waits_where_it_is(broker, u
     async with device(broker, name) as connection:
         async with reading(build(broker, heard, name, *devices), heard):
             await probe(connection, heard)
-        await connection.publish("tele/kettle/SENSOR", encode({"AM2301": {"Humidity": 40}}), retain=True)
+        await connection.publish("tele/kettle/SENSOR", payload_of({"AM2301": {"Humidity": 40}}), retain=True)
         said = await build(broker, heard, name, *devices).check(1.0)
         assert said.startswith(f"connected to {broker.url}; in 1 s tasmota: kettle (1 messages); ")
         assert "zigbee2mqtt: nobody on zigbee2mqtt/#" in said

@@ -13,20 +13,12 @@ from edge_agent.readers import mqtt
 from plumbline import profile, settings
 from plumbline.address import Address
 from plumbline.errors import MqttError, PlumblineError
-from plumbline.event import CheckIn, ClockReading, Event, Fix, Reading, State
+from plumbline.event import CheckIn, Event, Fix, Reading, State
 from plumbline.mqtt import Connection
 from tests.servers import Mosquitto, running
+from tests.unit.plumbline.dialects.said_events import HEADER
 
 PROFILES = profile.load_all(Path(__file__).parents[2] / "firmware_configs")
-HEADER = {
-    "id": "01890a5d-ac96-774b-bcce-b302099a8057",
-    "site": "s",
-    "gateway": "g",
-    "at": 1,
-    "clock": ClockReading(quality="ntp", boot="b", mono=1),
-    "epoch": "e",
-    "seq": 1,
-}
 
 
 class Kept:

@@ -13,6 +13,7 @@ from edge_agent.readers.mqtt.trial import learn, look
 from plumbline.address import Address
 from plumbline.dialects import Said, Trouble
 from plumbline.dialects.document import shown
+from plumbline.dialects.memory import Memory
 from plumbline.errors import MqttError, first_of
 from plumbline.event import State
 from plumbline.mqtt import Connection, Message, Version, keep_connected
@@ -47,6 +48,8 @@ class MqttReader:
         self._entries = entries
         self._report = report
         self._learnt = False
+        self._owners: Memory[str, Entry] = Memory()
+        self._shared: Memory[str, bool] = Memory()
         self._states: OrderedDict[str, tuple[str, str | None]] = OrderedDict()
 
     async def run(self, emit: Emit) -> None:
@@ -114,7 +117,17 @@ class MqttReader:
             if isinstance(said, Trouble):
                 self._report(said.device or self._name, f"{shown(message.topic)}: {said.what}")
             elif not message.retain or entry.accept_retained:
+                self._compare(said.device, entry, message.topic)
                 await self._keep(said, emit)
+
+    def _compare(self, device: str, entry: Entry, topic: str) -> None:
+        """Report a name that two entries give: what two devices say would become one device's. Declared entries may share."""
+        owner = self._owners.get(device)
+        if owner is None or (owner.name == entry.name == "declared"):
+            self._owners.put(device, entry)
+        elif owner is not entry and self._shared.first(device, True):
+            what = f"has the name of a device in another entry ({owner.name}); give one of them another name under 'names'"
+            self._report(device, f"{shown(topic)}: {what}")
 
     async def _keep(self, said: Said, emit: Emit) -> None:
         """Emit an event; of states only the changes."""

@@ -10,24 +10,14 @@ import pytest
 
 from edge_agent.reader import Capture, Context
 from edge_agent.readers import mqtt
-from plumbline import codec, profile, settings
+from plumbline import profile, settings
 from plumbline.dialects import DIALECTS
 from plumbline.errors import SettingsError
-from plumbline.event import ClockReading
 from plumbline.mqtt import Message
+from tests.unit.plumbline.dialects.said_events import payload_of, written
 
 FOLDER = Path(mqtt.__file__).parent
 FIRMWARE = Path(__file__).parents[4] / "firmware_configs"
-HEADER = {
-    "id": "01890a5d-ac96-774b-bcce-b302099a8057",
-    "site": "s",
-    "gateway": "g",
-    "device": "d",
-    "at": 1,
-    "clock": ClockReading(quality="ntp", boot="b", mono=1),
-    "epoch": "e",
-    "seq": 1,
-}
 PROFILES = profile.load_all(FIRMWARE)
 
 
@@ -73,29 +63,18 @@ def test_a_wrong_declaration_is_named(devices, message):
         mqtt.build("m", settings.convert({"devices": devices}, mqtt.Settings, "t"), context())
 
 
-def _bytes(payload: object) -> bytes:
-    """A test case's payload: `{"text": …}` as it stands, `{"hex": …}` as bytes, everything else as JSON."""
-    if isinstance(payload, dict) and list(payload) == ["text"]:
-        return payload["text"].encode()
-    if isinstance(payload, dict) and list(payload) == ["hex"]:
-        return bytes.fromhex(payload["hex"])
-    return json.dumps(payload).encode()
-
-
 @pytest.mark.parametrize("case", sorted((FOLDER / "testcases").iterdir()), ids=lambda case: case.name)
 async def test_each_test_case_gives_what_it_expects(case: Path):
     events_, reports, acknowledged = [], [], []
 
     async def emit(capture: Capture) -> None:
-        fields = json.loads(codec.encode(capture.event(**{**HEADER, "device": capture.device})))
-        event = {key: value for key, value in fields.items() if key == "device" or key not in HEADER}
-        events_.append(event if capture.at_ns is None else {**event, "at_ns": capture.at_ns})
+        events_.append(written(capture.event, capture.device, capture.at_ns))
 
     table = settings.convert(tomllib.loads((case / "config.toml").read_text()), mqtt.Settings, "test")
     lent = Context(profiles=PROFILES, report=lambda device, what: reports.append(f"{device}: {what}"))
     reader = mqtt.build("broker", table, lent)
     for topic, payload in json.loads((case / "input.json").read_text()):
-        message = Message(topic, _bytes(payload), 1, False, lambda: acknowledged.append(1))
+        message = Message(topic, payload_of(payload), 1, False, lambda: acknowledged.append(1))
         await reader._take(message, emit)
     assert {"events": events_, "reports": reports} == json.loads((case / "expected.json").read_text())
     assert acknowledged == []  # that is the session's, once this has returned

@@ -7,26 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plumbline import codec
 from plumbline.dialects import make
 from plumbline.dialects.declaration import Declaration
 from plumbline.dialects.document import FieldError, at, decode
 from plumbline.dialects.mapping import events
 from plumbline.errors import SettingsError
-from plumbline.event import ClockReading
 from plumbline.profile import CheckInFields, FixFields, Metric, StateFields
-from tests.unit.plumbline.dialects.said_events import hear, values_of
+from tests.unit.plumbline.dialects.said_events import hear, values_of, written
 
-HEADER = {
-    "id": "01890a5d-ac96-774b-bcce-b302099a8057",
-    "site": "s",
-    "gateway": "g",
-    "device": "d",
-    "at": 1,
-    "clock": ClockReading(quality="ntp", boot="b", mono=1),
-    "epoch": "e",
-    "seq": 1,
-}
 METRICS = {
     "dust": Metric(unit="ug/m3", title_en="D", title_zh="尘", path="pm.fine", minimum=0, maximum=1000),
     "temperature": Metric(unit="Cel", title_en="T", title_zh="温", path="t", scale=0.1, offset=-40),
@@ -50,9 +38,8 @@ def read(declaration: Declaration, document: object) -> tuple[list[dict], list[s
         if isinstance(found, FieldError):
             complaints.append(str(found))
             continue
-        event = codec.decode_event(codec.encode(found(**HEADER)))
-        fields = json.loads(codec.encode(event))
-        kept.append({key: value for key, value in fields.items() if key not in HEADER})
+        fields = written(found, "d", None)
+        kept.append({key: value for key, value in fields.items() if key != "device"})
     return kept, complaints
 
 
