@@ -8,6 +8,7 @@ happens to be an expiry date is told cheaper as (17) than as six more digits of 
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from edge_agent.gs1.charsets import CHARACTERS, CSET_82
 from edge_agent.gs1.table import Component, Identifier
 
 #: AI → its cost: what is on most labels, and what is on many. The rest is rarer.
@@ -29,6 +30,12 @@ _REQUIRED_MISSING: Final = 1.0
 _SHORT: Final = (0.0, 1.0, 0.5)
 _END_COST: Final = 0.3
 
+#: In text digits and capital letters are more frequent than the rest.
+_CHARACTER: Final[Mapping[str, float]] = {
+    character: 1.15 if character.isdigit() else 1.4 if character.isupper() or character in "-/" else 1.9
+    for character in {*CSET_82, *CHARACTERS["Z"][1], *CHARACTERS["Y"][1]}
+}
+
 _DATES: Final = frozenset({"yymmd0", "yymmdd"})
 #: Digits that a date of the last and the next years carries less than six digits do.
 _DATE_GAIN: Final = 2.0
@@ -43,7 +50,7 @@ def cost(identifier: Identifier, value: str) -> float:
     ai = identifier.ai
     told = _ai_cost(ai)
     for component, part in parts(identifier, value):
-        told += sum(map(_character_cost, part)) if component.type != "N" else float(len(part))
+        told += float(len(part)) if component.type == "N" else sum(map(_CHARACTER.__getitem__, part))
         if component.shortest < component.longest:
             told += _END_COST + (_SHORT[len(part)] if len(part) < len(_SHORT) else 0.0)
         for linter in component.linters:
@@ -81,9 +88,3 @@ def _ai_cost(ai: str) -> float:
     if ai.startswith("9"):
         return _INTERNAL_COST
     return _MEASURE_COST if ai.startswith(_MEASURE) else _RARE_COST
-
-
-def _character_cost(character: str) -> float:
-    if character.isdigit():
-        return 1.15
-    return 1.4 if "A" <= character <= "Z" or character in "-/" else 1.9

@@ -21,7 +21,7 @@ from edge_agent.gs1.table import Identifier, identifiers
 #: Longer data without a single separator is no label. (The longest GS1-128 symbol holds 48 characters.)
 MAX_LENGTH: Final = 512
 #: Element strings that one search may try; what takes more has too many readings for anyone.
-MAX_WORK: Final = 20_000
+MAX_WORK: Final = 10_000
 
 Reading = tuple[tuple[str, str], ...]
 
@@ -141,16 +141,16 @@ def _edges(data: str, at: int) -> Iterator[_Edge]:
     except Gs1Error:
         return
     start = at + len(identifier.ai)
+    plain = CHARACTERS[identifier.components[0].type][1] if _is_plain(identifier) else None
     for end in range(start + identifier.shortest, min(start + identifier.longest, len(data)) + 1):
         value = data[start:end]
-        if _is_plain(identifier):
-            if value[-1] not in CHARACTERS[identifier.components[0].type][1]:
-                return
-        else:
+        if plain is None:
             try:
                 check_value(identifier, identifier.ai, value)
             except Gs1Error:
                 continue
+        elif value[-1] not in plain:
+            return
         yield _Edge(end, identifier, value, plausibility.cost(identifier, value))
 
 

@@ -5,8 +5,10 @@ import os
 
 from edge_agent import config
 from edge_agent.agent import Agent
+from edge_agent.examination import examine
 from plumbline.event import Scan
 from tests.integration.tiny_ingest import TinyIngest, until
+from tests.servers import free_port
 
 GTIN = ("01", "09506000134352")
 LABEL = b"]C1010950600013435210ABC17251231\r\n"
@@ -64,3 +66,16 @@ async def test_a_file_of_what_is_expected_repairs_the_next_scan_without_a_restar
     assert first.candidates is not None
     assert first.candidates[:2] == ((GTIN, ("10", "ABC"), ("17", "251231")), (GTIN, ("10", "ABC17251231")))
     assert (second.gs1, second.repaired, second.candidates) == ((GTIN, ("10", "ABC"), ("17", "251231")), True, None)
+
+
+async def test_the_check_of_a_gateway_looks_at_the_file(tmp_path):
+    path = tmp_path / "gateway.toml"
+    path.write_text(f'site = "s"\ngateway = "g"\nexpected = "e.toml"\n[server]\nbrokers = ["mqtt://127.0.0.1:{free_port()}"]\n')
+
+    async def found() -> tuple[str, str]:
+        findings = [each async for each in examine(config.load(path), patience_s=0.1)]
+        return next((each.verdict, each.text) for each in findings if each.what == "expected")
+
+    assert await found() == ("failed", f"{tmp_path}/e.toml: there is no such file; name an existing one")
+    (tmp_path / "e.toml").write_text('batches = ["A"]\norders = ["PO-1"]\n')
+    assert await found() == ("ok", f"2 values in {tmp_path}/e.toml")

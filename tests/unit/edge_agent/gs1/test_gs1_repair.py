@@ -164,7 +164,7 @@ def test_too_many_readings_are_said_to_be_too_many() -> None:
 
 
 def test_only_the_most_plausible_of_many_candidates_are_kept() -> None:
-    found = repair("10" + "9" * 60)
+    found = repair("1091A92B93C94D95E96F")
     assert isinstance(found, Ambiguous)
     assert (len(found.candidates), found.complete) == (MAX_CANDIDATES, False)
 
