@@ -11,6 +11,7 @@ from typing import Final
 READERS: Final[Mapping[str, str]] = {
     "serial_scanner": "edge_agent.readers.serial_scanner",
     "nmea": "edge_agent.readers.nmea",
+    "gpsd": "edge_agent.readers.gpsd",
     "line": "edge_agent.readers.line",
     "mqtt": "edge_agent.readers.mqtt",
     "camera": "edge_agent.readers.camera",
