@@ -125,6 +125,7 @@ class Register(_Place, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a metric stands. What the raw value is multiplied by is the metric's `scale` and `offset`."""
 
     scaled_by: ScaleRegister | None = None
+    """A register that holds what this one is multiplied by, before the metric's own `scale`."""
     every_s: Period | None = None
     """How often it is read, where that differs from the device's period."""
 
@@ -135,6 +136,7 @@ class Hole(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     first: Address
     last: Address
     table: Table | None = None
+    """Default: the device's."""
 
     def __post_init__(self) -> None:
         """Refuse a hole that ends before it begins."""
@@ -146,11 +148,17 @@ class StateRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When a machine is in a state: a register, or a metric that is read anyway, is within bounds. No bounds: it is not 0."""
 
     state: StateWord
+    """What the machine does when the rule holds."""
     metric: Name | None = None
+    """A metric that is read from the same slave, in its unit."""
     register: Register | None = None
+    """A register of its own, instead of a metric."""
     equals: tuple[float, ...] = ()
+    """It is one of these."""
     at_least: float | None = None
+    """It is this or more."""
     at_most: float | None = None
+    """It is this or less."""
 
     def __post_init__(self) -> None:
         """Refuse a rule about nothing or about two things."""
@@ -162,16 +170,19 @@ class ModbusState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """How a machine's state is read: from one register by words, or by rules of which the first that holds counts."""
 
     register: Register | None = None
+    """The register that says it."""
     words: dict[str, StateWord] = {}
     """The register's values (as text: "3") → state."""
     rules: tuple[StateRule, ...] = ()
+    """Instead of `register`: the first that holds counts; where its value is not known, the state is not known."""
     otherwise: StateWord | None = None
     """What a value without a word, or a machine for which no rule holds, is; none: it is reported."""
     code: Register | None = None
     """Its fault code; 0 is none."""
+    every_s: Period | None = None
+    """How often it is read, where that differs from the device's period."""
     polls: Annotated[int, Meta(ge=1, le=1000)] = 1
     """A new state counts when it was read so many times in a row: a threshold on a trembling value needs more than one."""
-    every_s: Period | None = None
 
     def __post_init__(self) -> None:
         """Refuse what could never give a state."""
@@ -187,6 +198,7 @@ class Identity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a device of this kind says it is: read before the first values, so that no other device's are taken for them."""
 
     register: Register
+    """A string or a number."""
     expect: Annotated[tuple[str, ...], Meta(max_length=64)] = ()
     """One of these must be in its text, or be its number in decimal digits; none: it is only shown by `plumbline edge check`."""
 
@@ -197,18 +209,25 @@ class ModbusShape(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     registers: dict[Name, Register] = {}
     """Metric → where it stands."""
     table: Table = "holding"
+    """Table of registers that do not name one."""
     order: str = "ABCD"
+    """Byte order of registers that do not name one: `ABCD`, `CDAB`, `BADC` or `DCBA`."""
     every_s: Period = 10.0
+    """How often the device is read."""
     max_registers: Annotated[int, Meta(ge=1, le=125)] = 125
     """As many as it gives in one answer."""
     max_bits: Annotated[int, Meta(ge=1, le=2000)] = 2000
+    """As many coils or discrete inputs as it gives in one answer."""
     gap: Annotated[int, Meta(ge=0, le=124)] = 8
     """Registers that nobody wants are read along up to this many, where that saves a request."""
     holes: tuple[Hole, ...] = ()
+    """Addresses that must not be read."""
     absent: dict[RegisterType, tuple[int, ...]] = {}
     """'Not available' by type, for registers that do not say it themselves."""
     state: ModbusState | None = None
+    """How its state is read, if it is a machine."""
     identity: Identity | None = None
+    """A register that says what it is."""
 
     def __post_init__(self) -> None:
         """Refuse an order that is none."""

@@ -45,6 +45,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pause_ms: Annotated[float, Meta(ge=0, le=1000)] = 5.0
     """Silence on the serial bus before each request, for slaves that need longer than the standard's 3.5 characters."""
     slaves: Annotated[tuple[SlaveSettings, ...], Meta(min_length=1, max_length=247)]
+    """The slaves on the bus, each with a unit number and a name of its own."""
 
 
 def build(name: str, settings: Settings, context: Context) -> Reader:
