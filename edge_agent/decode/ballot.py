@@ -20,7 +20,7 @@ from edge_agent.decode.retail_pattern import Match
 from edge_agent.decode.strips import Region
 from edge_agent.decode.symbol import FRAGILE, RETAIL, STRONG, Reading
 from edge_agent.decode.view import Quad, centre, contains, extent
-from edge_agent.decode.wholeness import is_whole
+from edge_agent.decode.wholeness import is_read_along, lies_on_paper
 
 #: The untouched picture, reduced where it is large, and in its full size.
 PLAIN: Final = "plain"
@@ -31,7 +31,7 @@ _NEEDED: Final = {"UPCE": 4.0, "Codabar": 3.0}
 _NEEDED_USUALLY: Final = 2.0
 _NEEDED_SHORT_ITF: Final = 2.5
 #: A piece of a longer one stays a piece, however often it is seen.
-_NEEDED_ITF_PIECE: Final = 100.0
+_NEEDED_PIECE: Final = 100.0
 #: Shorter reads of these are noise: they have no check digit.
 _SHORTEST: Final = {"ITF": 4, "ITF14": 4, "Codabar": 5}
 #: Sharpening invents edges: what it showed counts at most this much, more where two check characters or one of 103 values
@@ -88,8 +88,10 @@ class Claim:
         format_, text = self.reading.format, self.reading.text
         if format_ == "Code128" and self.looks & _UNTOUCHED:
             return 1.0
-        if self.reading.family == "ITF":
-            return _NEEDED_ITF_PIECE if not self.whole else _NEEDED_SHORT_ITF if len(text) < 8 else _NEEDED_USUALLY
+        if not self.whole:
+            return _NEEDED_PIECE
+        if self.reading.family == "ITF" and len(text) < 8:
+            return _NEEDED_SHORT_ITF
         return _NEEDED.get(format_, _NEEDED_USUALLY)
 
 
@@ -136,13 +138,15 @@ class Ballot:
                 and same_symbol(self._gray, other.points, reading.points, linear=reading.format not in STRONG)
             ):
                 return claim
-        claim = Claim(reading, whole=reading.family != "ITF")
+        claim = Claim(reading, whole=reading.family != "ITF" and reading.format != "UPCE")
         self._claims.append(claim)
         return claim
 
     def _count(self, claim: Claim, reading: Reading, step: str, votes: float, sharpened: bool) -> None:
         if not claim.whole:
-            claim.whole = is_whole(self._gray, reading.points, 9 * len(reading.text) + 9)
+            claim.whole = is_read_along(self._gray, reading.points) and (
+                reading.family != "ITF" or lies_on_paper(self._gray, reading.points, 9 * len(reading.text) + 9)
+            )
         if claim.reading.engine != "zxing" and reading.engine == "zxing":
             claim.reading = reading  # it alone knows the identifier and the bytes
             claim.__dict__.pop("valid_gs1", None)
@@ -226,6 +230,11 @@ def _conflict(one: Claim, other: Claim) -> bool:
 
 def _beats(one: Claim, other: Claim) -> bool:
     """One of two claims for the same bars is right: by many votes, or because the pixels say so clearly."""
+    if one.reading.family == "ITF" and one.reading.text != other.reading.text:
+        if other.reading.text in one.reading.text:
+            return one.weight >= one.needed  # the other is a piece of it: dirt or glare beside it looked like paper
+        if one.reading.text in other.reading.text:
+            return False
     if one.weight >= other.weight + _LEAD:
         return True
     a, b = one.match, other.match

@@ -1,4 +1,4 @@
-"""Is it a whole code? A piece of an interleaved 2 of 5 reads like a whole one, for it has no start that is its own.
+"""Is it a whole code? A piece of an interleaved 2 of 5 reads like a whole one, a piece of an EAN sometimes like a UPC-E.
 
 A piece comes about in two ways: bars lie beside it, or the line on which it was read crosses the code askew and leaves it
 at the top or the bottom.
@@ -23,13 +23,9 @@ _PAPER: Final = 0.5
 _ALONG: Final = 6.0
 
 
-def is_whole(gray: Gray, quad: Quad, modules: int) -> bool:
-    """Tell whether a code of so many `modules` with these corners was read along its length, and has paper on both sides."""
+def lies_on_paper(gray: Gray, quad: Quad, modules: int) -> bool:
+    """Tell whether a code of so many `modules` with these corners has paper on both sides, not bars."""
     region = Region.of(quad)
-    return _read_along(gray, region) and _on_paper(gray, region, modules)
-
-
-def _on_paper(gray: Gray, region: Region, modules: int) -> bool:
     if region.length < 2 * modules / _SAMPLES:
         return True  # too small to tell
     factor = modules * _SAMPLES / region.length
@@ -41,8 +37,9 @@ def _on_paper(gray: Gray, region: Region, modules: int) -> bool:
     return all(float(beside.std()) <= _PAPER * within for beside in (profile[: edge - skipped], profile[skipped - edge :]))
 
 
-def _read_along(gray: Gray, region: Region) -> bool:
-    """Compare the direction of the gradients about the middle with that of the reading."""
+def is_read_along(gray: Gray, quad: Quad) -> bool:
+    """Tell whether the line between these ends crosses the bars squarely: the gradients about its middle point along it."""
+    region = Region.of(quad)
     reach = max(12, int(region.length / 4))
     x, y = (int(v) for v in region.middle)
     part = gray[max(0, y - reach) : y + reach, max(0, x - reach) : x + reach]

@@ -10,7 +10,7 @@ from edge_agent.decode.engines import zxing_with_damaged
 from edge_agent.decode.strips import Region
 from edge_agent.decode.treatment import deblurred
 from edge_agent.decode.view import View
-from edge_agent.decode.wholeness import is_whole
+from edge_agent.decode.wholeness import is_read_along, lies_on_paper
 
 F = zxingcpp.BarcodeFormat
 PATIENT_MS = 5000
@@ -110,8 +110,22 @@ def test_a_code_with_bars_beside_it_is_a_piece():
     middle = ((left + right) / 2, (top + bottom) / 2)
     whole = Region(middle, 0.0, right - left, bottom - top).quad
     half = Region(middle, 0.0, (right - left) / 2, bottom - top).quad
-    assert is_whole(label, whole, 9 * 10 + 9)
-    assert not is_whole(label, half, 9 * 5 + 9)
+    assert lies_on_paper(label, whole, 9 * 10 + 9)
+    assert not lies_on_paper(label, half, 9 * 5 + 9)
+
+
+def test_a_line_that_crosses_the_bars_askew_is_told_from_one_that_crosses_them_squarely():
+    slanted = turned(drawn(F.ITF, "1234567890", 4), 30)
+    middle = (slanted.shape[1] / 2, slanted.shape[0] / 2)
+    assert is_read_along(slanted, Region(middle, -30.0, 300, 60).quad)
+    assert not is_read_along(slanted, Region(middle, 0.0, 300, 60).quad)
+
+
+def test_glare_beside_a_piece_does_not_make_it_a_whole_code():
+    label = cv2.copyMakeBorder(drawn(F.ITF, "6638825241", 4), 40, 40, 40, 40, cv2.BORDER_CONSTANT, value=255)
+    height, width = label.shape
+    label[height // 2 :, int(width * 0.6) :] = 255
+    assert [s.text for s in decode(label, budget_ms=PATIENT_MS)] in (["6638825241"], [])
 
 
 def test_a_code_of_one_pixel_a_module_is_read_in_each_turn():
