@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import tomllib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -209,3 +210,11 @@ async def test_check_of_a_broker_that_is_away_says_what_to_check(broker):
     reader = mqtt.build("broker", settings.convert(table, mqtt.Settings, "t"), Context())
     with pytest.raises(ReaderError, match="check that the broker runs"):
         await reader.check(2.0)
+
+
+async def test_check_of_a_server_that_takes_the_call_and_says_nothing_ends_in_time():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        table = {"broker": f"mqtt://127.0.0.1:{silent.getsockname()[1]}", "devices": [PROBE]}
+        reader = mqtt.build("broker", settings.convert(table, mqtt.Settings, "t"), Context())
+        with pytest.raises(ReaderError, match=r"no answer in 0\.5 s; check host, port and firewall"):
+            await reader.check(0.5)

@@ -12,7 +12,7 @@ from plumbline.dialects import Announced, Trouble
 from plumbline.dialects.document import shown
 from plumbline.dialects.topic_filter import matches
 from plumbline.errors import MqttError
-from plumbline.mqtt import Connection, Message, Version
+from plumbline.mqtt import Connection, Version
 
 #: Devices that are named in the sentence, for each entry; and how many are told apart.
 _NAMED: Final = 8
@@ -25,22 +25,30 @@ _MOST_ANNOUNCEMENTS: Final = 10_000
 class Heard:
     """What one entry's devices said."""
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: Entry, max_bytes: int) -> None:
         self._entry = entry
+        self._max_bytes = max_bytes
         self._devices: set[str] = set()
         self._messages = 0
         self._troubles = 0
         self._first = ""
 
-    def take(self, topic: str, payload: bytes) -> None:
-        """Read one message."""
+    def take(self, topic: str, payload: bytes) -> bool:
+        """Read one message, where it is this entry's."""
+        if not self._entry.takes(topic):
+            return False
         self._messages += 1
+        if len(payload) > self._max_bytes:
+            self._troubles += 1
+            self._first = self._first or f"{shown(topic)}: larger than max_bytes"
+            return True
         for said in self._entry.hear(topic, payload):
             if isinstance(said, Trouble):
                 self._troubles += 1
                 self._first = self._first or f"{shown(topic)}: {said.what}"
             elif len(self._devices) < _TOLD_APART:
                 self._devices.add(said.device)
+        return True
 
     def __str__(self) -> str:
         """Who spoke, for a site engineer."""
@@ -78,19 +86,8 @@ async def look(
     *, name: str, address: Address, version: Version, entries: Sequence[Entry], max_bytes: int, patience_s: float
 ) -> str:
     """Listen for `patience_s` with a session of our own, so that nothing queued is taken. Raises `ReaderError`."""
-    heard = [Heard(entry) for entry in entries]
-    oversized = 0
-
-    def take(message: Message) -> None:
-        nonlocal oversized
-        if len(message.payload) > max_bytes:
-            oversized += 1
-            return
-        for entry, one in zip(entries, heard, strict=True):
-            if entry.takes(message.topic):
-                one.take(message.topic, message.payload)
-                return
-
+    heard = [Heard(entry, max_bytes) for entry in entries]
+    listening = False
     try:
         async with (
             asyncio.timeout(patience_s),
@@ -99,13 +96,15 @@ async def look(
             for entry in entries:
                 for one in entry.dialect.filters:
                     await connection.subscribe(one, qos=0)
+            listening = True
             async for message in connection.messages():
                 message.ack()
-                take(message)
+                any(one.take(message.topic, message.payload) for one in heard)  # the first whose it is
     except MqttError as error:
         what, _, check = str(error).partition("; check ")
         raise ReaderError(name, what, check or "that the broker runs, and its log") from None
-    except TimeoutError:
-        pass  # the time to listen is over
-    large = f"; {oversized} messages larger than max_bytes" if oversized else ""
-    return f"connected to {address}; in {patience_s:g} s {'; '.join(map(str, heard))}{large}"
+    except TimeoutError:  # the time to listen is over
+        if not listening:
+            what = f"{address}: no answer in {patience_s:g} s"
+            raise ReaderError(name, what, "host, port and firewall, and that it is a broker") from None
+    return f"connected to {address}; in {patience_s:g} s {'; '.join(map(str, heard))}"
