@@ -25,6 +25,7 @@ from edge_agent.reader import Capture, Context, Reader
 from edge_agent.stall import StallWatch
 from edge_agent.supervisor import Supervisor
 from edge_agent.uplink import Uplink
+from plumbline import ranges
 from plumbline.clock import EventClock
 from plumbline.errors import CodecError, SettingsError
 from plumbline.event import CLASSES, Event, Health
@@ -61,6 +62,7 @@ class Agent:
             gateway=config.gateway,
             fsync={"business": config.outbox.fsync.business, "telemetry": config.outbox.fsync.telemetry},
             history_bytes=config.outbox.history_bytes,
+            max_bytes=config.outbox.max_bytes,
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -189,6 +191,8 @@ class Agent:
         streams = {name: self.outbox.stream(name) for name in CLASSES}
         values = {f"queue_{name}_events": float(stream.pending) for name, stream in streams.items()}
         values["queue_bytes"] = float(sum(stream.pending_bytes for stream in streams.values()))
+        values["queue_thinned_events"] = float(sum(ranges.count(stream.thinned) for stream in streams.values()))
+        values["disk_full"] = float(self.outbox.full is not None)
         values["history_bytes"] = float(sum(stream.history_bytes for stream in streams.values()))
         try:
             values["disk_free_bytes"] = float(shutil.disk_usage(self._config.data).free)

@@ -81,6 +81,8 @@ class OutboxSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     fsync: FsyncSettings = FsyncSettings()
     history_bytes: Annotated[int, Meta(ge=0, le=2**40)] = 256 * 1024 * 1024
     """Committed events that stay, per class, to refill a server that lost them."""
+    max_bytes: Annotated[int, Meta(ge=1024 * 1024, le=2**44)] = 2 * 1024 * 1024 * 1024
+    """What all events may take. Above it history goes first, then old telemetry is thinned; business events stay always."""
 
 
 class HealthSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

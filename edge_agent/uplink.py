@@ -28,6 +28,8 @@ _log = structlog.get_logger(__name__)
 _MOST_PATIENT: Final = 16
 #: Numbers that ingest may have asked for again and not got yet, in ranges: more are not remembered, it asks again.
 _REPLAY_RANGES: Final = 10_000
+#: Ranges of thinned numbers in one batch.
+_TOLD_RANGES: Final = 2000
 
 
 @dataclass(slots=True, eq=False)
@@ -54,6 +56,8 @@ class Lane:
     window: list[Sent] = field(default_factory=list[Sent])
     wanted: Pairs = ()
     """What ingest asked for again."""
+    told: Pairs = ()
+    """Thinned numbers that were told to ingest on this connection."""
     replaying: asyncio.Future[None] | None = None
     since: float | None = None
     """When an event was first seen waiting."""
@@ -175,6 +179,7 @@ class Uplink:
             lane.held = ranges.union(lane.held if same else (), stream.committed)
             lane.cursor = ranges.watermark(lane.held)[0]
             lane.window, lane.wanted, lane.replaying, lane.since = [], lane.wanted if same else (), None, None
+            lane.told = ()
 
     # Sending. One task sends everything, so that business goes before telemetry whenever both wait.
 
@@ -240,7 +245,7 @@ class Uplink:
         waiting = stream.last - lane.cursor
         if waiting <= 0:
             lane.since = None
-            return None
+            return 0.0 if self._untold(lane) else None
         if lane.since is None:
             lane.since = now
         each = stream.pending_bytes / max(stream.pending, 1)
@@ -255,12 +260,20 @@ class Uplink:
         lane.since = None
         if chunk.epoch != self._epoch:
             return True
+        untold = self._untold(lane)
+        if chunk.events or untold:
+            lane.window.append(self._publish(connection, lane, chunk, untold))
+            lane.told = ranges.union(lane.told, untold)
         if not chunk.events:
             lane.cursor = max(lane.cursor, min(newest, self._outbox.stream(lane.event_class).durable))
-            return False
-        lane.window.append(self._publish(connection, lane, chunk))
+            return bool(untold)
         lane.cursor = chunk.events[-1].seq
         return True
+
+    def _untold(self, lane: Lane) -> Pairs:
+        """Numbers dropped by policy that ingest was not told of yet: it must not take them for lost."""
+        thinned = self._outbox.stream(lane.event_class).thinned
+        return ranges.difference(thinned, [*lane.held, *lane.told])[:_TOLD_RANGES] if thinned else ()
 
     async def _resend(self, connection: Connection, lane: Lane, sent: Sent) -> None:
         """Send again what of a batch is still missing."""
@@ -270,13 +283,15 @@ class Uplink:
         )
         if chunk.epoch != self._epoch or sent not in lane.window:
             return
-        if not chunk.events:
+        thinned = self._outbox.stream(lane.event_class).thinned
+        dropped = ranges.difference(missing, ranges.difference(missing, thinned)) if thinned else ()
+        if not chunk.events and not dropped:
             lane.window.remove(sent)  # committed and forgotten meanwhile
             return
-        again = self._publish(connection, lane, chunk)
+        again = self._publish(connection, lane, chunk, dropped)
         sent.at, sent.acknowledged, sent.tries = again.at, again.acknowledged, sent.tries + 1
         self.resent += 1
-        _log.info("uplink.resent", event_class=lane.event_class, events=len(chunk.events), first=chunk.events[0].seq)
+        _log.info("uplink.resent", event_class=lane.event_class, events=len(chunk.events), first=missing[0][0])
 
     async def _replay(self, connection: Connection, lane: Lane) -> None:
         """Send a batch of what ingest asked for; if it is lost, ingest asks again."""
@@ -300,7 +315,7 @@ class Uplink:
         lane.replaying = self._publish(connection, lane, chunk).acknowledged
         lane.replaying.add_done_callback(lambda _: self._wake.set())
 
-    def _publish(self, connection: Connection, lane: Lane, chunk: Chunk) -> Sent:
+    def _publish(self, connection: Connection, lane: Lane, chunk: Chunk, thinned: Pairs = ()) -> Sent:
         numbers = ranges.of(event.seq for event in chunk.events)
         header = BatchHeader(
             site=self._outbox.site,
@@ -308,6 +323,7 @@ class Uplink:
             epoch=chunk.epoch,
             event_class=lane.event_class,
             ranges=numbers,
+            thinned=thinned,
         )
         topic = topics.events(self._outbox.site, self._outbox.gateway, lane.event_class)
         payload = codec.encode_batch(header, [event.body for event in chunk.events])
@@ -315,7 +331,7 @@ class Uplink:
         if acknowledged.done() and (error := acknowledged.exception()) is not None:
             raise error
         acknowledged.add_done_callback(self._acknowledged)
-        return Sent(numbers, asyncio.get_running_loop().time(), acknowledged)
+        return Sent(ranges.union(numbers, thinned), asyncio.get_running_loop().time(), acknowledged)
 
     def _acknowledged(self, done: asyncio.Future[None]) -> None:
         if not done.cancelled() and done.exception() is None:

@@ -3,6 +3,7 @@
 PlumblineError
 └── OutboxError             the file could not be written or read; it may work again later
     ├── OutboxDamagedError  the file's content is broken: it has to be put aside
+    ├── OutboxFullError     the disk has no room; it may have again later
     └── OutboxRefusedError  it cannot work with this file or event at all: a newer version, another gateway, too large
 """
 
@@ -19,6 +20,10 @@ class OutboxError(PlumblineError):
 
 class OutboxDamagedError(OutboxError):
     """The file's content is broken."""
+
+
+class OutboxFullError(OutboxError):
+    """The disk, or the user's share of it, is full."""
 
 
 class OutboxRefusedError(OutboxError):
@@ -42,4 +47,5 @@ def explain(path: Path, error: sqlite3.Error) -> OutboxError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary result code; the rest is detail
     if code in _DAMAGED or (code == 0 and type(error) is sqlite3.DatabaseError):
         return OutboxDamagedError(f"{path}: is damaged ({error}); it is put aside and what can be read is kept")
-    return OutboxError(f"{path}: {_ADVICE.get(code, 'check the disk')} ({error})")
+    kind = OutboxFullError if code == sqlite3.SQLITE_FULL else OutboxError
+    return kind(f"{path}: {_ADVICE.get(code, 'check the disk')} ({error})")

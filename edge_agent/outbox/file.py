@@ -14,13 +14,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from edge_agent.outbox import thinning
 from edge_agent.outbox.errors import OutboxDamagedError, OutboxRefusedError, explain
 from plumbline import ranges
 from plumbline.event import CLASSES, EventClass
 from plumbline.ids import new_epoch
 from plumbline.ranges import Pairs
 
-VERSION: Final = 1
+VERSION: Final = 2
 #: Rows a statement inserts. One statement for many rows matters: Python gives up its lock around every statement, and a
 #: busy event loop would get in between each two rows.
 _CHUNKS: Final = (256, 16, 1)
@@ -48,6 +49,8 @@ class Stream:
     """Up to here a power cut takes nothing away."""
     committed: Pairs = ()
     """What ingest holds."""
+    thinned: Pairs = ()
+    """Dropped by policy, which ingest does not know yet."""
     pending_bytes: int = 0
     history_bytes: int = 0
 
@@ -59,7 +62,7 @@ class Stream:
     @property
     def pending(self) -> int:
         """How many events ingest does not hold yet."""
-        return self.last - ranges.count(self.committed)
+        return self.last - ranges.count(self.committed) - ranges.count(self.thinned)
 
 
 class OutboxFile:
@@ -73,6 +76,8 @@ class OutboxFile:
         self.site = site
         self.gateway = gateway
         self._history_bytes = history_bytes
+        self._least = 0
+        """Telemetry in these numbers cannot be thinned any more."""
         self.streams: dict[EventClass, Stream] = {event_class: Stream() for event_class in CLASSES}
         try:
             self._connection = connect(path)
@@ -149,16 +154,72 @@ class OutboxFile:
         stream.committed = ranges.union(stream.committed, news)
         stream.pending_bytes -= moved
         stream.history_bytes += moved
-        self._connection.execute(
-            "INSERT INTO committed(class, ranges) VALUES (?1, ?2) ON CONFLICT(class) DO UPDATE SET ranges = ?2",
-            (event_class, json.dumps(stream.committed)),
-        )
+        self._note("committed", event_class, stream.committed)
+        if stream.thinned:
+            stream.thinned = ranges.difference(stream.thinned, stream.committed)
+            self._note("thinned", event_class, stream.thinned)
         if stream.history_bytes > self._history_bytes:
-            self._forget(event_class, stream)
+            self._forget(event_class, stream, stream.history_bytes - self._history_bytes)
 
-    def _forget(self, event_class: EventClass, stream: Stream) -> None:
-        """Delete the oldest committed events until the history fits."""
-        excess, cut = stream.history_bytes - self._history_bytes, 0
+    @property
+    def kept_bytes(self) -> int:
+        """What all events take, without SQLite's own share."""
+        return sum(stream.pending_bytes + stream.history_bytes for stream in self.streams.values())
+
+    def make_room(self, wanted: int) -> int:
+        """Free `wanted` bytes of events, or as many as policy gives, and return how many.
+
+        First goes what ingest holds already, then telemetry that it does not: in old telemetry a block of numbers in two,
+        again and again, so that what is oldest becomes the most sparse and nothing of it is blank. The dropped numbers are
+        kept as `thinned` until ingest knows them. Business events stay, whatever happens.
+        """
+        freed = 0
+        telemetry = self.streams["telemetry"]
+        if not any(stream.history_bytes for stream in self.streams.values()) and telemetry.pending <= self._least:
+            return 0  # what is left was tried already
+        for event_class in reversed(CLASSES):
+            stream = self.streams[event_class]
+            if freed < wanted and stream.history_bytes:
+                before = stream.history_bytes
+                self._forget(event_class, stream, min(before, wanted - freed))
+                freed += before - stream.history_bytes
+        while freed < wanted and (step := self._thin(wanted - freed)):
+            freed += step
+        self._least = telemetry.pending + thinning.BLOCK if freed < wanted else 0
+        return freed
+
+    def _thin(self, wanted: int) -> int:
+        """Drop every second block of the telemetry that is owed, from the oldest on, until `wanted` bytes are free."""
+        stream = self.streams["telemetry"]
+        owed = ranges.difference(((1, stream.last),), [*stream.committed, *stream.thinned])
+        dropped: list[tuple[int, int]] = []
+        freed = 0
+        for first, last in thinning.blocks(owed)[1::2]:
+            if freed >= wanted:
+                break
+            freed += self._bytes("telemetry", first, last)
+            self._connection.execute("DELETE FROM telemetry WHERE seq BETWEEN ? AND ?", (first, last))
+            dropped.append((first, last))
+        if dropped:
+            stream.pending_bytes -= freed
+            stream.thinned = ranges.union(stream.thinned, dropped)
+            self._note("thinned", "telemetry", stream.thinned)
+        return freed
+
+    def shorten_log(self) -> None:
+        """Give the write-ahead log's room back to the disk, as far as nobody reads it."""
+        with self._explained():
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def _note(self, table: str, event_class: EventClass, what: Pairs) -> None:
+        self._connection.execute(
+            f"INSERT INTO {table}(class, ranges) VALUES (?1, ?2) ON CONFLICT(class) DO UPDATE SET ranges = ?2",  # noqa: S608 - our own name
+            (event_class, json.dumps(what)),
+        )
+
+    def _forget(self, event_class: EventClass, stream: Stream, excess: int) -> None:
+        """Delete the oldest committed events: at least `excess` bytes of them, where there are so many."""
+        cut = 0
         rows = self._connection.execute(
             f"SELECT seq, length(body) FROM {event_class} WHERE seq <= ? ORDER BY seq",  # noqa: S608 - our own name
             (stream.upto,),
@@ -184,6 +245,8 @@ class OutboxFile:
             raise OutboxRefusedError(f"{self.path}: the file system cannot hold a write-ahead log; put 'data' on a local disk")
         if version == 0:
             self._create()
+        elif version < VERSION:
+            self._upgrade()
         row = run("SELECT epoch, site, gateway, closed FROM identity").fetchone()
         if row is None:
             raise OutboxDamagedError(f"{self.path}: has lost its identity; it is put aside and what can be read is kept")
@@ -213,14 +276,23 @@ class OutboxFile:
             )
             self._connection.execute(f"PRAGMA user_version = {VERSION}")
 
+    def _upgrade(self) -> None:
+        """From version 1: there was nothing thinned."""
+        with self.transaction(full=True):
+            self._connection.execute("CREATE TABLE thinned (class TEXT PRIMARY KEY, ranges TEXT NOT NULL) WITHOUT ROWID")
+            self._connection.execute(f"PRAGMA user_version = {VERSION}")
+
     def _restore(self, event_class: EventClass, stream: Stream) -> None:
-        row = self._connection.execute("SELECT ranges FROM committed WHERE class = ?", (event_class,)).fetchone()
-        if row is not None:
-            stream.committed = ranges.union((int(first), int(last)) for first, last in json.loads(row[0]))
+        stream.committed, stream.thinned = self._noted("committed", event_class), self._noted("thinned", event_class)
         newest = self._connection.execute(f"SELECT max(seq) FROM {event_class}").fetchone()[0]  # noqa: S608 - our own name
-        stream.last = max(newest or 0, stream.committed[-1][1] if stream.committed else 0)
+        stream.last = max([newest or 0, *(last for _, last in (*stream.committed, *stream.thinned))])
         stream.history_bytes = sum(self._bytes(event_class, first, last) for first, last in stream.committed)
         stream.pending_bytes = self._bytes(event_class, 0, stream.last) - stream.history_bytes
+
+    def _noted(self, table: str, event_class: EventClass) -> Pairs:
+        query = f"SELECT ranges FROM {table} WHERE class = ?"  # noqa: S608 - our own name
+        row = self._connection.execute(query, (event_class,)).fetchone()
+        return () if row is None else ranges.union((int(first), int(last)) for first, last in json.loads(row[0]))
 
     @contextlib.contextmanager
     def _explained(self) -> Generator[None]:

@@ -6,6 +6,7 @@ ingest would take that one for a repetition.
 """
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -21,8 +22,9 @@ import msgspec
 import structlog
 from msgspec import structs
 
-from edge_agent.outbox.errors import OutboxDamagedError, OutboxError, OutboxRefusedError, explain
+from edge_agent.outbox.errors import OutboxDamagedError, OutboxError, OutboxFullError, OutboxRefusedError, explain
 from edge_agent.outbox.file import OutboxFile, Stored, Stream, connect, read
+from edge_agent.outbox.reserve import Reserve
 from edge_agent.outbox.salvage import finish, put_aside, rescue_all
 from plumbline import ranges
 from plumbline.codec import MAX_EVENT_BYTES, encode
@@ -36,6 +38,8 @@ Fsync = Literal["full", "normal"]
 DEFAULT_FSYNC: Final[Mapping[EventClass, Fsync]] = {"business": "full", "telemetry": "normal"}
 #: Requests that share a transaction at most: bounds how long the first of them waits.
 _GROUP: Final = 4096
+#: What is freed at least on a full disk.
+_LEAST_ROOM: Final = 256 * 1024
 
 
 class Chunk(NamedTuple):
@@ -74,6 +78,10 @@ class _Broken:
 _Work = _Append | _Commit | _Sync | _Broken
 
 
+def _is_telemetry(work: _Work) -> bool:
+    return type(work) is _Append and all(event.event_class == "telemetry" for event in work.events)
+
+
 class Outbox:
     """A gateway's outbox, from `async with` to its end.
 
@@ -84,6 +92,8 @@ class Outbox:
         fsync: per class, whether `append` waits for the disk (`full`) or only for the operating system (`normal`: a
             process that dies loses nothing, a power cut the last moments).
         history_bytes: how much of what is committed stays, per class, to be sent again to a server that lost it.
+        max_bytes: how much all events may take; above it history goes first, then old telemetry is thinned. Business
+            events that are not committed stay, also above it.
     """
 
     def __init__(
@@ -94,12 +104,17 @@ class Outbox:
         gateway: str,
         fsync: Mapping[EventClass, Fsync] = DEFAULT_FSYNC,
         history_bytes: int = 256 * 1024 * 1024,
+        max_bytes: int = 2 * 1024 * 1024 * 1024,
     ) -> None:
         self.path = path
         self.site = site
         self.gateway = gateway
         self._full = frozenset(event_class for event_class in CLASSES if fsync.get(event_class, "full") == "full")
         self._history_bytes = history_bytes
+        self._max_bytes = max_bytes
+        self._reserve = Reserve(path)
+        self.full: str | None = None
+        """What is wrong while the disk has no room; the agent's health says it."""
         self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._listeners: list[Callable[[], None]] = []
         self._reader: sqlite3.Connection | None = None
@@ -176,7 +191,8 @@ class Outbox:
         last = stream.last
         if stream.durable < last:
             await self._ask(_Sync)
-        owed = ranges.difference(((after + 1, last),), [*stream.committed, *held]) if after < last else ()
+        gone = [*stream.committed, *stream.thinned, *held]
+        owed = ranges.difference(((after + 1, last),), gone) if after < last else ()
         return await self._read(event_class, owed, max_events, max_bytes)
 
     async def replay(
@@ -273,6 +289,8 @@ class Outbox:
             except OutboxDamagedError as error:
                 self._renew(error)
                 answers = self._transact(group)
+        except OutboxFullError as error:
+            answers = self._squeeze(group, error)
         except OutboxError as error:
             answers = [error] * len(group)
         except Exception as error:  # noqa: BLE001 - a mistake of ours must reach those who wait, not end this thread silently
@@ -283,6 +301,26 @@ class Outbox:
         except RuntimeError:  # the loop is closed: nobody waits any more
             _log.debug("outbox.nobody_waits", requests=len(group))
 
+    def _squeeze(self, group: list[_Work], error: OutboxFullError) -> list[Exception | None]:
+        """The disk is full: make room within the file and try again; where that is not enough, keep business events alone."""
+        if self.full is None:
+            _log.error("outbox.full", error=str(error), check="free some space; telemetry is thinned meanwhile, scans are kept")
+        self.full = str(error)
+        self._reserve.give_up()
+        wanted = max(self._file.kept_bytes // 4, _LEAST_ROOM)
+        with contextlib.suppress(OutboxError):
+            with self._file.transaction(full=True):
+                freed = self._file.make_room(wanted)
+            self._file.shorten_log()
+            _log.warning("outbox.made_room", freed_bytes=freed)
+            return self._transact(group)
+        urgent = [work for work in group if not _is_telemetry(work)]
+        try:
+            answers = iter(self._transact(urgent)) if urgent else iter(())
+        except OutboxError as still:
+            return [still] * len(group)
+        return [error if _is_telemetry(work) else next(answers) for work in group]
+
     def _transact(self, group: list[_Work]) -> list[Exception | None]:
         if self._lost:
             file = self._open()
@@ -292,7 +330,16 @@ class Outbox:
             event.event_class in self._full for work in group if isinstance(work, _Append) for event in work.events
         )
         with self._file.transaction(full=full):
-            return [self._apply(work, self._file) for work in group]
+            answers = [self._apply(work, self._file) for work in group]
+            excess = self._file.kept_bytes - self._max_bytes
+            # A tenth more, so that not each of the next events drops a block of its own.
+            if excess > 0 and (freed := self._file.make_room(excess + self._max_bytes // 10)):
+                _log.warning("outbox.thinned", freed_bytes=freed, max_bytes=self._max_bytes)
+        if self.full is not None:
+            _log.info("outbox.room_again")
+            self.full = None
+        self._reserve.take()
+        return answers
 
     def _apply(self, work: _Work, file: OutboxFile) -> Exception | None:
         """Do one request within a transaction; what is wrong with it alone is its answer, what is wrong for all is raised."""

@@ -1,4 +1,4 @@
--- The outbox of one gateway: version 1 (PRAGMA user_version).
+-- The outbox of one gateway: version 2 (PRAGMA user_version).
 -- A class has its own table, so that the number of an event is its row id: appends go to the end of a b-tree,
 -- a range is read without an index.
 CREATE TABLE identity (
@@ -12,6 +12,10 @@ CREATE TABLE identity (
 CREATE TABLE committed (
     class TEXT PRIMARY KEY,
     ranges TEXT NOT NULL      -- JSON [[first, last], ...]: what ingest has said it holds
+) WITHOUT ROWID;
+CREATE TABLE thinned (       -- since version 2
+    class TEXT PRIMARY KEY,
+    ranges TEXT NOT NULL      -- JSON [[first, last], ...]: dropped by policy, and ingest has not said yet that it knows
 ) WITHOUT ROWID;
 CREATE TABLE business (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE telemetry (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);

@@ -9,6 +9,7 @@ import pytest
 from edge_agent.config import Linger, Server, UplinkSettings
 from edge_agent.outbox import Outbox
 from edge_agent.uplink import Uplink
+from plumbline import ranges
 from plumbline.event import CLASSES, ClockReading, Fix, Scan
 from plumbline.ids import new_event_id
 from tests.integration.tiny_ingest import TinyIngest, until
@@ -228,3 +229,32 @@ async def test_the_next_broker_is_tried_when_the_first_is_away(broker, tmp_path)
         await until(lambda: left(outbox) == 0, "the event to be committed")
         uplink.stop()
         await task
+
+
+async def test_ingest_is_told_what_was_thinned_so_that_nothing_counts_as_missing(broker, tmp_path):
+    async with outbox_at(tmp_path, max_bytes=200_000) as outbox:
+        for n in range(20):  # an outage
+            await outbox.append([fix(n * 100 + i + 1) for i in range(100)])
+        thinned = outbox.stream("telemetry").thinned
+        assert thinned
+        async with TinyIngest(broker.url, "ingest") as ingest, sending(outbox, broker.url):
+            await until(lambda: left(outbox) == 0 and not outbox.stream("telemetry").thinned, "everything to be settled")
+            assert ranges.difference(((1, 2000),), ingest.thinned["telemetry"]) == ranges.of(ingest.received["telemetry"])
+            assert ingest.thinned["telemetry"] == thinned
+            await outbox.append([fix(2001)])
+            await until(lambda: 2001 in ingest.received["telemetry"], "what came afterwards")
+
+
+async def test_what_was_thinned_while_all_else_is_committed_is_told_by_itself(broker, tmp_path):
+    async with outbox_at(tmp_path) as outbox, TinyIngest(broker.url, "ingest") as ingest:
+        ingest.silent = True
+        async with sending(outbox, broker.url):
+            await outbox.append([fix(n) for n in range(1, 513)])
+            await until(lambda: ingest.received["telemetry"], "the first of it")
+            outbox._max_bytes = 1
+            await outbox.append([scan(1)])
+            outbox._max_bytes = 2**40
+            assert outbox.stream("telemetry").thinned
+            ingest.silent = False
+            ingest.commit("telemetry")
+            await until(lambda: left(outbox) == 0 and not outbox.stream("telemetry").thinned, "everything to be settled")

@@ -29,6 +29,7 @@ class TinyIngest:
         self.address = Address.parse(url)
         self.name = name
         self.received = {name: {} for name in CLASSES}
+        self.thinned = dict.fromkeys(CLASSES, ())
         self.copies = []
         self.presence = []
         self.silent = False
@@ -73,6 +74,7 @@ class TinyIngest:
             if self.epoch != batch.header.epoch:
                 self.epoch, self.received = batch.header.epoch, {name: {} for name in CLASSES}
             event_class = batch.header.event_class
+            self.thinned[event_class] = ranges.union(self.thinned[event_class], batch.header.thinned)
             for event in batch.events:
                 self.copies.append(event)
                 self.received[event_class].setdefault(event.seq, event.id)
@@ -82,7 +84,9 @@ class TinyIngest:
                 self.commit(event_class)
 
     def commit(self, event_class, numbers=None):
-        upto, beyond = ranges.watermark(ranges.of(numbers if numbers is not None else self.received[event_class]))
+        upto, beyond = ranges.watermark(
+            ranges.union(ranges.of(numbers if numbers is not None else self.received[event_class]), self.thinned[event_class])
+        )
         mark = Watermark(site="s", gateway="g", epoch=self.epoch, event_class=event_class, upto=upto, beyond=beyond)
         self.connection.publish_soon(topics.committed("s", "g", event_class), codec.encode(mark), retain=True)
 

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec import structs
 
-from edge_agent.outbox import Outbox, OutboxError, OutboxRefusedError, salvage
+from edge_agent.outbox import Outbox, OutboxError, OutboxRefusedError, salvage, thinning
 from plumbline import ranges
 from plumbline.codec import decode_event
 from plumbline.delivery import Watermark
@@ -345,6 +346,75 @@ def test_a_killed_agent_leaves_every_accepted_event_in_the_file(tmp_path, lines)
     asyncio.run(check())
 
 
+def numbers_of(pairs):
+    return [n for first, last in pairs for n in range(first, last + 1)]
+
+
+async def test_above_its_bound_history_goes_first_then_old_telemetry_in_blocks_and_never_business(tmp_path):
+    async with outbox_at(tmp_path, max_bytes=400_000) as outbox:
+        await outbox.append([event(n) for n in range(300)])
+        await outbox.commit_watermark(watermark(outbox, 100))
+        for n in range(30):
+            await outbox.append([event(n * 100 + i, "telemetry") for i in range(100)])
+        business, telemetry = (outbox.stream(name) for name in CLASSES)
+        assert business.history_bytes == 0
+        assert [seq for seq, _ in await pending(outbox)] == list(range(101, 301))
+        assert business.pending_bytes + telemetry.pending_bytes <= 400_000
+        assert telemetry.thinned
+        kept = [seq for seq, _ in await pending(outbox, "telemetry")]
+        assert kept == [n for n in range(1, 3001) if not ranges.contains(telemetry.thinned, n)]
+        assert kept[-64:] == list(range(2937, 3001)), "what is new stays"
+        oldest, newest = (sum(n in range(*span) for n in kept) for span in ((1, 1001), (2001, 3001)))
+        assert 0 < oldest < newest, "what is oldest is the most sparse, and none of it is blank"
+
+
+async def test_what_was_thinned_is_remembered_until_ingest_knows_it_also_over_a_restart(tmp_path):
+    async with outbox_at(tmp_path, max_bytes=100_000) as outbox:
+        await outbox.append([event(n, "telemetry") for n in range(1000)])
+        await outbox.append([event(n, "telemetry") for n in range(1000)])
+        thinned = outbox.stream("telemetry").thinned
+        assert thinned
+    async with outbox_at(tmp_path, max_bytes=100_000) as outbox:
+        assert outbox.stream("telemetry").thinned == thinned
+        assert outbox.stream("telemetry").last == 2000
+        await outbox.commit_watermark(watermark(outbox, 500, ((1500, 2000),), event_class="telemetry"))
+        assert outbox.stream("telemetry").thinned == ranges.difference(thinned, ((1, 500), (1500, 2000)))
+        await outbox.commit_watermark(watermark(outbox, 2000, event_class="telemetry"))
+        assert outbox.stream("telemetry").thinned == ()
+        assert outbox.stream("telemetry").pending == 0
+
+
+async def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path):
+    async with outbox_at(tmp_path) as outbox:
+        await outbox.append([event(1)])
+        epoch = outbox.epoch
+    with closing(sqlite3.connect(tmp_path / "outbox.db", isolation_level=None)) as connection:
+        connection.execute("DROP TABLE thinned")
+        connection.execute("PRAGMA user_version = 1")
+    async with outbox_at(tmp_path) as outbox:
+        assert (outbox.epoch, outbox.stream("business").pending) == (epoch, 1)
+
+
+async def test_on_a_full_disk_scans_are_kept_at_the_cost_of_old_telemetry(tmp_path):
+    async with outbox_at(tmp_path) as outbox:
+        for n in range(20):
+            await outbox.append([event(n * 100 + i, "telemetry") for i in range(100)])
+        connection = outbox._file._connection
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages + 2}")
+        for n in range(300):
+            await outbox.append([event(n)])
+        assert outbox.stream("business").pending == 300
+        assert outbox.stream("telemetry").thinned
+        for n in range(50):
+            await outbox.append([event(2000 + n * 100 + i, "telemetry") for i in range(100)])
+        connection.execute("PRAGMA max_page_count = 1000000")
+        await outbox.append([event(301)])
+        assert outbox.full is None
+        telemetry = outbox.stream("telemetry")
+        assert telemetry.pending + ranges.count(telemetry.thinned) == 7000, "every number is either kept or told of"
+
+
 class OutboxMachine(RuleBasedStateMachine):
     """Any order of appending, watermarks, replay and opening again, against a model made of lists."""
 
@@ -352,6 +422,8 @@ class OutboxMachine(RuleBasedStateMachine):
         super().__init__()
         self.runner = asyncio.Runner()
         self.folder = tempfile.TemporaryDirectory()
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(thinning, "BLOCK", 4)  # few events show what many do
         self.model = {name: [] for name in CLASSES}
         self.held = dict.fromkeys(CLASSES, ())
 
@@ -359,12 +431,12 @@ class OutboxMachine(RuleBasedStateMachine):
         return self.runner.run(coroutine)
 
     async def _open(self):
-        self.outbox = outbox_at(self.folder.name, history_bytes=self.history)
+        self.outbox = outbox_at(self.folder.name, history_bytes=self.history, max_bytes=self.most)
         await self.outbox.__aenter__()
 
-    @initialize(history=st.sampled_from([0, 1500, 10**9]))
-    def start(self, history):
-        self.history = history
+    @initialize(history=st.sampled_from([0, 1500, 10**9]), most=st.sampled_from([6000, 10**9]))
+    def start(self, history, most):
+        self.history, self.most = history, most
         self.run(self._open())
         self.epoch = self.outbox.epoch
 
@@ -372,6 +444,7 @@ class OutboxMachine(RuleBasedStateMachine):
         self.run(self.outbox.__aexit__(None, None, None))
         self.runner.close()
         self.folder.cleanup()
+        self.patch.undo()
 
     @rule(classes=st.lists(st.lists(st.sampled_from(CLASSES), max_size=20), min_size=1, max_size=4))
     def append(self, classes):
@@ -399,10 +472,13 @@ class OutboxMachine(RuleBasedStateMachine):
             assert decode_event(row.body).id == self.model[name][row.seq - 1]
         kept = {row.seq for row in chunk.events}
         owed = {n for n in range(first, first + length + 1) if n <= self.outbox.stream(name).durable}
-        missing = owed - kept
-        assert all(n <= ranges.watermark(self.held[name])[0] for n in missing)
-        if self.history == 10**9:
+        missing = owed - kept - set(numbers_of(self.outbox.stream(name).thinned))
+        if self.history == self.most == 10**9:
             assert not missing
+        elif self.most == 10**9:
+            assert all(n <= ranges.watermark(self.held[name])[0] for n in missing)
+        else:  # above its bound the outbox gives up what ingest holds
+            assert all(ranges.contains(self.held[name], n) for n in missing)
 
     @rule(kill=st.booleans())
     def open_again(self, kill):
@@ -426,12 +502,22 @@ class OutboxMachine(RuleBasedStateMachine):
     @invariant()
     def nothing_is_lost(self):
         for name in CLASSES:
-            expected = [(seq, one) for seq, one in enumerate(self.model[name], 1) if not ranges.contains(self.held[name], seq)]
-            assert self.run(pending(self.outbox, name)) == expected
             stream = self.outbox.stream(name)
+            assert name == "telemetry" or not stream.thinned, "business is never thinned"
+            assert ranges.difference(stream.thinned, self.held[name]) == stream.thinned, "ingest knows what it holds"
+            gone = ranges.union(self.held[name], stream.thinned)
+            expected = [(seq, one) for seq, one in enumerate(self.model[name], 1) if not ranges.contains(gone, seq)]
+            assert self.run(pending(self.outbox, name)) == expected
             assert (stream.last, stream.pending) == (len(self.model[name]), len(expected))
             assert stream.history_bytes >= 0
             assert (stream.pending_bytes > 0) == (len(expected) > 0)
+
+    @precondition(lambda self: hasattr(self, "epoch"))
+    @invariant()
+    def only_business_and_the_newest_telemetry_may_exceed_the_bound(self):
+        business, telemetry = (self.outbox.stream(name) for name in CLASSES)
+        if business.pending_bytes + business.history_bytes + telemetry.pending_bytes + telemetry.history_bytes > self.most:
+            assert telemetry.pending <= 3 * thinning.BLOCK
 
 
 OutboxMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)

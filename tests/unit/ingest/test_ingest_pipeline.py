@@ -23,6 +23,7 @@ from ingest.replay import Replayer
 from ingest.tables import dead_letter, ledger_thinned
 from plumbline import codec
 from plumbline.database import open_engine
+from plumbline.delivery import BatchHeader
 from plumbline.event import CLASSES
 from plumbline.inbox import gateway, inbox
 from plumbline.series import SeriesUnavailableError
@@ -124,6 +125,15 @@ def a_day():
         batch([scan(2, gateway="gw2", epoch="e0", at=NOON + 92)]),
         batch([scan(1, gateway="gw2", epoch="e9", at=NOON + 93)]),
     ]
+
+
+async def test_a_batch_that_only_tells_what_was_thinned_settles_it(engine):
+    bench = Bench(engine)
+    topic, _ = batch([fix(1)])
+    header = BatchHeader(site="yard", gateway="gw", epoch="e1", event_class="telemetry", ranges=(), thinned=((2, 9), (12, 12)))
+    await bench.take(batch([fix(1)]), batch([fix(10), fix(11)]), (topic, codec.encode_batch(header, [])))
+    [telemetry] = await report(engine)
+    assert (telemetry.watermark, telemetry.received, telemetry.thinned, telemetry.missing) == (12, 3, 9, 0)
 
 
 async def test_a_day_ends_in_ledger_inbox_points_and_gateways(engine):
