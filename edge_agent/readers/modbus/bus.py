@@ -171,7 +171,11 @@ class Bus:
             said = _CHECK.fullmatch(told[0])
             what, check = (said["what"], said["check"]) if said else (told[0], "its register map")
             more = f" (and {len(told) - 1} more: {'; '.join(told[1:4])})" if len(told) > 1 else ""
-            well = f"; it answers in {1000 * min(took_s):.0f} ms, and {len(values)} other values are well" if values else ""
+            well = (
+                f"; it answers in {max(1, round(1000 * min(took_s)))} ms, and {len(values)} other values are well"
+                if values
+                else ""
+            )
             return what + well, check + more
         return _told(slave, values, state, took_s)
 
@@ -194,8 +198,9 @@ def _told(slave: Slave, values: dict[str, float], state: str | None, took_s: Seq
     """A sentence about a slave that is well."""
     one = slave.declaration
     requests, points = slave.requests(), {point for group in one.groups for point in one.needs(group)}
-    what = f"{one.device} (slave {one.unit}) answers in {1000 * min(took_s):.0f} ms, "
-    what += f"{sum(point.count for point in points)} registers in {requests} block{'s' if requests != 1 else ''}"
+    what = f"{one.device} (slave {one.unit}) answers in {max(1, round(1000 * min(took_s)))} ms, "
+    registers = sum(point.count for point in points)
+    what += f"{registers} register{'s' * (registers != 1)} in {requests} block{'s' * (requests != 1)}"
     if slave.identity is not None:
         what += f", says it is {slave.identity!r}"
     shown = [] if state is None else [f"state {state}"]
