@@ -1,4 +1,8 @@
-"""What stands in front of codes: a fixed prefix, and an identifier that changes with the symbology. Pure."""
+"""What stands in front of codes: a fixed prefix, and an identifier that changes with the symbology. Pure.
+
+A scanner that names some symbologies and not others is refused: where a label of the others begins like an identifier,
+nobody can tell. GS1 data is spared, since it begins with a digit, and no maker's identifier does.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,21 +35,29 @@ def told(heads: Mapping[int, Sequence[str]]) -> Told | None:
     if not any(rests.values()):
         return Told(prefix, False, "none", {}, "sends no symbology identifier: GS1 is told by content alone; "
                     "set it to send AIM identifiers")  # fmt: skip
-    own: dict[str, str] = {}
-    for number, rest in rests.items():
-        if not rest:
-            continue
-        identifier = PROBES[number].identifier
-        known = own.setdefault(rest, identifier)
-        if known[:2] != identifier[:2]:
-            return None
-        if known != identifier:
-            own[rest] = identifier[:2]
+    own = _ids(rests)
+    if own is None:
+        return None
     maker = _maker(own)
     table = code_ids.MAKERS[maker]
     own = {rest: value for rest, value in own.items() if rest not in table}
     named = f"{maker}'s code ids" if maker != "none" else "code ids of its own"
     return Told(prefix, False, maker, own, f"sends {named}; AIM identifiers would tell more")
+
+
+def _ids(rests: Mapping[int, str]) -> dict[str, str] | None:
+    """Id → identifier, of the same symbology for the same id; `None`: they follow no rule."""
+    ids: dict[str, str] = {}
+    for number, rest in rests.items():
+        identifier = PROBES[number].identifier
+        if not rest and PROBES[number].gs1:
+            continue
+        known = ids.setdefault(rest, identifier)
+        if not rest or rest[0].isdigit() or known[:2] != identifier[:2]:
+            return None
+        if known != identifier:
+            ids[rest] = identifier[:2]
+    return ids
 
 
 def _bare(number: int, head: str) -> str:

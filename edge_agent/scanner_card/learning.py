@@ -102,7 +102,10 @@ def _learn(shots: Sequence[bytes], encoding: Literal["utf-8", "gb18030"], keyboa
     told = identifying.told({probe.number: [mended(head, framing) for head in of] for probe, of in heads.items()})
     if told is None:
         note(
-            "identifier", "lost", "what it sends in front of codes differs in a way that names no symbology; clear its prefixes"
+            "identifier",
+            "lost",
+            "what it sends in front of codes differs, yet does not name every symbology: labels that begin like it cannot be told "
+            "apart; set it to send AIM identifiers, or none",
         )
     else:
         received = next(iter(heads.values()))[0][: len(told.prefix)]

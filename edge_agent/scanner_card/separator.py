@@ -13,6 +13,8 @@ from plumbline.profile import Framing
 _BETWEEN: Final = re.compile(rf"{MARK}\d\d(.*)21{END}$", re.DOTALL)
 #: GS1 General Specifications, figure 7.11-1: what element strings may hold, so what cannot stand for their separator.
 _DATA: Final = frozenset("!\"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz")
+#: A sequence such as `<GS>` is made of data characters, but no label holds it.
+_A_WORD: Final = 3
 _SET: Final = "set the scanner to send FNC1 as GS (ASCII 29; on a keyboard 'function key mapping' or 'Control + ASCII')"
 
 
@@ -53,7 +55,7 @@ def _judged(found: set[str], framing: Framing, *, bracketed: bool) -> tuple[str 
 def _replaced(own: str, framing: Framing) -> tuple[str | None, Verdict, str]:
     if framing.suffix and framing.suffix in own:
         return None, "lost", f"sends its suffix for FNC1, which cuts GS1 labels in two; {_SET}"
-    if set(own) <= _DATA:
+    if set(own) <= _DATA and len(own) < _A_WORD:
         return (
             None,
             "lost",
