@@ -2,9 +2,7 @@
 
 import asyncio
 import os
-import pty
 import shutil
-import tty
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,38 +11,27 @@ import pytest
 
 from edge_agent.nmea import read_log
 from edge_agent.nmea.sentence import checksum_of
-from edge_agent.reader import Capture, Context, ReaderError
+from edge_agent.reader import Context, ReaderError
 from edge_agent.readers import gpsd
 from plumbline import settings
-from plumbline.event import ClockReading, Fix
+from plumbline.event import Fix
+from tests.kept import Kept, Terminal
 from tests.servers import Server, answers, free_port
 
 PROGRAM = shutil.which("gpsd", path=os.environ.get("PATH", "") + ":/usr/sbin")
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="gpsd is not installed; apt-get install gpsd")
-HEADER = {
-    "id": "01890a5d-ac96-774b-bcce-b302099a8057",
-    "site": "s",
-    "gateway": "g",
-    "device": "truck",
-    "at": 1,
-    "clock": ClockReading(quality="gps", boot="b", mono=1),
-    "epoch": "e",
-    "seq": 1,
-}
 
 
-class Receiver:
-    """A receiver on a pseudo-terminal."""
+class Receiver(Terminal):
+    """A receiver that stays on its pseudo-terminal while gpsd comes and goes."""
 
     def __init__(self) -> None:
-        self.master, self._slave = pty.openpty()
-        tty.setraw(self._slave)
-        self.path = os.ttyname(self._slave)
+        super().__init__()
+        self._slave = os.open(self.path, os.O_RDWR | os.O_NOCTTY)
 
-    def close(self) -> None:
-        for end in (self.master, self._slave):
-            with suppress(OSError):
-                os.close(end)
+    def unplug(self) -> None:
+        os.close(self._slave)
+        super().unplug()
 
 
 def sentence(body: str) -> bytes:
@@ -66,7 +53,7 @@ def cycle(second: int) -> bytes:
 def receiver() -> Iterator[Receiver]:
     one = Receiver()
     yield one
-    one.close()
+    one.unplug()
 
 
 @pytest.fixture
@@ -79,26 +66,13 @@ def server(receiver: Receiver, tmp_path: Path) -> Iterator[Server]:
     one.stop()
 
 
-class Kept:
-    def __init__(self) -> None:
-        self.captures: list[Capture] = []
-        self.changed = asyncio.Event()
+def by_time(kept: Kept) -> dict[int, Fix]:
+    return {at_ns: fix for capture, fix in zip(kept.captures, kept.fixes(), strict=True) if (at_ns := capture.at_ns)}
 
-    async def emit(self, capture: Capture) -> None:
-        self.captures.append(capture)
-        self.changed.set()
 
-    def fixes(self) -> dict[int, Fix]:
-        events = [(capture.at_ns, capture.event(**HEADER)) for capture in self.captures]
-        return {at_ns: event for at_ns, event in events if at_ns is not None and isinstance(event, Fix)}
-
-    async def until_fed(self, receiver: Receiver, seconds: Iterator[int], count: int) -> None:
-        """Send second after second, as a receiver does, until `count` fixes came."""
-        while len(self.fixes()) < count:
-            os.write(receiver.master, cycle(next(seconds)))
-            self.changed.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self.changed.wait(), 0.3)
+async def fed(kept: Kept, receiver: Receiver, seconds: Iterator[int], count: int) -> None:
+    """Send second after second, as a receiver does, until `count` fixes came."""
+    await kept.until_fed(lambda: len(by_time(kept)) >= count, lambda: receiver.send(cycle(next(seconds))), every_s=0.3)
 
 
 def reader_of(address: str, **keys):
@@ -108,18 +82,18 @@ def reader_of(address: str, **keys):
 async def test_gpsds_fixes_are_our_own_reading_of_the_same_sentences(receiver: Receiver, server: Server) -> None:
     kept, seconds = Kept(), iter(range(10_000))
     task = asyncio.create_task(reader_of(server.address).run(kept.emit), name="reader")
-    await kept.until_fed(receiver, seconds, 5)
+    await fed(kept, receiver, seconds, 5)
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
     sent = next(seconds)
     own = {epoch.time_ns: epoch for epoch in read_log([b"".join(map(cycle, range(sent)))])}
-    for at_ns, fix in kept.fixes().items():
+    for at_ns, fix in by_time(kept).items():
         epoch = own[at_ns]
         assert (fix.lat, fix.lon) == (pytest.approx(epoch.lat, abs=1e-7), pytest.approx(epoch.lon, abs=1e-7))
         assert fix.mode == epoch.mode
         assert fix.accuracy_m is None or 1 < fix.accuracy_m < 30
-    last = kept.fixes()[max(kept.fixes())]
+    last = by_time(kept)[max(by_time(kept))]
     assert (last.alt_m, last.speed_mps) == (pytest.approx(12.3), pytest.approx(0.977, abs=0.01))
 
 
@@ -128,7 +102,7 @@ async def test_a_gpsd_that_was_restarted_is_read_again(receiver: Receiver, serve
     reader = reader_of(server.address)
     for count in (2, 4):
         task = asyncio.create_task(reader.run(kept.emit), name="reader")
-        await kept.until_fed(receiver, seconds, count)
+        await fed(kept, receiver, seconds, count)
         server.kill()
         with pytest.raises(ReaderError, match="the connection to"):
             await task
@@ -145,7 +119,7 @@ async def test_a_check_of_the_real_gpsd_names_its_version(receiver: Receiver, se
     for second in range(10_000):
         if check.done():
             break
-        os.write(receiver.master, cycle(second))
+        receiver.send(cycle(second))
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(check), 0.3)
     assert not kept.captures
@@ -161,16 +135,16 @@ async def test_gpsds_fixes_of_a_real_receivers_log_are_our_own(
     own = {epoch.time_ns: epoch for epoch in read_log([log]) if epoch.mode > 1}
     kept = Kept()
     task = asyncio.create_task(reader_of(server.address).run(kept.emit), name="reader")
-    while len(kept.fixes()) < len(own) // 2:  # gpsd passes over what comes before it knows the speed: again from the start
+    while len(by_time(kept)) < len(own) // 2:  # gpsd passes over what comes before it knows the speed: again from the start
         for line in lines:
             await asyncio.to_thread(os.write, receiver.master, line)
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
-    found = {at_ns: fix for at_ns, fix in kept.fixes().items() if at_ns in own}
+    found = {at_ns: fix for at_ns, fix in by_time(kept).items() if at_ns in own}
     apart = [max(abs(fix.lat - own[at_ns].lat), abs(fix.lon - own[at_ns].lon)) for at_ns, fix in found.items()]
     say(
         f"gpsd (real): {len(found)} fixes of a log of {len(own)} compared with our own reading, {max(apart):.7f} degrees apart at most"
     )
-    assert len(found) >= len(kept.fixes()) - 2  # gpsd dates the first instants by the day before it heard RMC
+    assert len(found) >= len(by_time(kept)) - 2  # gpsd dates the first instants by the day before it heard RMC
     assert max(apart) <= 2e-5

@@ -9,7 +9,7 @@ from edge_agent.link import Silence, TcpLink
 from edge_agent.nmea import Epoch
 from edge_agent.reader import Emit, ReaderError
 from edge_agent.readers.gpsd.protocol import WATCH, Report, Session, Trouble
-from edge_agent.readers.nmea.fixes import Thinner, capture_of
+from edge_agent.readers.nmea.fixes import Thinner, capture_of, described
 
 #: How a check ends early.
 _ENOUGH_FIXES: Final = 2
@@ -96,7 +96,7 @@ class GpsdClient:
         if last is None:
             raise self._silent(session, chosen)
         several = f"; it has several receivers ({chosen.names()}): name one by 'device'" if chosen.several else ""
-        return f"gpsd {session.version} at {self._link.place}: {_found(last)}{several}"
+        return f"gpsd {session.version} at {self._link.place}: {described(last)}{several}"
 
     def _believes(self, epoch: Epoch) -> bool:
         return epoch.mode > 1 and (self._estimated or not epoch.estimated)
@@ -138,12 +138,3 @@ class _Chosen:
         if self._first is None:
             self._first = device
         return device == self._first
-
-
-def _found(last: Epoch) -> str:
-    used = "" if last.sats_used is None else f" with {last.sats_used} satellites"
-    if last.mode == 1:
-        return f"no fix{used}; check the antenna and its view of the sky"
-    estimate = "an estimated position, which is not sent unless estimated = true," if last.estimated else f"a {last.mode}D fix"
-    accuracy = "" if last.accuracy_m is None else f", good to {last.accuracy_m:.1f} m"
-    return f"{estimate}{used}{accuracy}"

@@ -27,6 +27,16 @@ def capture_of(device: str, epoch: Epoch) -> Capture:
     return Capture(device=device, event=fix, at_ns=epoch.time_ns)
 
 
+def described(epoch: Epoch) -> str:
+    """What a receiver knows, for the answer to a check."""
+    used = "" if epoch.sats_used is None else f" with {epoch.sats_used} satellites"
+    if epoch.mode == 1:
+        return f"no fix{used}; check the antenna and its view of the sky"
+    what = "an estimated position, which is not sent unless estimated = true," if epoch.estimated else f"a {epoch.mode}D fix"
+    accuracy = "" if epoch.accuracy_m is None else f", good to {epoch.accuracy_m:.1f} m"
+    return f"{what}{used}{accuracy}"
+
+
 class Thinner:
     """Let at most one fix pass in `interval_s`, on the receiver's own time."""
 

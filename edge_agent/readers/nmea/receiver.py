@@ -8,7 +8,7 @@ from typing import Final
 from edge_agent.link import Link, Silence
 from edge_agent.nmea import Doubt, Epoch, NmeaStream
 from edge_agent.reader import Emit, ReaderError
-from edge_agent.readers.nmea.fixes import Thinner, capture_of
+from edge_agent.readers.nmea.fixes import Thinner, capture_of, described
 
 Report = Callable[[str, str], None]
 
@@ -78,7 +78,7 @@ class Receiver:
             last, fixes = epoch, fixes + (epoch.mode > 1)
         if not stream.counts.sentences:
             raise ReaderError(self._name, f"{_unread(stream, size)} in {patience_s:g} s", self._link.advice)
-        return f"{self._link.place}: {stream.counts.sentences} sentences, {_found(last)}{_doubts(stream)}"
+        return f"{self._link.place}: {stream.counts.sentences} sentences, {_position(last)}{_doubts(stream)}"
 
     def _believes(self, epoch: Epoch) -> bool:
         return epoch.mode > 1 and (self._estimated or not epoch.estimated)
@@ -98,15 +98,8 @@ def _unread(stream: NmeaStream, size: int) -> str:
     return f"{size} bytes but no NMEA sentence"
 
 
-def _found(last: Epoch | None) -> str:
-    if last is None:
-        return "none about a position; check which sentences the receiver is set to send"
-    used = "" if last.sats_used is None else f" with {last.sats_used} satellites"
-    if last.mode == 1:
-        return f"no fix{used}; check the antenna and its view of the sky"
-    estimate = "an estimated position, which is not sent unless estimated = true," if last.estimated else f"a {last.mode}D fix"
-    accuracy = "" if last.accuracy_m is None else f", good to {last.accuracy_m:.1f} m"
-    return f"{estimate}{used}{accuracy}"
+def _position(last: Epoch | None) -> str:
+    return "none about a position; check which sentences the receiver is set to send" if last is None else described(last)
 
 
 def _doubts(stream: NmeaStream) -> str:
@@ -149,7 +142,7 @@ class _Watch:
         if epochs:
             self._epoch = epochs[-1]
             self._look_for_doubts(stream)
-        if any(epoch.mode > 1 and not epoch.estimated for epoch in epochs) or stream.holds:
+        if any(epoch.mode > 1 and not epoch.estimated for epoch in epochs):
             self._fix_s, self._lost = now_s, False
         elif self._fix_s is not None and not (self._lost or self._silence.told) and now_s - self._fix_s >= self._no_fix_s:
             self._lost = True

@@ -241,3 +241,11 @@ def test_a_live_receivers_date_is_corrected_and_a_logs_is_not() -> None:
 )
 def test_a_position_that_nobody_measured_is_marked(body: str) -> None:
     assert [(epoch.mode > 1, epoch.estimated) for epoch in epochs(body)] == [(True, True)]
+
+
+@pytest.mark.parametrize("hertz", [1, 5, 10, 20])
+def test_every_fix_of_a_fast_receiver_is_an_epoch(hertz: int) -> None:
+    times = [f"1235{at // hertz:02}.{at % hertz * 100 // hertz:02}" for at in range(3 * hertz)]
+    found = epochs(*(body.replace("123519.5", time) for time in times for body in (GGA, RMC)))
+    assert [epoch.mode for epoch in found] == [3] * len(times)
+    assert len({epoch.time_ns for epoch in found}) == len(times)

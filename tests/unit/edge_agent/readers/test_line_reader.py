@@ -2,121 +2,35 @@
 
 import asyncio
 import json
-import os
-import pty
 import tomllib
-import tty
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from edge_agent.reader import Capture, Context, Reader, ReaderError
+from edge_agent.reader import Context, Reader, ReaderError
 from edge_agent.readers import line
 from plumbline import profile, settings
 from plumbline.errors import SettingsError
-from plumbline.event import ClockReading, Reading, State
+from plumbline.event import Reading
+from tests.kept import Kept, Terminal, running, saying, tcp_server
 
 FOLDER = Path(line.__file__).parent
 PROFILES = profile.load_all(Path(__file__).parents[4] / "firmware_configs")
-HEADER = {
-    "id": "01890a5d-ac96-774b-bcce-b302099a8057",
-    "site": "s",
-    "gateway": "g",
-    "device": "scale",
-    "at": 1,
-    "clock": ClockReading(quality="ntp", boot="b", mono=1),
-    "epoch": "e",
-    "seq": 1,
-}
 WEIGHT = {"weight_kg": {"unit": "kg", "title_en": "", "title_zh": ""}}
+
+
+def values(kept: Kept) -> list[dict[str, float]]:
+    return [event.values for event in kept.events() if isinstance(event, Reading)]
 
 
 def declared(*patterns: str, metrics: dict = WEIGHT, **shape) -> dict:
     return {"line": {"patterns": list(patterns), **shape}, "metrics": metrics, "measurement": "scale"}
 
 
-class Kept:
-    """What a reader emitted and reported, and a way to wait for it."""
-
-    def __init__(self) -> None:
-        self.events: list[Reading | State] = []
-        self.reports: list[str] = []
-        self._changed = asyncio.Event()
-
-    async def emit(self, capture: Capture) -> None:
-        event = capture.event(**HEADER)
-        assert isinstance(event, Reading | State)
-        self.events.append(event)
-        self._changed.set()
-
-    def report(self, device: str, what: str) -> None:
-        self.reports.append(f"{device} {what}")
-        self._changed.set()
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        while not condition():
-            self._changed.clear()
-            await self._changed.wait()
-
-    def values(self) -> list[dict[str, float]]:
-        return [event.values for event in self.events if isinstance(event, Reading)]
-
-
 def reader_of(kept: Kept, data: Path = Path(), **keys) -> Reader:
     context = Context(report=kept.report, profiles=PROFILES, data=data)
     return line.build("scale", settings.convert(keys, line.Settings, "test"), context)
-
-
-@asynccontextmanager
-async def running(reader: Reader, kept: Kept) -> AsyncIterator[asyncio.Task[None]]:
-    task = asyncio.create_task(reader.run(kept.emit), name="reader")
-    try:
-        yield task
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError, ReaderError):
-            await task
-
-
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@asynccontextmanager
-async def tcp_server(serve: Serve) -> AsyncIterator[str]:
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
-            await serve(reader, writer)
-        writer.close()
-
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    async with server:
-        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-
-
-def saying(data: bytes, size: int = 4096) -> Serve:
-    """A device that says `data`, and then waits for the other end to go."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for at in range(0, len(data), size):
-            writer.write(data[at : at + size])
-        await reader.read()
-
-    return serve
-
-
-class Terminal:
-    """A device on a pseudo-terminal."""
-
-    def __init__(self) -> None:
-        self.master, slave = pty.openpty()
-        tty.setraw(slave)
-        self.path = os.ttyname(slave)
-        os.close(slave)
-
-    def send(self, data: bytes) -> None:
-        os.write(self.master, data)
 
 
 @pytest.mark.parametrize("size", [1, 4096])
@@ -127,14 +41,14 @@ async def test_case(case: str, size: int, tmp_path: Path) -> None:
     keys = tomllib.loads((folder / "config.toml").read_text())
 
     def complete() -> bool:
-        return len(kept.events) >= len(expected["events"]) and len(kept.reports) >= len(expected["reports"])
+        return len(kept.captures) >= len(expected["events"]) and len(kept.reports) >= len(expected["reports"])
 
     async with (
         tcp_server(saying((folder / "input.txt").read_bytes(), size)) as address,
         running(reader_of(kept, tmp_path, address=address, **keys), kept),
     ):
         await kept.until(complete)
-    for event, wanted in zip(kept.events, expected["events"], strict=True):
+    for event, wanted in zip(kept.events(), expected["events"], strict=True):
         found = {key: getattr(event, key) for key in wanted}
         assert found == wanted | ({"values": pytest.approx(wanted["values"])} if "values" in wanted else {})
     for report, part in zip(kept.reports, expected["reports"], strict=True):
@@ -203,9 +117,9 @@ async def test_a_mettler_scale_is_asked_and_only_stable_weights_are_sent() -> No
         tcp_server(serve) as address,
         running(reader_of(kept, address=address, profile="mt-sics", line=shape), kept),
     ):
-        await kept.until(lambda: len(kept.events) == 2)
+        await kept.until(lambda: len(kept.captures) == 2)
     assert asked == [b"SI\r\n"] * 6
-    assert kept.values() == [{"weight_kg": 0.1}, {"weight_kg": -1.5}]
+    assert values(kept) == [{"weight_kg": 0.1}, {"weight_kg": -1.5}]
     assert "overload" in kept.reports[0]
 
 
@@ -223,12 +137,12 @@ async def test_a_device_that_does_not_answer_is_reported_with_what_it_was_asked(
 async def test_the_end_of_a_line_at_the_opening_of_a_port_is_no_value() -> None:
     kept, terminal = Kept(), Terminal()
     async with running(reader_of(kept, port=terminal.path, **declared("{weight_kg} kg")), kept):
-        while len(kept.events) < 4:
+        while len(kept.captures) < 4:
             terminal.send(b"5.0 kg\r\n125.0 kg\r\n12")  # all the time, so that the port is opened in the middle of it
             with suppress(TimeoutError):
-                await asyncio.wait_for(kept.until(lambda: len(kept.events) > 3), 0.02)
-    os.close(terminal.master)
-    assert kept.values()[0] == {"weight_kg": 125.0}
+                await asyncio.wait_for(kept.until(lambda: len(kept.captures) > 3), 0.02)
+    terminal.unplug()
+    assert values(kept)[0] == {"weight_kg": 125.0}
 
 
 async def test_a_device_that_was_unplugged_is_read_again_under_the_same_path(tmp_path: Path) -> None:
@@ -238,13 +152,13 @@ async def test_a_device_that_was_unplugged_is_read_again_under_the_same_path(tmp
         terminal = Terminal()
         by_id.unlink(missing_ok=True)
         by_id.symlink_to(terminal.path)
-        kept.events.clear()
+        kept.captures.clear()
         async with running(reader, kept) as task:
-            while not kept.events:
+            while not kept.captures:
                 terminal.send(b"W 12.5 kg\r\n")
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(kept.until(lambda: bool(kept.events)), 0.05)
-            os.close(terminal.master)
+                    await asyncio.wait_for(kept.until(lambda: bool(kept.captures)), 0.05)
+            terminal.unplug()
             with pytest.raises(ReaderError, match="whether the device was unplugged"):
                 await task
 
@@ -256,8 +170,8 @@ async def test_a_flood_of_garbage_is_told_once_and_loses_no_line() -> None:
         tcp_server(saying(garbage + b"1 kg\r\n" + garbage + b"2 kg\r\n")) as address,
         running(reader_of(kept, address=address, **declared("{weight_kg} kg")), kept),
     ):
-        await kept.until(lambda: len(kept.events) == 2)
-    assert kept.values() == [{"weight_kg": 1.0}, {"weight_kg": 2.0}]
+        await kept.until(lambda: len(kept.captures) == 2)
+    assert values(kept) == [{"weight_kg": 1.0}, {"weight_kg": 2.0}]
     assert len(kept.reports) == 1
     assert "without an end of line" in kept.reports[0] or "at most 256 are read" in kept.reports[0]
 
@@ -268,8 +182,8 @@ async def test_totals_go_on_after_the_agent_was_restarted(tmp_path: Path) -> Non
     keys = declared("N {bags}", metrics=bags, counters={"bags": {}})
     for said, count in ((b"N 5\r\nN 9\r\n", 2), (b"N 2\r\nN 2\r\n", 3)):
         async with tcp_server(saying(said)) as address, running(reader_of(kept, tmp_path, address=address, **keys), kept):
-            await kept.until(lambda count=count: len(kept.events) == count)
-    assert kept.values() == [{"bags": 5.0}, {"bags": 9.0}, {"bags": 11.0}]
+            await kept.until(lambda count=count: len(kept.captures) == count)
+    assert values(kept) == [{"bags": 5.0}, {"bags": 9.0}, {"bags": 11.0}]
 
 
 async def test_a_totals_file_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
@@ -278,7 +192,7 @@ async def test_a_totals_file_that_cannot_be_read_is_reported(tmp_path: Path) -> 
     async with tcp_server(saying(b"N 5\r\n")) as address:
         keys = declared("N {bags}", metrics=bags, counters={"bags": {}})
         async with running(reader_of(kept, tmp_path, address=address, **keys), kept):
-            await kept.until(lambda: bool(kept.events))
+            await kept.until(lambda: bool(kept.captures))
     assert "cannot read the totals" in kept.reports[0]
 
 

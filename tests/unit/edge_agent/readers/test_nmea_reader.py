@@ -2,11 +2,7 @@
 
 import asyncio
 import json
-import os
-import pty
 import tomllib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -16,20 +12,10 @@ from edge_agent.reader import Capture, Context, Reader, ReaderError
 from edge_agent.readers import nmea
 from plumbline import settings
 from plumbline.errors import SettingsError
-from plumbline.event import ClockReading, Fix
 from plumbline.profile import DeviceProfile, SerialLine
+from tests.kept import Kept, Terminal, running, tcp_server
 
 FOLDER = Path(nmea.__file__).parent
-HEADER = {
-    "id": "01890a5d-ac96-774b-bcce-b302099a8057",
-    "site": "s",
-    "gateway": "g",
-    "device": "crane",
-    "at": 1,
-    "clock": ClockReading(quality="gps", boot="b", mono=1),
-    "epoch": "e",
-    "seq": 1,
-}
 
 
 def framed(body: str) -> bytes:
@@ -45,74 +31,21 @@ def cycle(second: int, *, fix: bool = True) -> bytes:
     return b"".join(map(framed, bodies))
 
 
-class Kept:
-    """What a reader emitted and reported, and a way to wait for it."""
-
-    def __init__(self) -> None:
-        self.captures: list[Capture] = []
-        self.reports: list[str] = []
-        self._changed = asyncio.Event()
-
-    async def emit(self, capture: Capture) -> None:
-        self.captures.append(capture)
-        self._changed.set()
-
-    def report(self, device: str, what: str) -> None:
-        self.reports.append(f"{device}: {what}")
-        self._changed.set()
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        while not condition():
-            self._changed.clear()
-            await self._changed.wait()
-
-    async def until_fed(self, condition: Callable[[], bool], feed: Callable[[], None]) -> None:
-        """Feed again and again, as a receiver does: what comes before the port is open is lost."""
-        while not condition():
-            feed()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self.until(condition), 0.1)
-
-    def fixes(self) -> list[Fix]:
-        return [event for capture in self.captures if isinstance(event := capture.event(**HEADER), Fix)]
-
-
-@asynccontextmanager
-async def running(reader: Reader, kept: Kept) -> AsyncIterator[asyncio.Task[None]]:
-    task = asyncio.create_task(reader.run(kept.emit), name="reader")
-    try:
-        yield task
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError, ReaderError):
-            await task
-
-
 def reader_of(kept: Kept, base: Path = Path(), **keys) -> Reader:
     context = Context(report=kept.report, base=base)
     keys = {"confirm_s": 0.1} | keys if "file" not in keys else keys
     return nmea.build("crane", settings.convert(keys, nmea.Settings, "test"), context)
 
 
-class Terminal:
+class Receiver(Terminal):
     """A receiver on a pseudo-terminal."""
 
-    def __init__(self) -> None:
-        self.master, slave = pty.openpty()
-        self.path = os.ttyname(slave)
-        os.close(slave)
-        self.second = 0
+    second = 0
 
     def tell(self, *, fix: bool = True) -> None:
         """Send the cycle of the next second."""
         self.second = (self.second + 1) % 60
         self.send(cycle(self.second, fix=fix))
-
-    def send(self, data: bytes) -> None:
-        os.write(self.master, data)
-
-    def unplug(self) -> None:
-        os.close(self.master)
 
 
 @pytest.mark.parametrize("case", sorted(path.name for path in (FOLDER / "testcases").iterdir()))
@@ -165,7 +98,7 @@ def test_wrong_settings_name_their_key(keys, message: str) -> None:
 
 
 async def test_fixes_of_a_serial_port_arrive_when_the_line_falls_quiet() -> None:
-    kept, terminal = Kept(), Terminal()
+    kept, terminal = Kept(), Receiver()
     async with running(reader_of(kept, port=terminal.path, quiet_s=0.05), kept):
         await kept.until_fed(lambda: bool(kept.captures), terminal.tell)
         terminal.send(b"\xb5\x62\x00" + cycle(59))
@@ -176,7 +109,7 @@ async def test_fixes_of_a_serial_port_arrive_when_the_line_falls_quiet() -> None
 
 
 async def test_a_receiver_that_is_unplugged_is_an_error_that_names_it() -> None:
-    kept, terminal = Kept(), Terminal()
+    kept, terminal = Kept(), Receiver()
     async with running(reader_of(kept, port=terminal.path, quiet_s=0.05), kept) as task:
         await kept.until_fed(lambda: bool(kept.captures), terminal.tell)
         terminal.unplug()
@@ -191,7 +124,7 @@ async def test_a_port_that_is_not_there_is_an_error_that_says_where_to_look() ->
 
 
 async def test_a_port_can_be_read_again_after_cancelling() -> None:
-    kept, terminal = Kept(), Terminal()
+    kept, terminal = Kept(), Receiver()
     reader = reader_of(kept, port=terminal.path, quiet_s=0.05)
     for _ in range(2):
         async with running(reader, kept):
@@ -201,7 +134,7 @@ async def test_a_port_can_be_read_again_after_cancelling() -> None:
 
 
 async def test_silence_is_reported_once_with_what_to_check() -> None:
-    kept, terminal = Kept(), Terminal()
+    kept, terminal = Kept(), Receiver()
     async with running(reader_of(kept, port=terminal.path, quiet_s=0.01, silence_s=0.05, confirm_s=0), kept):
         await kept.until(lambda: bool(kept.reports))
         terminal.send(b"\x80\xff" * 40 + cycle(1))
@@ -215,7 +148,7 @@ async def test_silence_is_reported_once_with_what_to_check() -> None:
 
 
 async def test_a_receiver_without_a_fix_emits_nothing_and_is_reported() -> None:
-    kept, terminal = Kept(), Terminal()
+    kept, terminal = Kept(), Receiver()
     async with running(reader_of(kept, port=terminal.path, quiet_s=0.01, no_fix_s=0.1), kept):
         await kept.until_fed(lambda: bool(kept.reports), lambda: terminal.tell(fix=False))
     terminal.unplug()
@@ -224,28 +157,17 @@ async def test_a_receiver_without_a_fix_emits_nothing_and_is_reported() -> None:
 
 
 async def test_a_receiver_that_sends_no_position_at_all_is_reported() -> None:
-    kept, terminal = Kept(), Terminal()
+    kept, terminal = Kept(), Receiver()
     async with running(reader_of(kept, port=terminal.path, quiet_s=0.01, no_fix_s=0.1), kept):
         await kept.until_fed(lambda: bool(kept.reports), lambda: terminal.send(framed("GPTXT,01,01,02,u-blox ag")))
     terminal.unplug()
     assert "no sentence about a position" in kept.reports[0]
 
 
-@asynccontextmanager
-async def tcp_server(serve: Callable[[asyncio.StreamWriter], Awaitable[None]]) -> AsyncIterator[str]:
-    async def handle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await serve(writer)
-        writer.close()
-
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    async with server:
-        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-
-
 async def test_a_tcp_server_is_read_until_it_closes() -> None:
     kept = Kept()
 
-    async def serve(writer: asyncio.StreamWriter) -> None:
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(cycle(1) + cycle(2) + cycle(3))
         await kept.until(lambda: len(kept.captures) == 3)
 
@@ -257,7 +179,7 @@ async def test_a_tcp_server_is_read_until_it_closes() -> None:
 async def test_a_silent_tcp_server_is_left_so_that_it_is_opened_again() -> None:
     kept, over = Kept(), asyncio.Event()
 
-    async def serve(_: asyncio.StreamWriter) -> None:
+    async def serve(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
         await over.wait()
 
     async with tcp_server(serve) as address:
@@ -267,7 +189,7 @@ async def test_a_silent_tcp_server_is_left_so_that_it_is_opened_again() -> None:
 
 
 async def test_a_tcp_server_that_refuses_is_an_error() -> None:
-    async with tcp_server(lambda _: asyncio.sleep(0)) as address:
+    async with tcp_server(lambda *_: asyncio.sleep(0)) as address:
         pass
     with pytest.raises(ReaderError, match="crane: cannot connect"):
         await reader_of(kept := Kept(), address=address).run(kept.emit)
@@ -310,7 +232,7 @@ async def test_a_missing_log_is_an_error() -> None:
 async def test_a_check_says_what_the_receiver_sends() -> None:
     kept, over = Kept(), asyncio.Event()
 
-    async def serve(writer: asyncio.StreamWriter) -> None:
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"".join(map(cycle, range(4))))
         await over.wait()
 
@@ -327,7 +249,7 @@ async def test_a_check_says_what_the_receiver_sends() -> None:
 async def test_a_check_of_what_sends_no_sentence_fails(sent: bytes, message: str) -> None:
     over = asyncio.Event()
 
-    async def serve(writer: asyncio.StreamWriter) -> None:
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(sent)
         await over.wait()
 
@@ -358,7 +280,7 @@ async def test_positions_that_nobody_measured_are_sent_only_where_that_is_asked_
 async def test_two_receivers_on_one_line_are_reported_and_neither_is_sent() -> None:
     kept, over = Kept(), asyncio.Event()
 
-    async def serve(writer: asyncio.StreamWriter) -> None:
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         other = framed("GPGGA,063001.00,3115.8800,N,12128.4200,E,1,05,1.9,12.3,M,8.3,M,,")
         writer.write(cycle(1) + other + cycle(2))
         await kept.until(lambda: bool(kept.captures) and bool(kept.reports))
@@ -377,7 +299,7 @@ async def test_the_receiver_that_is_named_is_listened_to_where_several_share_a_l
         tag = f"s:{source},c:1".encode()
         return b"".join(b"\\%s*%02X\\%s" % (tag, checksum_of(tag), line) for line in data.splitlines(keepends=True))
 
-    async def serve(writer: asyncio.StreamWriter) -> None:
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for byte in b"".join(tagged("mast", cycle(at)) + tagged("hook", cycle(at + 20)) for at in (1, 2)):
             writer.write(bytes([byte]))  # the cut of the chunks must not matter
         await kept.until(lambda: len(kept.captures) == 2)
@@ -386,14 +308,14 @@ async def test_the_receiver_that_is_named_is_listened_to_where_several_share_a_l
     keys = {"quiet_s": 0.05, "source": "hook", "interval_s": 0}
     async with tcp_server(serve) as address, running(reader_of(kept, address=address, **keys), kept):
         await over.wait()
-    assert [(capture.at_ns or 0) // 10**9 % 60 for capture in kept.captures] == [21, 22]
+    assert kept.seconds() == [21, 22]
     assert "several receivers on one line (hook, mast)" in kept.reports[0]
 
 
 async def test_a_receiver_that_was_unplugged_is_read_again_under_the_same_path(tmp_path: Path) -> None:
     kept, by_id = Kept(), tmp_path / "usb-receiver-if00"
     for _ in range(2):
-        terminal = Terminal()
+        terminal = Receiver()
         by_id.unlink(missing_ok=True)
         by_id.symlink_to(terminal.path)
         kept.captures.clear()
@@ -405,9 +327,9 @@ async def test_a_receiver_that_was_unplugged_is_read_again_under_the_same_path(t
 
 
 async def test_at_most_one_fix_in_the_interval() -> None:
-    kept, terminal = Kept(), Terminal()
+    kept, terminal = Kept(), Receiver()
     async with running(reader_of(kept, port=terminal.path, quiet_s=0.05, interval_s=5), kept):
         await kept.until_fed(lambda: len(kept.captures) >= 3, terminal.tell)
     terminal.unplug()
-    first, *rest = [(capture.at_ns or 0) // 10**9 % 60 for capture in kept.captures]
+    first, *rest = kept.seconds()
     assert rest == [first + 5, first + 10]
