@@ -87,7 +87,7 @@ def _listen(port: str, speed: int, seconds: float) -> bytes:
 
 def _understood(port: str, product: str, speed: int, data: bytes) -> Seen | None:
     stream = nmea.NmeaStream()
-    epochs = [*stream.feed(data), *stream.flush()]
+    epochs = [*stream.feed(data), *stream.close()]
     if stream.counts.sentences:
         fixed = any(epoch.mode > 1 for epoch in epochs)
         said = f"satellite receiver {product}: {stream.counts.sentences} NMEA sentences at {speed} baud, {'a' if fixed else 'no'} fix"
