@@ -16,6 +16,7 @@ from typing import Final
 
 import structlog
 
+from edge_agent.channel import Channel
 from edge_agent.complete import Completer
 from edge_agent.config import Config, ReaderEntry
 from edge_agent.expected import Expected
@@ -52,6 +53,8 @@ class Agent:
         self._config = config
         self._drain_s = drain_s
         self._completer = Completer(site=config.site, gateway=config.gateway, clock=clock)
+        self.channel = Channel()
+        """What server and gateway tell each other besides events; who listens says so before `run`."""
         self._filters = Filters()
         self._flushed: deque[Capture] = deque(maxlen=REMEMBERED)
         self._refused = 0
@@ -78,7 +81,7 @@ class Agent:
 
     async def _run(self, stop: asyncio.Event) -> None:
         config = self._config
-        uplink = Uplink(self.outbox, server=config.server, settings=config.uplink)
+        uplink = Uplink(self.outbox, server=config.server, settings=config.uplink, channel=self.channel)
         supervisor = Supervisor(self.take, trip_after=config.supervisor.trip_after, open_s=config.supervisor.open_s)
         for entry in config.readers:
             supervisor.add(entry.name, self._build(entry, partial(supervisor.report, entry.name)))

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -120,9 +120,10 @@ async def _broker(config: Config, address: Address) -> tuple[Verdict, str]:
 
 
 async def _device(entry: ReaderEntry, context: Context, patience_s: float, agent: str | None) -> tuple[Verdict, str]:
+    own = replace(context, data=context.data / "readers" / entry.name)
     try:
         async with asyncio.timeout(patience_s + _GRACE_S):
-            return "ok", await entry.build(entry.name, entry.settings, context).check(patience_s)
+            return "ok", await entry.build(entry.name, entry.settings, own).check(patience_s)
     except (ReaderError, SettingsError) as error:
         said = str(error).removeprefix(f"{entry.name}: ")
         # A port that the running agent holds is no fault of the device.

@@ -12,6 +12,7 @@ from typing import Final
 
 import structlog
 
+from edge_agent.channel import Channel
 from edge_agent.config import Server, UplinkSettings
 from edge_agent.outbox import Chunk, Outbox, OutboxError
 from plumbline import __version__, codec, ranges, topics
@@ -78,10 +79,20 @@ class Uplink:
         server: brokers in order of preference; each new attempt takes the next one.
         settings: batches, window, resending.
         client_id: this gateway's name at the broker.
+        channel: what else is said and heard on the same connection.
     """
 
-    def __init__(self, outbox: Outbox, *, server: Server, settings: UplinkSettings, client_id: str | None = None) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        *,
+        server: Server,
+        settings: UplinkSettings,
+        client_id: str | None = None,
+        channel: Channel | None = None,
+    ) -> None:
         self._outbox = outbox
+        self._channel = channel or Channel()
         self._server = server
         self._settings = settings
         self._client_id = client_id or f"plumbline-{outbox.site}-{outbox.gateway}"
@@ -155,10 +166,13 @@ class Uplink:
         for name in CLASSES:
             await connection.subscribe(topics.committed(site, gateway, name))
         await connection.subscribe(topics.replay(site, gateway))
+        for topic in self._channel.topics:
+            await connection.subscribe(topic)
         await connection.publish(self._presence_topic, codec.encode(self._presence(online=True)), retain=True)
         self._next = 0  # the next search begins with the preferred broker again
         self._resume()
         self.connected = True
+        self._channel.connected(lambda topic, payload: _retain(connection, topic, payload))
         _log.info("uplink.online", broker=str(self._address), epoch=self._epoch)
         try:
             async with asyncio.TaskGroup() as group:
@@ -168,6 +182,7 @@ class Uplink:
                 receiving.cancel()
         finally:
             self.connected = False
+            self._channel.disconnected()
             self._tell()
 
     def _resume(self) -> None:
@@ -349,6 +364,8 @@ class Uplink:
                     await self._on_watermark(marks[message.topic], message)
                 elif message.topic in handlers:
                     handlers[message.topic](message.payload)
+                else:
+                    self._channel.deliver(message.topic, message.payload)
             except CodecError as error:
                 _log.warning(
                     "uplink.unreadable", topic=message.topic, error=str(error), check="the versions of ingest and agent"
@@ -383,3 +400,8 @@ class Uplink:
         lane.wanted = ranges.union(lane.wanted, asked)[:_REPLAY_RANGES]
         _log.info("uplink.replay", event_class=request.event_class, numbers=ranges.count(asked))
         self._wake.set()
+
+
+def _retain(connection: Connection, topic: str, payload: bytes) -> None:
+    """Publish without waiting; on a connection that is just being lost the channel says it again at the next."""
+    connection.publish_soon(topic, payload, retain=True).add_done_callback(lambda done: done.cancelled() or done.exception())

@@ -3,15 +3,20 @@
 import asyncio
 import contextlib
 import socket
+import types
 
 import pytest
 
+from edge_agent.channel import Channel
 from edge_agent.config import Linger, Server, UplinkSettings
 from edge_agent.outbox import Outbox
 from edge_agent.uplink import Uplink
 from plumbline import ranges
+from plumbline.address import Address
+from plumbline.errors import CodecError
 from plumbline.event import CLASSES, ClockReading, Fix, Scan
 from plumbline.ids import new_event_id
+from plumbline.mqtt import Connection
 from tests.integration.tiny_ingest import TinyIngest, until
 from tests.servers import Mosquitto, running
 
@@ -40,8 +45,8 @@ def fix(n):
 
 
 @contextlib.asynccontextmanager
-async def sending(outbox, url, settings=FAST, **server):
-    uplink = Uplink(outbox, server=Server(brokers=(url,), **server), settings=settings)
+async def sending(outbox, url, settings=FAST, channel=None, **server):
+    uplink = Uplink(outbox, server=Server(brokers=(url,), **server), settings=settings, channel=channel)
     task = asyncio.create_task(uplink.run())
     try:
         yield uplink
@@ -51,6 +56,24 @@ async def sending(outbox, url, settings=FAST, **server):
         task.cancel()
         for ended in done:
             ended.result()
+
+
+@contextlib.asynccontextmanager
+async def watching(url, topic):
+    """Somebody else on the broker, who listens to one topic."""
+    async with Connection(address=Address.parse(url), client_id=new_event_id()) as connection:
+        await connection.subscribe(topic)
+        seen = types.SimpleNamespace(connection=connection, payloads=[])
+
+        async def listen() -> None:
+            async for message in connection.messages():
+                message.ack()
+                seen.payloads.append(message.payload)
+
+        task = asyncio.create_task(listen())
+        yield seen
+        task.cancel()
+        await asyncio.wait([task])
 
 
 @pytest.fixture
@@ -258,3 +281,29 @@ async def test_what_was_thinned_while_all_else_is_committed_is_told_by_itself(br
             ingest.silent = False
             ingest.commit("telemetry")
             await until(lambda: left(outbox) == 0 and not outbox.stream("telemetry").thinned, "everything to be settled")
+
+
+async def test_what_is_posted_is_retained_again_after_the_broker_forgot_it_and_what_is_said_is_heard(broker, tmp_path):
+    channel, heard = Channel(), []
+
+    def hear(payload: bytes) -> None:
+        if payload == b"nonsense":
+            raise CodecError("invalid", "it is nonsense")
+        heard.append(payload)
+
+    channel.listen("plumbline/v1/s/manifest", hear)
+    channel.post("plumbline/v1/s/g/reported", b"before")
+    async with outbox_at(tmp_path) as outbox, watching(broker.url, "plumbline/v1/s/g/reported") as watcher:
+        async with sending(outbox, broker.url, channel=channel) as uplink:
+            await until(lambda: watcher.payloads == [b"before"], "what was posted before")
+            channel.post("plumbline/v1/s/g/reported", b"now")
+            await until(lambda: watcher.payloads[-1] == b"now", "what was posted since")
+            for payload in (b"1", b"nonsense", b"2"):
+                await watcher.connection.publish("plumbline/v1/s/manifest", payload, retain=True)
+            await until(lambda: heard == [b"1", b"2"], "what the server says")
+            broker.kill()
+            await until(lambda: not uplink.connected, "the loss of the broker")
+        (tmp_path / "broker" / "mosquitto.db").unlink(missing_ok=True)
+        broker.start()
+        async with sending(outbox, broker.url, channel=channel), watching(broker.url, "plumbline/v1/s/g/reported") as again:
+            await until(lambda: again.payloads and again.payloads[-1] == b"now", "what was posted, again")
