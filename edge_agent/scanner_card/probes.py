@@ -1,6 +1,7 @@
 """The codes of the card. Each tells one thing apart; most carry the card's mark and their number, so order does not matter.
 
-The mark and what ends a code are letters and digits that no layout puts elsewhere without being found out.
+The mark and what ends a code are letters and digits that no layout puts elsewhere without being found out. Code 4 ends with accents before letters that go with them:
+that tells whether the scanner types accents as dead keys.
 """
 
 from collections.abc import Mapping
@@ -78,7 +79,7 @@ PROBES: Final[Mapping[int, Probe]] = {
             en="Signs and digits", zh="符号与数字",
         ),
         Probe(
-            number=4, format="QRCode", identifier="]Q1", purpose="symbols", text=_text(4, ":;<=>?@[\\]^_`{|}~"),
+            number=4, format="QRCode", identifier="]Q1", purpose="symbols", text=_text(4, ":;<=>?@[\\]^_`{|}~^a`e~n"),
             en="Signs that keyboards move", zh="键盘布局易错的符号",
         ),
         Probe(

@@ -140,6 +140,16 @@ def test_ids_that_a_makers_table_lacks_are_learnt_from_the_card(ids):
     holds(scanner, scanner.learnt(), "PL1:A/1")
 
 
+@pytest.mark.parametrize("layout", ["de", "fr", "es"])
+@pytest.mark.parametrize("dead_keys", [True, False])
+def test_accents_typed_as_dead_keys_are_told_from_plain_ones(layout, dead_keys):
+    scanner = Scanner(layout=layout, dead_keys=dead_keys)
+    learnt = scanner.learnt()
+    assert learnt.keyboard is not None
+    assert learnt.keyboard.dead_keys == dead_keys
+    holds(scanner, learnt, "^o`a~N")
+
+
 def mangled(change) -> Learnt:
     return learn([change(f"{probe.identifier}{probe.text}\r").encode() for probe in PROBES.values()])
 
