@@ -128,6 +128,7 @@ class _Watch:
         self._lost = False
         self._epoch: Epoch | None = None
         self._told: set[str] = set()
+        self._instant: tuple[int | None, float] = (None, now_s)
 
     def look(self, stream: NmeaStream, size: int, epochs: list[Epoch], now_s: float) -> None:
         """Take what one read brought. Raises `ReaderError` where only opening the link again can help."""
@@ -142,6 +143,7 @@ class _Watch:
         if epochs:
             self._epoch = epochs[-1]
             self._look_for_doubts(stream)
+            self._look_at_time(epochs[-1], now_s)
         if any(epoch.mode > 1 and not epoch.estimated for epoch in epochs):
             self._fix_s, self._lost = now_s, False
         elif self._fix_s is not None and not (self._lost or self._silence.told) and now_s - self._fix_s >= self._no_fix_s:
@@ -182,6 +184,14 @@ class _Watch:
             )
         elif stream.date_doubt is Doubt.KEPT:
             self._once("date kept", "its date lies years back and is kept as told; check its firmware and the gateway's clock")
+
+    def _look_at_time(self, epoch: Epoch, now_s: float) -> None:
+        """Fixes of an instant that was told before are not sent again: a clock that stands still would silence the receiver."""
+        if epoch.time_ns is None or epoch.time_ns != self._instant[0]:
+            self._instant = epoch.time_ns, now_s
+            self._told.discard("time")
+        elif now_s - self._instant[1] >= self._silence.after_s:
+            self._once("time", "its time stands still, so nothing is sent; switch it off and on, and check its firmware")
 
     def _once(self, trouble: str, what: str) -> None:
         if trouble not in self._told:

@@ -156,6 +156,15 @@ async def test_a_receiver_without_a_fix_emits_nothing_and_is_reported() -> None:
     assert "crane: no fix (9 satellites used) for 0.1 s; check the antenna" in kept.reports[0]
 
 
+async def test_a_receiver_whose_time_stands_still_is_reported() -> None:
+    kept, terminal = Kept(), Receiver()
+    async with running(reader_of(kept, port=terminal.path, quiet_s=0.01, silence_s=0.2, confirm_s=0), kept):
+        await kept.until_fed(lambda: bool(kept.reports), lambda: terminal.send(cycle(1)), every_s=0.03)
+    terminal.unplug()
+    assert len(kept.captures) == 1
+    assert "its time stands still" in kept.reports[0]
+
+
 async def test_a_receiver_that_sends_no_position_at_all_is_reported() -> None:
     kept, terminal = Kept(), Receiver()
     async with running(reader_of(kept, port=terminal.path, quiet_s=0.01, no_fix_s=0.1), kept):
