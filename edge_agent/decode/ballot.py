@@ -235,14 +235,17 @@ def _beats(one: Claim, other: Claim) -> bool:
             return one.weight >= one.needed  # the other is a piece of it: dirt or glare beside it looked like paper
         if one.reading.text in other.reading.text:
             return False
-    if one.weight >= other.weight + _LEAD:
-        return True
+    if _explained_better(other, one):
+        return False  # however often the same engine misread the same bars
+    return one.weight >= other.weight + _LEAD or _explained_better(one, other)
+
+
+def _explained_better(one: Claim, other: Claim) -> bool:
+    """The pixels speak clearly for one of two numbers."""
     a, b = one.match, other.match
     if a is None or b is None or a.overall < b.overall + _CLEARLY:
         return False
-    return a.overall >= _EXPLAINED or (
-        a.overall >= _WELL_EXPLAINED and a.worst_digit >= b.worst_digit + _WORST_CLEARLY and one.weight >= one.needed
-    )
+    return a.overall >= _EXPLAINED or (a.overall >= _WELL_EXPLAINED and a.worst_digit >= b.worst_digit + _WORST_CLEARLY)
 
 
 def _shadows(one: Claim, other: Claim) -> bool:

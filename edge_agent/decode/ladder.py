@@ -25,11 +25,11 @@ _SHORTEST_STRIP: Final = 20
 #: So many regions are studied closely although a glance showed nothing, as long as the picture gave nothing.
 _STUDIED: Final = 2
 #: A picture in which no engine has seen a trace of a code is given up after this share of the budget, later if it has bars.
-_SHARE_UNSEEN: Final = 0.2
-_SHARE_WITH_BARS: Final = 0.3
+_SHARE_UNSEEN: Final = 0.17
+_SHARE_WITH_BARS: Final = 0.24
 #: So many pieces of square texture are looked at, within this share of the budget.
 _BLOBS: Final = 3
-_SHARE_BLOBS: Final = 0.15
+_SHARE_BLOBS: Final = 0.12
 #: Bars that stay unread beside codes that are read are studied within this share for each megapixel: the larger the picture,
 #: the more codes it may hold.
 _SHARE_BESIDE: Final = 0.15
