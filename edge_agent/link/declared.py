@@ -1,4 +1,4 @@
-"""From what a site engineer wrote to a link. Raises `SettingsError`, which names the reader and the key."""
+"""From what a site engineer wrote to a link. Raises `SettingsError`, which names the key; who reads the configuration adds the reader."""
 
 import difflib
 from collections.abc import Mapping
@@ -22,26 +22,25 @@ def link_of(
     """The link of reader `name`: a serial `port`, or else the TCP `address`."""
     if port is not None:
         if not port.strip():
-            raise SettingsError(f"reader '{name}': port: is empty; name a path, best one in /dev/serial/by-id")
+            raise SettingsError("port: is empty; name a path, best one in /dev/serial/by-id")
         return SerialLink(device=name, port=port, line=line, quiet_s=quiet_s)
-    host, number = host_and_port(name, "address", address or "")
+    host, number = host_and_port("address", address or "")
     return TcpLink(device=name, host=host, port=number, quiet_s=quiet_s, sends=sends)
 
 
-def profile_of(name: str, profile: str | None, profiles: Mapping[str, DeviceProfile]) -> DeviceProfile | None:
-    """The device profile that reader `name` names, if it names one."""
+def profile_of(profile: str | None, profiles: Mapping[str, DeviceProfile]) -> DeviceProfile | None:
+    """The device profile that a reader names, if it names one."""
     if profile is None:
         return None
     found = profiles.get(profile)
     if found is None:
         near = difflib.get_close_matches(profile, profiles, n=1)
         hint = f"did you mean '{near[0]}'?" if near else "see firmware_configs/ for those there are"
-        raise SettingsError(f"reader '{name}': profile: there is no device profile '{profile}'; {hint}")
+        raise SettingsError(f"profile: there is no device profile '{profile}'; {hint}")
     return found
 
 
 def serial_line(
-    name: str,
     declared: SerialLine | None,
     *,
     baudrate: int | None = None,
@@ -54,14 +53,14 @@ def serial_line(
     line = msgspec.structs.replace(declared or SerialLine(), **{key: value for key, value in own.items() if value is not None})
     if line.baudrate not in serial.Serial.BAUDRATES:
         usual = ", ".join(map(str, _USUAL))
-        raise SettingsError(f"reader '{name}': baudrate: {line.baudrate} is not a serial speed; usual ones are {usual}")
+        raise SettingsError(f"baudrate: {line.baudrate} is not a serial speed; usual ones are {usual}")
     return line
 
 
-def host_and_port(name: str, key: str, address: str) -> tuple[str, int]:
+def host_and_port(key: str, address: str) -> tuple[str, int]:
     """Host and port of `host:port`; an IPv6 host stands in brackets."""
     host, _, port = address.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
     if not bare or not (port.isascii() and port.isdigit()) or len(port) > 5 or not 0 < int(port) < 65536:
-        raise SettingsError(f"reader '{name}': {key}: must be host:port, found '{address}'; for example 10.0.0.7:2947")
+        raise SettingsError(f"{key}: must be host:port, found '{address}'; for example 10.0.0.7:2947")
     return bare, int(port)

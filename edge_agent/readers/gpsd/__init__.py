@@ -33,7 +33,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 def build(name: str, settings: Settings, context: Context) -> Reader:
     """Make the reader of the receiver `name`. Opens nothing; raises `SettingsError`."""
-    host, port = host_and_port(name, "address", settings.address)
+    host, port = host_and_port("address", settings.address)
     return GpsdClient(
         name=name,
         link=TcpLink(device=name, host=host, port=port, quiet_s=_QUIET_S, sends="gpsd's JSON (is gpsd running there?)"),

@@ -55,21 +55,20 @@ def build(name: str, settings: Settings, context: Context) -> Reader:
     given = [key for key in ("port", "address") if getattr(settings, key) is not None]
     if len(given) != 1:
         found = " and ".join(given) if given else "none"
-        raise SettingsError(f"reader '{name}': port, address: exactly one must be given, found {found}; correct it")
-    profile = profile_of(name, settings.profile, context.profiles)
+        raise SettingsError(f"port, address: exactly one must be given, found {found}; correct it")
+    profile = profile_of(settings.profile, context.profiles)
     shape = settings.line or (None if profile is None else profile.line)
     if shape is None:
         where = "a 'line' table is missing" if profile is None else f"profile '{profile.id}' has no 'line' table"
-        raise SettingsError(f"reader '{name}': line: {where}; say what the device writes, with patterns")
+        raise SettingsError(f"line: {where}; say what the device writes, with patterns")
     metrics = settings.metrics if profile is None else profile.metrics | settings.metrics
     measurement = settings.measurement or (None if profile is None else profile.measurement)
-    _refuse_what_is_no_byte(name, shape)
+    _refuse_what_is_no_byte(shape)
     meaning = partial(Meaning, shape, metrics, measurement)
     silence_s = settings.silence_s
     if silence_s is None and shape.request:
         silence_s = max(_PATIENCE_S, _UNANSWERED * shape.every_s)
     line = serial_line(
-        name,
         None if profile is None else profile.serial,
         baudrate=settings.baudrate,
         bytesize=settings.bytesize,
@@ -91,11 +90,11 @@ def build(name: str, settings: Settings, context: Context) -> Reader:
             report=context.report,
         )
     except PatternError as error:
-        raise SettingsError(f"reader '{name}': line: {error}") from error
+        raise SettingsError(f"line: {error}") from error
 
 
-def _refuse_what_is_no_byte(name: str, shape: LineShape) -> None:
+def _refuse_what_is_no_byte(shape: LineShape) -> None:
     after = shape.check.after if shape.check else ""
     for key, text in {"start": shape.start, "end": shape.end, "request": shape.request, "check.after": after}.items():
         if not text.isascii():
-            raise SettingsError(f"reader '{name}': line.{key}: {text!r} is not ASCII; devices send and take single bytes")
+            raise SettingsError(f"line.{key}: {text!r} is not ASCII; devices send and take single bytes")

@@ -61,12 +61,12 @@ def build(name: str, settings: Settings, context: Context) -> Reader:
             raise SettingsError(f"slaves[{i}].unit: {slave.unit} is no slave on a serial bus; their numbers are 1 to 247")
     declarations = [declaration_of(f"slaves[{i}]", one, context.profiles) for i, one in enumerate(settings.slaves)]
     if settings.port is not None:
-        way = SerialWay(settings.port, _line(name, settings, context), settings.pause_ms / 1000)
+        way = SerialWay(settings.port, _line(settings, context), settings.pause_ms / 1000)
     else:
         address = settings.address or ""
         if ":" not in address.rpartition("]")[2]:
             address = f"{address}:{_DEFAULT_PORT}"
-        way = TcpWay(*host_and_port(name, "address", address), _CONNECT_S)
+        way = TcpWay(*host_and_port("address", address), _CONNECT_S)
     return Bus(
         name=name,
         link=Link(name=name, way=way, framing=framing, timeout_s=settings.timeout_s),
@@ -94,7 +94,7 @@ def _framing(settings: Settings) -> FramingName:
     return "rtu"
 
 
-def _line(name: str, settings: Settings, context: Context) -> SerialLine:
+def _line(settings: Settings, context: Context) -> SerialLine:
     """How the bus is set: by the settings, else by its slaves' profiles, which must agree."""
     line: SerialLine | None = None
     given = {key: value for key in _LINE if (value := getattr(settings, key)) is not None}
@@ -113,4 +113,4 @@ def _line(name: str, settings: Settings, context: Context) -> SerialLine:
                     f"{key}: slaves[{first}] is set to {getattr(line, key)} by its profile, slaves[{i}] to {getattr(own, key)}; "
                     f"set all slaves of the bus alike and give {key} here"
                 )
-    return serial_line(name, line, bytesize=8, **given)  # RTU is binary: 8 bits whatever a profile says
+    return serial_line(line, bytesize=8, **given)  # RTU is binary: 8 bits whatever a profile says

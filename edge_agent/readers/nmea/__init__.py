@@ -49,7 +49,7 @@ def build(name: str, settings: Settings, context: Context) -> Reader:
     given = [key for key in ("port", "address", "file") if getattr(settings, key) is not None]
     if len(given) != 1:
         found = " and ".join(given) if given else "none"
-        raise SettingsError(f"reader '{name}': port, address, file: exactly one must be given, found {found}; correct it")
+        raise SettingsError(f"port, address, file: exactly one must be given, found {found}; correct it")
     if settings.file is not None:
         return Replay(
             name=name,
@@ -60,8 +60,8 @@ def build(name: str, settings: Settings, context: Context) -> Reader:
             estimated=settings.estimated,
             source=settings.source,
         )
-    profile = profile_of(name, settings.profile, context.profiles)
-    line = serial_line(name, None if profile is None else profile.serial, baudrate=settings.baudrate)
+    profile = profile_of(settings.profile, context.profiles)
+    line = serial_line(None if profile is None else profile.serial, baudrate=settings.baudrate)
     return Receiver(
         name=name,
         link=link_of(

@@ -108,8 +108,10 @@ def _doubts(stream: NmeaStream) -> str:
         found += f"; several receivers ({', '.join(sorted(stream.sources))}): name one by 'source'"
     if stream.contradictions:
         found += "; two receivers on one line contradict each other: part them"
-    if stream.date_doubt is not Doubt.NONE:
-        found += "; its date is wrong (GPS week rollover)"
+    if stream.date_doubt is Doubt.CORRECTED:
+        found += "; its date lies GPS week rollovers back and is corrected"
+    elif stream.date_doubt is Doubt.KEPT:
+        found += "; its date lies years back and is kept as told"
     return found
 
 

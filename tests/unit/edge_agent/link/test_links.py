@@ -138,27 +138,27 @@ def test_silence_is_told_once_until_something_is_heard() -> None:
     ("address", "expected"), [("10.0.0.7:4001", ("10.0.0.7", 4001)), ("[::1]:80", ("::1", 80)), ("hut:1", ("hut", 1))]
 )
 def test_addresses(address: str, expected: tuple[str, int]) -> None:
-    assert host_and_port("scale", "address", address) == expected
+    assert host_and_port("address", address) == expected
 
 
 @pytest.mark.parametrize("address", ["", "hut", ":80", "[]:80", "hut:0", "hut:65536", "hut:x", "hut:٣", "hut:" + "1" * 5000])
 def test_what_is_no_address_names_its_key(address: str) -> None:
-    with pytest.raises(SettingsError, match="reader 'scale': gpsd: must be host:port"):
-        host_and_port("scale", "gpsd", address)
+    with pytest.raises(SettingsError, match="gpsd: must be host:port"):
+        host_and_port("gpsd", address)
 
 
 def test_the_settings_of_the_reader_come_before_those_of_the_profile() -> None:
     declared = SerialLine(baudrate=4800, parity="even", bytesize=7)
-    assert serial_line("scale", declared, baudrate=2400) == SerialLine(baudrate=2400, parity="even", bytesize=7)
+    assert serial_line(declared, baudrate=2400) == SerialLine(baudrate=2400, parity="even", bytesize=7)
     with pytest.raises(SettingsError, match="12345 is not a serial speed"):
-        serial_line("scale", None, baudrate=12345)
+        serial_line(None, baudrate=12345)
 
 
 def test_a_profile_that_is_not_there_is_named_with_the_nearest() -> None:
     profile = DeviceProfile(id="mt-sics", kind="sensor", title_en="", title_zh="")
-    assert profile_of("scale", "mt-sics", {"mt-sics": profile}) is profile
+    assert profile_of("mt-sics", {"mt-sics": profile}) is profile
     with pytest.raises(SettingsError, match="did you mean 'mt-sics'"):
-        profile_of("scale", "mt-sic", {"mt-sics": profile})
+        profile_of("mt-sic", {"mt-sics": profile})
 
 
 def test_an_empty_port_is_refused() -> None:

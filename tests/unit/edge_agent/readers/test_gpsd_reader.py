@@ -74,7 +74,7 @@ def test_every_setting_is_documented() -> None:
 
 
 def test_an_address_without_a_port_is_refused() -> None:
-    with pytest.raises(SettingsError, match="reader 'truck': address: must be host:port"):
+    with pytest.raises(SettingsError, match="address: must be host:port"):
         reader_of(Kept(), address="localhost")
 
 
