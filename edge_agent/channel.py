@@ -6,6 +6,7 @@ What is posted while nobody is connected goes out at the next connection, and ag
 lost its memory has it again.
 """
 
+import time
 from collections.abc import Callable
 
 import structlog
@@ -24,6 +25,12 @@ class Channel:
         self._handlers: dict[str, Handler] = {}
         self._posted: dict[str, bytes] = {}
         self._publish: Callable[[str, bytes], None] | None = None
+        self.connections = 0
+        """How often a server was found since the start."""
+        self.broker: str | None = None
+        """Which one it is now (without its password); `None`: none."""
+        self.changed_s = time.monotonic()
+        """When that last changed, by the monotonic clock."""
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -42,15 +49,18 @@ class Channel:
 
     # The uplink's side.
 
-    def connected(self, publish: Callable[[str, bytes], None]) -> None:
-        """Messages can be published now: everything that was posted goes out."""
+    def connected(self, publish: Callable[[str, bytes], None], broker: str = "unknown") -> None:
+        """Messages can be published now, through `broker`: everything that was posted goes out."""
         self._publish = publish
+        self.connections += 1
+        self.broker, self.changed_s = broker, time.monotonic()
         for topic, payload in self._posted.items():
             publish(topic, payload)
 
     def disconnected(self) -> None:
         """Nobody hears us."""
         self._publish = None
+        self.broker, self.changed_s = None, time.monotonic()
 
     def deliver(self, topic: str, payload: bytes) -> bool:
         """Hand a message over; `False` where nobody listens to its topic."""

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import structlog
@@ -172,7 +173,8 @@ class Uplink:
         self._next = 0  # the next search begins with the preferred broker again
         self._resume()
         self.connected = True
-        self._channel.connected(lambda topic, payload: _retain(connection, topic, payload))
+        publish = partial(_retain, connection)
+        self._channel.connected(publish, str(self._address))
         _log.info("uplink.online", broker=str(self._address), epoch=self._epoch)
         try:
             async with asyncio.TaskGroup() as group:
