@@ -6,9 +6,9 @@ from typing import Final, Literal, NamedTuple
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from plumbline.text import Text, visible
 from tracking_service import gateways
 from tracking_service.domain.milestone import Completed, Passed
-from tracking_service.domain.text import Text, visible
 from tracking_service.domain.wording import gateway_turned
 from tracking_service.progress import Change
 from tracking_service.tables import activity, insert_new

@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tracking_service.domain.linking import Catalogue, Identity
-from tracking_service.domain.order import DeliveryUnit, Line
-from tracking_service.domain.text import Text
+from plumbline.linking import Catalogue, Identity
+from plumbline.material import DeliveryUnit, Line
+from plumbline.text import Text
 from tracking_service.tables import delivery_unit, material_line, orders
 
 #: The columns that make a `Line`.

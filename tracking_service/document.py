@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from plumbline.ids import is_name
-from tracking_service.domain.linking import check_digit_fits
+from plumbline.linking import check_digit_fits
 from tracking_service.errors import OrderRefusedError
 
 #: Largest order document, in bytes of JSON.

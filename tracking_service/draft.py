@@ -9,12 +9,12 @@ from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline.event import CheckIn, Event, Inspection, Scan, State
+from plumbline.linking import Linked, Unlinked, identify, link
 from plumbline.site import SiteFile
+from plumbline.text import Text, visible
 from tracking_service import activity, catalogue, progress
 from tracking_service.activity import Entry
 from tracking_service.domain import wording
-from tracking_service.domain.linking import Linked, Unlinked, identify, link
-from tracking_service.domain.text import Text, visible
 from tracking_service.outcome import Outcome
 from tracking_service.tables import equipment_state, evidence, insert, insert_new, presence, unlinked_scan
 

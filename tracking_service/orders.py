@@ -12,9 +12,9 @@ from plumbline.codec import decode_event
 from plumbline.errors import CodecError
 from plumbline.event import Scan
 from plumbline.inbox import inbox
+from plumbline.material import part_id
 from plumbline.site import SiteFile
 from tracking_service.document import OrderDocument, nanoseconds
-from tracking_service.domain.order import part_id
 from tracking_service.draft import Draft
 from tracking_service.errors import OrderRefusedError
 from tracking_service.outcome import Outcome

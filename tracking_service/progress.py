@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Row, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from plumbline.text import Text
 from tracking_service import gateways
 from tracking_service.domain.milestone import (
     Arrival,
@@ -24,7 +25,6 @@ from tracking_service.domain.milestone import (
     quietest,
 )
 from tracking_service.domain.notice import LineStanding, MilestoneBrief, compose, dedup_key, headline
-from tracking_service.domain.text import Text
 from tracking_service.tables import (
     evidence,
     insert_new,

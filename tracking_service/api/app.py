@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from plumbline import __version__
 from plumbline.series import SeriesUnavailableError
 from plumbline.site import SiteFile
+from plumbline.text import visible
 from tracking_service import document
 from tracking_service.api import problems, reading, stream
 from tracking_service.api.models import (
@@ -28,7 +29,6 @@ from tracking_service.api.models import (
 from tracking_service.api.wall import Wall
 from tracking_service.broadcaster import Broadcaster
 from tracking_service.document import MAX_DOCUMENT_BYTES
-from tracking_service.domain.text import visible
 from tracking_service.errors import UnknownThingError
 from tracking_service.orders import import_order
 from tracking_service.outcome import Outcome

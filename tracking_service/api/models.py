@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from tracking_service.domain import text
+from plumbline import text
 from tracking_service.domain.milestone import Rag, Standing
 from tracking_service.domain.order import LineState
 from tracking_service.gateways import GatewayState

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from plumbline import text
 from plumbline.codec import decode_event
 from plumbline.errors import CodecError
 from plumbline.event import Scan
@@ -31,7 +32,7 @@ from tracking_service.api.models import (
     iso,
     iso_or_none,
 )
-from tracking_service.domain import text, wording
+from tracking_service.domain import wording
 from tracking_service.domain.milestone import (
     RULE,
     Arrival,

@@ -10,7 +10,7 @@ from decimal import ROUND_DOWN, Decimal
 from fractions import Fraction
 from typing import Final, Literal, NamedTuple
 
-from tracking_service.domain.text import Text, amount
+from plumbline.text import Text, amount
 
 #: People hear when a percentage passes these.
 STEPS: Final = (25, 50, 75)

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import NamedTuple
 
+from plumbline.text import Language, Text, amount
 from tracking_service.domain.milestone import Completed, MilestoneEvent, Passed, Reopened
-from tracking_service.domain.text import Language, Text, amount
 
 
 class LineStanding(NamedTuple):

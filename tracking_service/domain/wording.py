@@ -3,8 +3,8 @@
 from decimal import Decimal
 
 from plumbline.event import CheckIn, Inspection, State
-from tracking_service.domain.linking import Share
-from tracking_service.domain.text import Text, amount, joined, visible
+from plumbline.linking import Share
+from plumbline.text import Text, amount, joined, visible
 
 _STATES = {
     "off": Text("off", "已关闭"),

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from plumbline.text import Text
 from tracking_service.domain.milestone import Completed, Passed, Reopened, ShortAtDue
 from tracking_service.domain.notice import LineStanding, MilestoneBrief, compose, dedup_key, headline
-from tracking_service.domain.text import Text
 
 BRIEF = MilestoneBrief(
     id="PO-1~beams",

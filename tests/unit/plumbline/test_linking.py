@@ -4,9 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from tracking_service.domain.linking import Catalogue, Linked, Unlinked, identify, link
-from tracking_service.domain.order import DeliveryUnit, Line
-from tracking_service.domain.text import Text
+from plumbline.linking import Catalogue, Linked, Unlinked, identify, link
+from plumbline.material import DeliveryUnit, Line
+from plumbline.text import Text
 
 SSCC = "095060001343000000"
 GTIN = "09506000134352"

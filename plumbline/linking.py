@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final, Literal
 
-from tracking_service.domain.order import DeliveryUnit, Line
-from tracking_service.domain.text import Text, visible
+from plumbline.material import DeliveryUnit, Line
+from plumbline.text import Text, visible
 
 Reason = Literal[
     "unknown_code",
