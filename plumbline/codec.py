@@ -9,13 +9,14 @@ from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
+from plumbline.compression import expanded
 from plumbline.delivery import Batch, BatchHeader, Presence, ReplayRequest, Watermark
 from plumbline.errors import CodecError
 from plumbline.event import KINDS, VERSION, Event, kind_of
 
 #: Largest event accepted, in bytes of JSON.
 MAX_EVENT_BYTES: Final = 64 * 1024
-#: Largest batch accepted, in bytes of JSON.
+#: Largest batch accepted, in bytes of JSON, before it was compressed.
 MAX_BATCH_BYTES: Final = 4 * 1024 * 1024
 
 T = TypeVar("T")
@@ -91,10 +92,11 @@ def decode_replay(data: bytes) -> ReplayRequest:
 
 
 def decode_batch(data: bytes) -> DecodedBatch:
-    """Read a batch; events that cannot be read come back in `refused` with their number.
+    """Read a batch, compressed or not; events that cannot be read come back in `refused` with their number.
 
     Raises `CodecError` where the header itself is unreadable, the numbers do not match the events, or it is too large.
     """
+    data = expanded(data, MAX_BATCH_BYTES)
     try:
         batch = _decode(_batch, data, MAX_BATCH_BYTES)
     except CodecError as error:

@@ -1,6 +1,7 @@
 """`plumbline deadletters`: list, inspect and replay what ingest could not take."""
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Sequence
@@ -12,8 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from ingest import deadletters as letters
+from plumbline.codec import MAX_BATCH_BYTES
 from plumbline.command.sql import OF_UP, Database, opened
-from plumbline.errors import PlumblineError
+from plumbline.compression import expanded
+from plumbline.errors import CodecError, PlumblineError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -49,6 +52,8 @@ def show(number: Annotated[int, typer.Argument(metavar="ID")], database: Databas
     """One letter with its bytes."""
     row = asyncio.run(_show(database, number))
     payload: bytes = row.pop("payload")
+    with contextlib.suppress(CodecError):  # a damaged stream, or one of which only the beginning was kept: as it is
+        payload = expanded(payload, MAX_BATCH_BYTES)
     text = payload.decode("utf-8", "backslashreplace")
     if as_json:
         print(json.dumps(row | {"payload": text}))

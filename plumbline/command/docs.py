@@ -71,7 +71,7 @@ def topics_page() -> str:
     parts = [
         _NOTE + "# MQTT topics\n",
         inspect.cleandoc(delivery.__doc__ or "") + "\n",
-        "`{class}` is `business` or `telemetry`. Everything is QoS 1 and JSON.\n",
+        "`{class}` is `business` or `telemetry`. Everything is QoS 1 and JSON; a `Batch` may be a zlib stream of it (RFC 1950).\n",
         "| way | topic | payload | meaning |\n|---|---|---|---|\n" + "\n".join(rows) + "\n",
         (
             f"Ingest subscribes to `{topics.all_events()}` (to `{topics.all_events(None)}` on a broker without shared "

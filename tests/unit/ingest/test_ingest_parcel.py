@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ingest.parcel import open_parcel
 from ingest.presence import read_presence
-from plumbline import codec
+from plumbline import codec, compression
 from plumbline.delivery import Presence
 from tests.batches import NOON, SITE, batch, reading, scan
 
@@ -31,6 +31,15 @@ def test_a_batch_on_another_gateways_topic_is_misplaced_and_counts_nowhere():
         parcel = opened(topic, payload)
         assert parcel.header is None
         assert parcel.letters[0].reason == "misplaced"
+
+
+def test_a_compressed_batch_is_taken_and_a_damaged_one_keeps_its_own_bytes():
+    topic, payload = batch([reading(n) for n in range(1, 11)])
+    small = compression.compressed(payload)
+    assert compression.is_compressed(small)
+    assert opened(topic, small).events == opened(topic, payload).events
+    letter = opened(topic, small[:-1]).letters[0]
+    assert (letter.reason, letter.payload) == ("not_json", small[:-1])
 
 
 def test_events_of_an_unknown_site_keep_their_number_and_can_be_decoded_again():
