@@ -7,7 +7,6 @@ reader → supervisor → Agent.take (filters, header, refusals) → outbox → 
 import asyncio
 import contextlib
 import math
-import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -21,15 +20,16 @@ from edge_agent.complete import Completer
 from edge_agent.config import Config, ReaderEntry
 from edge_agent.expected import Expected
 from edge_agent.filters import REMEMBERED, Filters
+from edge_agent.health import HealthReport
 from edge_agent.outbox import Outbox, OutboxError
 from edge_agent.reader import Capture, Context, Reader
+from edge_agent.runs import begun, ended
 from edge_agent.stall import StallWatch
 from edge_agent.supervisor import Supervisor
 from edge_agent.uplink import Uplink
-from plumbline import ranges
 from plumbline.clock import EventClock
 from plumbline.errors import CodecError, SettingsError
-from plumbline.event import CLASSES, Event, Health
+from plumbline.event import CLASSES, Event
 from plumbline.lock import exclusive
 
 _log = structlog.get_logger(__name__)
@@ -85,12 +85,23 @@ class Agent:
         supervisor = Supervisor(self.take, trip_after=config.supervisor.trip_after, open_s=config.supervisor.open_s)
         for entry in config.readers:
             supervisor.add(entry.name, self._build(entry, partial(supervisor.report, entry.name)))
+        runs = begun(config.data)
+        report = HealthReport(
+            data=config.data,
+            outbox=self.outbox,
+            supervisor=supervisor,
+            link=uplink,
+            channel=self.channel,
+            runs=runs,
+            refused=lambda: self._refused,
+            expected=self._expected,
+        )
         names = [entry.name for entry in config.readers]
         _log.info("agent.started", site=config.site, gateway=config.gateway, readers=names, epoch=self.outbox.epoch)
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(uplink.run(), name="uplink")
             reading = group.create_task(supervisor.run(), name="supervisor")
-            health = group.create_task(self._health(supervisor, uplink), name="health")
+            health = group.create_task(self._health(report), name="health")
             flushing = group.create_task(self._flush(), name="filters")
             expecting = group.create_task(self._watch_expected(), name="expected")
             await stop.wait()
@@ -108,6 +119,7 @@ class Agent:
             if uplink.connected:  # otherwise nobody hears a goodbye
                 await asyncio.wait([sending], timeout=CLOSE_S)
             sending.cancel()
+        ended(config.data, runs)
 
     async def take(self, capture: Capture) -> None:
         """Complete a capture and keep it; returns when it is safe. Raises `OutboxError`.
@@ -181,33 +193,11 @@ class Agent:
         say(expected.fault)
         await expected.watch(say)
 
-    async def _health(self, supervisor: Supervisor, uplink: Uplink) -> None:
+    async def _health(self, report: HealthReport) -> None:
         """Say how the gateway is, now and every `health.every_s`."""
         while True:
             try:
-                await self.take(Capture(self._config.gateway, self._health_event(supervisor, uplink)))
+                await self.take(Capture(self._config.gateway, await report.event()))
             except OutboxError as error:
                 _log.error("agent.health", error=str(error))
             await asyncio.sleep(self._config.health.every_s)
-
-    def _health_event(self, supervisor: Supervisor, uplink: Uplink) -> Callable[..., Health]:
-        streams = {name: self.outbox.stream(name) for name in CLASSES}
-        values = {f"queue_{name}_events": float(stream.pending) for name, stream in streams.items()}
-        values["queue_bytes"] = float(sum(stream.pending_bytes for stream in streams.values()))
-        values["queue_thinned_events"] = float(sum(ranges.count(stream.thinned) for stream in streams.values()))
-        values["disk_full"] = float(self.outbox.full is not None)
-        values["history_bytes"] = float(sum(stream.history_bytes for stream in streams.values()))
-        try:
-            values["disk_free_bytes"] = float(shutil.disk_usage(self._config.data).free)
-        except OSError as error:
-            _log.warning("agent.disk", folder=str(self._config.data), error=str(error))
-        statuses = supervisor.statuses
-        values["readers_failing"] = float(sum(status.text() != "ok" for status in statuses.values()))
-        values["messages_refused"] = float(self._refused + sum(status.reports for status in statuses.values()))
-        values["captures"] = float(sum(status.captures for status in statuses.values()))
-        values["batches_resent"] = float(uplink.resent)
-        values["online"] = float(uplink.connected)
-        texts = {name: status.text() for name, status in list(statuses.items())[:255]}
-        if self._expected is not None and self._expected.fault is not None:
-            texts.setdefault("expected", self._expected.fault[:256])
-        return partial(Health, values=values, readers=texts)

@@ -6,14 +6,15 @@ tried only every `open_s`, and health says so.
 
 import asyncio
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final, Literal, cast
 
 import structlog
 
 from edge_agent.outbox import OutboxError, OutboxRefusedError
 from edge_agent.reader import Capture, Emit, Reader, ReaderError
+from edge_agent.troubles import Trouble, Troubles, told
 from plumbline.backoff import CAP_S, delay_s
 
 _log = structlog.get_logger(__name__)
@@ -35,11 +36,22 @@ class ReaderStatus:
     captures: int = 0
     reports: int = 0
     """Messages that the reader could not use, although it goes on."""
+    devices: Troubles = field(default_factory=Troubles)
+    """What it reported of single devices."""
+
+    @property
+    def fine(self) -> bool:
+        """Whether it runs; single devices of it may be in trouble all the same."""
+        return self.state == "running" and self.failures == 0
+
+    def troubles(self) -> Mapping[str, Trouble]:
+        """The devices that are in trouble now."""
+        return self.devices.now()
 
     def text(self) -> str:
-        """One line for health: `ok`, or what is wrong and what to check."""
-        if self.state == "running" and self.failures == 0:
-            return "ok"
+        """One line for health: `ok`, `ok; meter-3: …` where a device of it is in trouble, or what is wrong and what to check."""
+        if self.fine:
+            return "; ".join(["ok", *told(self.troubles())])[:_LONGEST]
         return (f"failed {self.failures} times: {self.what}" if self.failures > 1 else self.what)[:_LONGEST]
 
 
@@ -87,7 +99,9 @@ class Supervisor:
 
     def report(self, name: str, device: str, what: str) -> None:
         """Note that reader `name` could not use one message of `device`."""
-        self.statuses.setdefault(name, ReaderStatus()).reports += 1  # a reader may report while it is built
+        status = self.statuses.setdefault(name, ReaderStatus())  # a reader may report while it is built
+        status.reports += 1
+        status.devices.report(device, what)
         _log.warning("reader.report", reader=name, device=device, what=what)
 
     async def _keep(self, name: str, reader: Reader) -> None:
@@ -96,6 +110,7 @@ class Supervisor:
 
         async def emit(capture: Capture) -> None:
             await self._emit(capture)
+            status.devices.heard(capture.device)
             status.captures += 1
             status.failures = 0
 

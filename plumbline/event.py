@@ -159,7 +159,9 @@ class Health(Header, frozen=True, kw_only=True, omit_defaults=True, tag_field="k
     values: Annotated[dict[Name, float], Meta(max_length=64)]
     """Metric (unit in its name, `disk_free_bytes`) → value."""
     readers: Annotated[dict[Name, ShortText], Meta(max_length=256)] = {}
-    """Reader → `ok`, or what is wrong and what to check."""
+    """Reader → `ok`, `ok; meter-3: …` where a device of it is in trouble, or what is wrong and what to check."""
+    texts: Annotated[dict[Name, ShortText], Meta(max_length=32)] = {}
+    """What is told in words: `agent` (version), `clock`, `broker`, `config`."""
 
 
 Event = Scan | Fix | CheckIn | Reading | State | Inspection | Health

@@ -111,10 +111,15 @@ async def test_captures_become_committed_events_and_health_shows_each_reader(mos
         assert {event.device for event in scans} == {"gate"}
         assert len(fixes) == 1
         health = ingest.health[-1]
-        assert health.readers["gate"] == "ok"
+        assert health.readers["gate"].startswith("ok; gate: one message made no sense (since ")
         assert "broken: no such port; check the cable" in health.readers["broken"]
         assert health.values["readers_failing"] == 1
+        assert health.values["devices_in_trouble"] == 1
         assert health.values["disk_free_bytes"] > 0
+        assert health.values["agent_memory_bytes"] > 0
+        assert health.values["agent_starts"] == 1
+        assert health.texts["broker"] == mosquitto.url
+        assert health.texts["clock"] in {"ntp", "gps", "free"}
         assert health.values["queue_business_events"] == 0
         await until(lambda: ingest.presence and not ingest.presence[-1].online, "the goodbye")
 
