@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from plumbline import settings
-from plumbline.dialects.said import Announced, Dialect, DialectModule, Said, Trouble
+from plumbline.dialects.said import Announced, Dialect, DialectModule, Patient, Said, Slow, Trouble
 from plumbline.errors import SettingsError
 from plumbline.profile import DeviceProfile
 
-__all__ = ["DIALECTS", "Announced", "Dialect", "DialectModule", "Said", "Trouble", "make"]
+__all__ = ["DIALECTS", "Announced", "Dialect", "DialectModule", "Patient", "Said", "Slow", "Trouble", "make"]
 
 #: Name in a configuration → module; imported when a configuration names it.
 DIALECTS: Final[Mapping[str, str]] = {

@@ -67,6 +67,25 @@ class Announced(Protocol):
         ...
 
 
+@runtime_checkable
+class Slow(Protocol):
+    """What a dialect has besides that may wait for another process while it reads (a maker's script)."""
+
+    @property
+    def slow(self) -> bool:
+        """Whether it may: a listener then reads in a thread, one message at a time."""
+        ...
+
+
+@runtime_checkable
+class Patient(Protocol):
+    """What a dialect has besides that passes over a message which it read before."""
+
+    def unkept(self, topic: str, payload: bytes) -> None:
+        """What the message said could not be kept: when it comes again it is no repetition."""
+        ...
+
+
 class DialectModule(Protocol):
     """What the module of a dialect has: importing it opens nothing and brings no large library with it."""
 

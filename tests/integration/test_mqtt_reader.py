@@ -16,6 +16,7 @@ from plumbline.errors import MqttError, PlumblineError
 from plumbline.event import CheckIn, Event, Fix, Reading, State
 from plumbline.mqtt import Connection
 from tests.servers import Mosquitto, running
+from tests.unit.plumbline.dialects.lorawan.lorawan_messages import chirpstack
 from tests.unit.plumbline.dialects.said_events import HEADER
 
 PROFILES = profile.load_all(Path(__file__).parents[2] / "firmware_configs")
@@ -60,7 +61,7 @@ class Site:
             "broker": self.broker.url,
             "client_id": f"reader-{self.name}",
             "session_expiry_s": 600,
-            "devices": [{"topic": f"{self.name}/+/x", **device} for device in devices],
+            "devices": [device if "topics" in device else {"topic": f"{self.name}/+/x", **device} for device in devices],
             **values,
         }
         context = Context(profiles=PROFILES, report=self.kept.report)
@@ -211,6 +212,52 @@ async def test_a_change_of_state_that_could_not_be_kept_is_a_change_still(site):
         async with site.reading(reader):
             await site.kept.until(lambda: bool(site.kept.events))
     assert [(event.state, event.code) for event in site.kept.events] == [("fault", "E17")]
+
+
+async def test_an_uplink_that_could_not_be_kept_is_no_repetition(site):
+    reader = site.reader({"dialect": "lorawan", "topics": [f"{site.name}/+/x"]})
+    async with site.device() as publish:
+        async with site.reading(reader) as task:
+            await site.subscribed(publish)
+            site.kept.refusing = True
+            await publish("pit", chirpstack())
+            with pytest.raises(PlumblineError, match="disk is full"):
+                await task
+        site.kept.refusing = False
+        async with site.reading(reader):
+            await site.kept.until(lambda: bool(site.kept.events))
+    assert [event.measurement for event in site.kept.events] == ["lorawan"]
+
+
+async def test_a_script_that_hangs_holds_up_no_other_device(site, tmp_path):
+    pytest.importorskip("quickjs")
+    (tmp_path / "beam").mkdir()
+    (tmp_path / "beam" / "profile.toml").write_text(
+        'id = "beam"\nkind = "sensor"\ntitle_en = "Beam"\ntitle_zh = "梁"\nmeasurement = "strain"\n'
+        'metrics.strain = { unit = "1", title_en = "Strain", title_zh = "应变" }\nlorawan.codec = "javascript"\n'
+    )
+    (tmp_path / "beam" / "codec.js").write_text("function decodeUplink(input) { for (;;) {} }")
+    context = Context(profiles=PROFILES | profile.load_all(tmp_path), report=site.kept.report)
+    devices = [
+        {"topic": f"{site.name}/+/x", "profile": "badge-reader"},
+        {"dialect": "lorawan", "topics": [f"{site.name}/lora"], "profile": "beam"},
+    ]
+    table = {"broker": site.broker.url, "client_id": f"reader-{site.name}", "devices": devices}
+    reader = mqtt.build("site-broker", settings.convert(table, mqtt.Settings, "test"), context)
+
+    def cut_off() -> int:
+        return sum("cut off" in what for _, what in site.kept.reports)
+
+    async with site.device() as publish, site.reading(reader):
+        await site.subscribed(publish)
+        async with Connection(address=Address.parse(site.broker.url), client_id=f"server-{site.name}") as server:
+            for number in range(3):
+                uplink = chirpstack(deduplicationId=str(number), fCnt=number, fPort=1)
+                await server.publish(f"{site.name}/lora", json.dumps(uplink).encode())
+        await publish("gate", {"person": "W-1", "place": "gate", "direction": "in"})
+        await site.kept.until(lambda: any(isinstance(event, CheckIn) for event in site.kept.events))
+        assert cut_off() < 3
+        await site.kept.until(lambda: cut_off() == 3)
 
 
 async def test_a_broker_that_was_killed_is_reported_and_read_again(tmp_path, unique_name):

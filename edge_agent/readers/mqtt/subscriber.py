@@ -113,12 +113,18 @@ class MqttReader:
             what = f"a message of {size} bytes, more than the {self._max_bytes} that are read; see 'max_bytes'"
             self._report(self._name, f"{shown(message.topic)}: {what}")
             return
-        for said in entry.hear(message.topic, message.payload):
-            if isinstance(said, Trouble):
-                self._report(said.device or self._name, f"{shown(message.topic)}: {said.what}")
-            elif not message.retain or entry.accept_retained:
-                self._compare(said.device, entry, message.topic)
-                await self._keep(said, emit)
+        heard = await entry.hear(message.topic, message.payload)
+        try:
+            for said in heard:
+                if isinstance(said, Trouble):
+                    self._report(said.device or self._name, f"{shown(message.topic)}: {said.what}")
+                elif not message.retain or entry.accept_retained:
+                    self._compare(said.device, entry, message.topic)
+                    await self._keep(said, emit)
+        except BaseException:  # the broker brings it again
+            if any(isinstance(said, Said) for said in heard):
+                entry.unkept(message.topic, message.payload)
+            raise
 
     def _compare(self, device: str, entry: Entry, topic: str) -> None:
         """Report a name that two entries give: what two devices say would become one device's. Declared entries may share."""

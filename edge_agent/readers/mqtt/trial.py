@@ -33,7 +33,7 @@ class Heard:
         self._troubles = 0
         self._first = ""
 
-    def take(self, topic: str, payload: bytes) -> bool:
+    async def take(self, topic: str, payload: bytes) -> bool:
         """Read one message, where it is this entry's."""
         if not self._entry.takes(topic):
             return False
@@ -42,7 +42,7 @@ class Heard:
             self._troubles += 1
             self._first = self._first or f"{shown(topic)}: larger than max_bytes"
             return True
-        for said in self._entry.hear(topic, payload):
+        for said in await self._entry.hear(topic, payload):
             if isinstance(said, Trouble):
                 self._troubles += 1
                 self._first = self._first or f"{shown(topic)}: {said.what}"
@@ -79,7 +79,7 @@ async def learn(address: Address, version: Version, entries: Sequence[Entry], ma
             message.ack()
             entry = next((one for one, filters in learning if any(matches(f, message.topic) for f in filters)), None)
             if entry is not None and len(message.payload) <= max_bytes:
-                entry.hear(message.topic, message.payload)  # it comes again with the session, and then it is reported
+                await entry.hear(message.topic, message.payload)  # it comes again with the session, and then it is reported
 
 
 async def look(
@@ -99,7 +99,9 @@ async def look(
             listening = True
             async for message in connection.messages():
                 message.ack()
-                any(one.take(message.topic, message.payload) for one in heard)  # the first whose it is
+                for one in heard:
+                    if await one.take(message.topic, message.payload):
+                        break  # the first whose it is
     except MqttError as error:
         what, _, check = str(error).partition("; check ")
         raise ReaderError(name, what, check or "that the broker runs, and its log") from None

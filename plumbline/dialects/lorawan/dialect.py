@@ -1,6 +1,7 @@
 """From a network server's message to what it says: the envelope always, the values where a codec is configured."""
 
 from collections.abc import Generator, Hashable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -57,6 +58,19 @@ class Lorawan:
         self._owners: Memory[str, str] = Memory()
         self._places: Memory[str, Place] = Memory()
 
+    @property
+    def slow(self) -> bool:
+        """Whether a maker's script may hang, or its process be slow to start (see `plumbline.dialects.Slow`)."""
+        return any(decoding.declared.codec == "javascript" for _, decoding in self._kinds)
+
+    def unkept(self, topic: str, payload: bytes) -> None:  # noqa: ARG002 # the message says whose it is
+        """What the message said could not be kept (see `plumbline.dialects.Patient`)."""
+        with suppress(FieldError):
+            for message in servers.messages(payload, self._server):
+                self._places.forget(_identity(message))
+                if message.kind == "uplink":
+                    self._frames.forget(_identity(message), message)
+
     def read(self, topic: str, payload: bytes) -> Iterator[Said | Trouble]:  # noqa: ARG002 # the message says whose it is
         """What a message says: positions, the envelope, the values."""
         found = servers.messages(payload, self._server)
@@ -81,16 +95,9 @@ class Lorawan:
         if message.kind == "join":
             self._frames.forget(_identity(message))
             return
-        frame = self._frames.take(_identity(message), message) if message.kind == "uplink" else None
-        if message.kind == "uplink" and frame is None:
+        if message.kind == "uplink" and not self._frames.take(_identity(message), message):
             return
-        try:
-            yield from self._said(device, message)
-        except GeneratorExit:
-            # The listener could not keep what we said: the broker brings the message again, and it is no repetition then.
-            if frame is not None:
-                self._frames.forget(_identity(message), frame)
-            raise
+        yield from self._said(device, message)
 
     def _said(self, device: str, message: Message) -> Iterator[Said | Trouble]:
         yield from self._places_of(device, message)
@@ -124,7 +131,7 @@ class Lorawan:
     def _places_of(self, device: str, message: Message) -> Iterator[Said]:
         """Positions that were measured, and those that somebody typed where they are new."""
         for place in message.places:
-            if place.typed and not self._places.first(device, place):
+            if place.typed and not self._places.first(_identity(message), place):
                 continue
             yield Said(device, _fix(place), place.at_ns or message.at_ns)
 

@@ -35,25 +35,29 @@ class Frames:
     def __init__(self) -> None:
         self._seen: Memory[str, deque[Frame]] = Memory()
 
-    def take(self, device: str, message: Message) -> Frame | None:
-        """Remember the frame of an uplink; `None`: it was read before."""
-        content = blake2b(message.payload or repr(message.decoded).encode("utf-8", "replace"), digest_size=16).digest()
-        frame = Frame(message.frame, message.session, message.f_cnt, message.f_port, content, message.at_ns)
+    def take(self, device: str, message: Message) -> bool:
+        """Remember the frame of an uplink; false: it was read before."""
+        frame = _frame(message)
         seen = self._seen.get(device)
         if seen is None:
             seen = deque[Frame](maxlen=_FRAMES)
             self._seen.put(device, seen)
         if any(_same(frame, other, last=other is seen[-1]) for other in seen):
-            return None
+            return False
         seen.append(frame)
-        return frame
+        return True
 
-    def forget(self, device: str, frame: Frame | None = None) -> None:
-        """The frame could not be kept and will come again; without one: the device joined, and all its counters begin again."""
-        if frame is None:
+    def forget(self, device: str, message: Message | None = None) -> None:
+        """This message could not be kept and will come again; without one: the device joined, all its counters begin again."""
+        if message is None:
             self._seen.forget(device)
-        elif (seen := self._seen.get(device)) is not None and frame in seen:
+        elif (seen := self._seen.get(device)) is not None and (frame := _frame(message)) in seen:
             seen.remove(frame)
+
+
+def _frame(message: Message) -> Frame:
+    content = blake2b(message.payload or repr(message.decoded).encode("utf-8", "replace"), digest_size=16).digest()
+    return Frame(message.frame, message.session, message.f_cnt, message.f_port, content, message.at_ns)
 
 
 def _same(a: Frame, b: Frame, *, last: bool) -> bool:

@@ -197,10 +197,11 @@ def test_a_counter_begins_again_when_the_device_joins() -> None:
 
 def test_a_message_that_could_not_be_kept_is_no_repetition_when_it_comes_again() -> None:
     dialect = make()
-    saying = dialect.read("t", msgspec.json.encode(chirpstack()))
-    next(saying)
-    saying.close()  # pyright: ignore[reportAttributeAccessIssue] # it is a generator
     assert len(read(dialect, chirpstack())) == 2
+    dialect.unkept("t", msgspec.json.encode(chirpstack()))
+    assert len(readings(read(dialect, chirpstack()))) == 1
+    assert read(dialect, chirpstack()) == []
+    dialect.unkept("t", b"not JSON")
 
 
 def test_names_come_from_the_table_then_from_the_server_then_from_the_eui() -> None:
