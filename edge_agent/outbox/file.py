@@ -22,6 +22,7 @@ from plumbline.ids import new_epoch
 from plumbline.ranges import Pairs
 
 VERSION: Final = 2
+_MOST_PAGES: Final = 2**30
 #: Rows a statement inserts. One statement for many rows matters: Python gives up its lock around every statement, and a
 #: busy event loop would get in between each two rows.
 _CHUNKS: Final = (256, 16, 1)
@@ -76,6 +77,8 @@ class OutboxFile:
         self.site = site
         self.gateway = gateway
         self._history_bytes = history_bytes
+        self._swept = 0
+        """Where the sweep that thins telemetry has come to."""
         self._least = 0
         """Telemetry in these numbers cannot be thinned any more."""
         self.streams: dict[EventClass, Stream] = {event_class: Stream() for event_class in CLASSES}
@@ -169,9 +172,9 @@ class OutboxFile:
     def make_room(self, wanted: int) -> int:
         """Free `wanted` bytes of events, or as many as policy gives, and return how many.
 
-        First goes what ingest holds already, then telemetry that it does not: in old telemetry a block of numbers in two,
-        again and again, so that what is oldest becomes the most sparse and nothing of it is blank. The dropped numbers are
-        kept as `thinned` until ingest knows them. Business events stay, whatever happens.
+        First goes what ingest holds already, then telemetry that it does not: a block of numbers in two, from the oldest to
+        the newest, and then again from the oldest, so that what is old becomes sparse and nothing of it blank. The dropped
+        numbers are kept as `thinned` until ingest knows them. Business events stay, whatever happens.
         """
         freed = 0
         telemetry = self.streams["telemetry"]
@@ -183,15 +186,16 @@ class OutboxFile:
                 before = stream.history_bytes
                 self._forget(event_class, stream, min(before, wanted - freed))
                 freed += before - stream.history_bytes
-        while freed < wanted and (step := self._thin(wanted - freed)):
+        while freed < wanted and ((step := self._thin(wanted - freed)) or self._swept):
             freed += step
+            self._swept = 0 if not step else self._swept
         self._least = telemetry.pending + thinning.BLOCK if freed < wanted else 0
         return freed
 
     def _thin(self, wanted: int) -> int:
-        """Drop every second block of the telemetry that is owed, from the oldest on, until `wanted` bytes are free."""
+        """Drop every second block of the telemetry that is owed, from where the last sweep has come to, until it is enough."""
         stream = self.streams["telemetry"]
-        owed = ranges.difference(((1, stream.last),), [*stream.committed, *stream.thinned])
+        owed = ranges.difference(((self._swept + 1, stream.last),), [*stream.committed, *stream.thinned])
         dropped: list[tuple[int, int]] = []
         freed = 0
         for first, last in thinning.blocks(owed)[1::2]:
@@ -201,6 +205,7 @@ class OutboxFile:
             self._connection.execute("DELETE FROM telemetry WHERE seq BETWEEN ? AND ?", (first, last))
             dropped.append((first, last))
         if dropped:
+            self._swept = dropped[-1][1]
             stream.pending_bytes -= freed
             stream.thinned = ranges.union(stream.thinned, dropped)
             self._note("thinned", "telemetry", stream.thinned)
@@ -210,6 +215,18 @@ class OutboxFile:
         """Give the write-ahead log's room back to the disk, as far as nobody reads it."""
         with self._explained():
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def keep_log_short(self, size: int) -> None:
+        """Write the log back into the file when it has about `size` bytes, so that there is always room for that."""
+        with self._explained():
+            page = self._connection.execute("PRAGMA page_size").fetchone()[0]
+            self._connection.execute(f"PRAGMA wal_autocheckpoint = {max(8, min(1000, size // page))}").fetchall()
+
+    def may_grow(self, grow: bool) -> None:
+        """Let the file grow, or hold it at the size it has: then a full file is noticed before its log fills the disk."""
+        with self._explained():
+            pages = _MOST_PAGES if grow else self._connection.execute("PRAGMA page_count").fetchone()[0]
+            self._connection.execute(f"PRAGMA max_page_count = {pages}").fetchall()
 
     def _note(self, table: str, event_class: EventClass, what: Pairs) -> None:
         self._connection.execute(

@@ -6,7 +6,6 @@ ingest would take that one for a repetition.
 """
 
 import asyncio
-import contextlib
 import queue
 import sqlite3
 import threading
@@ -40,6 +39,8 @@ DEFAULT_FSYNC: Final[Mapping[EventClass, Fsync]] = {"business": "full", "telemet
 _GROUP: Final = 4096
 #: What is freed at least on a full disk.
 _LEAST_ROOM: Final = 256 * 1024
+#: Dropping a byte of events writes up to so many bytes of log: pages at the ends of blocks are written whole.
+_LOG_PER_BYTE: Final = 6
 
 
 class Chunk(NamedTuple):
@@ -243,6 +244,8 @@ class Outbox:
             _log.error("outbox.damaged", error=str(error))
             put_aside(self.path)
             file = self._open_file()
+        self._reserve.open()
+        file.keep_log_short(self._reserve.size // 2)
         try:
             rescue_all(file)
         except BaseException:
@@ -302,24 +305,44 @@ class Outbox:
             _log.debug("outbox.nobody_waits", requests=len(group))
 
     def _squeeze(self, group: list[_Work], error: OutboxFullError) -> list[Exception | None]:
-        """The disk is full: make room within the file and try again; where that is not enough, keep business events alone."""
+        """The disk is full: make room within the file and try again; where that is not enough, keep business events alone.
+
+        The file may not grow any more then: its log, which cannot be written back into a file that finds no room, would
+        take the last of the disk, and without a log nothing can be dropped either.
+        """
         if self.full is None:
             _log.error("outbox.full", error=str(error), check="free some space; telemetry is thinned meanwhile, scans are kept")
         self.full = str(error)
         self._reserve.give_up()
-        wanted = max(self._file.kept_bytes // 4, _LEAST_ROOM)
-        with contextlib.suppress(OutboxError):
-            with self._file.transaction(full=True):
-                freed = self._file.make_room(wanted)
-            self._file.shorten_log()
-            _log.warning("outbox.made_room", freed_bytes=freed)
-            return self._transact(group)
         urgent = [work for work in group if not _is_telemetry(work)]
+        try:
+            self._file.shorten_log()
+            self._file.may_grow(False)
+            if self._free_in_steps(max(self._file.kept_bytes // 8, _LEAST_ROOM)):
+                return self._transact(group)
+        except OutboxFullError as still:
+            error = still
+        except OutboxError as failure:
+            return [failure] * len(group)
         try:
             answers = iter(self._transact(urgent)) if urgent else iter(())
         except OutboxError as still:
             return [still] * len(group)
         return [error if _is_telemetry(work) else next(answers) for work in group]
+
+    def _free_in_steps(self, wanted: int) -> int:
+        """Make room in transactions whose log is small enough for what room there is."""
+        freed = 0
+        while freed < wanted:
+            with self._file.transaction(full=True):
+                step = self._file.make_room(min(wanted - freed, self._reserve.size // _LOG_PER_BYTE))
+            self._file.shorten_log()
+            if not step:
+                break
+            freed += step
+        if freed:
+            _log.warning("outbox.made_room", freed_bytes=freed)
+        return freed
 
     def _transact(self, group: list[_Work]) -> list[Exception | None]:
         if self._lost:
@@ -335,10 +358,11 @@ class Outbox:
             # A tenth more, so that not each of the next events drops a block of its own.
             if excess > 0 and (freed := self._file.make_room(excess + self._max_bytes // 10)):
                 _log.warning("outbox.thinned", freed_bytes=freed, max_bytes=self._max_bytes)
-        if self.full is not None:
+        if self.full is not None and self._reserve.plenty():
+            self._file.may_grow(True)
+            self._reserve.take()
             _log.info("outbox.room_again")
             self.full = None
-        self._reserve.take()
         return answers
 
     def _apply(self, work: _Work, file: OutboxFile) -> Exception | None:

@@ -158,11 +158,13 @@ async def test_an_outbox_of_a_newer_agent_is_refused_and_left_alone(tmp_path):
 async def test_a_full_disk_is_said_and_survived(tmp_path):
     async with outbox_at(tmp_path) as outbox:
         await outbox.append([event(1)])
+        outbox._reserve.plenty = lambda: False
         pages = outbox._file._connection.execute("PRAGMA page_count").fetchone()[0]
         outbox._file._connection.execute(f"PRAGMA max_page_count = {pages + 2}")
         with pytest.raises(OutboxError, match="disk is full; free some space"):
             await outbox.append([event(n) for n in range(500)])
         outbox._file._connection.execute("PRAGMA max_page_count = 100000")
+        outbox._reserve.plenty = lambda: True
         await outbox.append([event(2)])
         assert [seq for seq, _ in await pending(outbox)] == [1, 2]
 
@@ -399,6 +401,7 @@ async def test_on_a_full_disk_scans_are_kept_at_the_cost_of_old_telemetry(tmp_pa
     async with outbox_at(tmp_path) as outbox:
         for n in range(20):
             await outbox.append([event(n * 100 + i, "telemetry") for i in range(100)])
+        outbox._reserve.plenty = lambda: False
         connection = outbox._file._connection
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count = {pages + 2}")
@@ -409,6 +412,7 @@ async def test_on_a_full_disk_scans_are_kept_at_the_cost_of_old_telemetry(tmp_pa
         for n in range(50):
             await outbox.append([event(2000 + n * 100 + i, "telemetry") for i in range(100)])
         connection.execute("PRAGMA max_page_count = 1000000")
+        outbox._reserve.plenty = lambda: True
         await outbox.append([event(301)])
         assert outbox.full is None
         telemetry = outbox.stream("telemetry")
