@@ -1,7 +1,11 @@
 """The contract of a link, and the words for what failed."""
 
 import contextlib
-from typing import Protocol
+import os
+import re
+from typing import Final, Protocol
+
+_NUMBER: Final = re.compile(r"\[Errno (\d+)\]")
 
 
 class Line(Protocol):
@@ -44,6 +48,10 @@ class Link(Protocol):
 
 def reason(error: BaseException) -> str:
     """The system's own words for what failed, without its error numbers."""
+    if isinstance(error, OSError) and "Connect call failed" in str(error):
+        # asyncio hides the system's words: one address gives a number, a name with several addresses only a text of numbers
+        numbers = (error.errno,) if error.errno else map(int, _NUMBER.findall(str(error)))
+        return ", ".join(dict.fromkeys(map(os.strerror, numbers)))
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__

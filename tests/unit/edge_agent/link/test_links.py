@@ -9,9 +9,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from edge_agent.link import SerialLink, Silence, TcpLink, host_and_port, link_of, profile_of, serial_line
+from edge_agent.link.line import reason
 from edge_agent.reader import ReaderError
 from plumbline.errors import SettingsError
 from plumbline.profile import DeviceProfile, SerialLine
+from tests.servers import free_port
 
 
 class Terminal:
@@ -164,3 +166,18 @@ def test_a_profile_that_is_not_there_is_named_with_the_nearest() -> None:
 def test_an_empty_port_is_refused() -> None:
     with pytest.raises(SettingsError, match="port: is empty"):
         link_of("scale", port=" ", address=None, line=SerialLine(), quiet_s=1)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_a_refused_connection_is_told_in_the_systems_words(host):
+    with pytest.raises(OSError, match="111|Multiple") as caught:
+        await asyncio.open_connection(host, free_port())
+    assert reason(caught.value) == "Connection refused"
+
+
+def test_a_name_with_several_addresses_tells_each_reason_once():
+    error = OSError(
+        "Multiple exceptions: [Errno 113] Connect call failed ('10.0.0.7', 502), "
+        "[Errno 101] Connect call failed ('fe80::1', 502, 0, 0), [Errno 113] Connect call failed ('10.0.0.8', 502)"
+    )
+    assert reason(error) == "No route to host, Network is unreachable"
