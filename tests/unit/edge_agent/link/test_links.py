@@ -170,7 +170,7 @@ def test_an_empty_port_is_refused() -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 async def test_a_refused_connection_is_told_in_the_systems_words(host):
-    with pytest.raises(OSError, match="111|Multiple") as caught:
+    with pytest.raises(OSError, match=r"111|Multiple") as caught:
         await asyncio.open_connection(host, free_port())
     assert reason(caught.value) == "Connection refused"
 
