@@ -35,6 +35,26 @@ def replay(site: str, gateway: str) -> str:
     return f"{ROOT}/{site}/{gateway}/replay"
 
 
+def manifest(site: str) -> str:
+    """Where tracking publishes what a site expects (QoS 1, retained); every gateway of the site holds it."""
+    return f"{ROOT}/{site}/manifest"
+
+
+def desired(site: str, gateway: str) -> str:
+    """Where the configuration stands that a gateway shall have (QoS 1, retained); who may write here is for the access rules."""
+    return f"{ROOT}/{site}/{gateway}/desired"
+
+
+def reported(site: str, gateway: str) -> str:
+    """Where a gateway says which configuration it has, and what became of the last one it was given (QoS 1, retained)."""
+    return f"{ROOT}/{site}/{gateway}/reported"
+
+
+def status(site: str, gateway: str) -> str:
+    """Where a gateway says how it is, for who listens at the broker (QoS 1, retained)."""
+    return f"{ROOT}/{site}/{gateway}/status"
+
+
 def all_events(share: str | None = "ingest") -> str:
     """The filter that ingest subscribes to; with a `share` name the workers of that group split the messages (MQTT 5, 4.8.2)."""
     own = f"{ROOT}/+/+/events/+"
@@ -44,6 +64,11 @@ def all_events(share: str | None = "ingest") -> str:
 def all_presence() -> str:
     """The filter for every gateway's presence."""
     return f"{ROOT}/+/+/presence"
+
+
+def all_of_fleet() -> tuple[str, ...]:
+    """The filters of whoever looks at all gateways: presence, desired, reported, status."""
+    return tuple(f"{ROOT}/+/+/{leaf}" for leaf in ("presence", "desired", "reported", "status"))
 
 
 def parse(topic: str) -> GatewayTopic | None:

@@ -7,6 +7,7 @@ umask 077
 {
   printf 'ingest:%s\n' "${MQTT_INGEST_PASSWORD:?is missing; make .env with 'plumbline env'}"
   printf 'health:%s\n' "${MQTT_HEALTH_PASSWORD:?is missing; make .env with 'plumbline env'}"
+  printf 'fleet:%s\n' "${MQTT_FLEET_PASSWORD:?is missing; make .env with 'plumbline env', or add it}"
   for gateway in ${MQTT_GATEWAYS:-}; do
     printf '%s\n' "$gateway"
   done

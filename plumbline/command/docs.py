@@ -15,7 +15,7 @@ import msgspec
 import typer
 
 from edge_agent.readers import READERS
-from plumbline import delivery, dialects, event, profile, site, topics
+from plumbline import delivery, dialects, event, fleet, profile, site, topics
 from plumbline.cli import COMMANDS
 from plumbline.command.docs_tables import fields_table, settings_tables
 from plumbline.dialects import DIALECTS
@@ -63,6 +63,9 @@ def topics_page() -> str:
         ("gateway → all", topics.presence, ("{site}", "{gateway}"), "`Presence`, retained"),
         ("ingest → gateway", topics.committed, ("{site}", "{gateway}", "{class}"), "`Watermark`, retained"),
         ("ingest → gateway", topics.replay, ("{site}", "{gateway}"), "`ReplayRequest`"),
+        ("server → gateway", topics.desired, ("{site}", "{gateway}"), "`DesiredConfig`, retained"),
+        ("gateway → server", topics.reported, ("{site}", "{gateway}"), "`ReportedConfig`, retained"),
+        ("gateway → all", topics.status, ("{site}", "{gateway}"), "`GatewayStatus`, retained"),
     ]
     rows = [
         f"| {way} | `{make(*arguments)}` | {payload} | {inspect.cleandoc(make.__doc__ or '')} |"
@@ -79,6 +82,9 @@ def topics_page() -> str:
         ),
     ]
     for struct in (delivery.BatchHeader, delivery.Watermark, delivery.Presence, delivery.ReplayRequest):
+        parts += [f"## {struct.__name__}\n", inspect.cleandoc(struct.__doc__ or "") + "\n", fields_table(struct)]
+    parts += ["# Configuration and state of gateways\n", inspect.cleandoc(fleet.__doc__ or "") + "\n"]
+    for struct in (fleet.DesiredConfig, fleet.ReportedConfig, fleet.PastConfig, fleet.GatewayStatus):
         parts += [f"## {struct.__name__}\n", inspect.cleandoc(struct.__doc__ or "") + "\n", fields_table(struct)]
     return "\n".join(parts)
 

@@ -119,6 +119,32 @@ async def test_a_gateway_hears_its_own_watermark_and_no_other(broker):
         assert await heard(gate, last) == [topics.replay("site", "gate"), last]
 
 
+async def test_only_the_fleet_user_says_what_configuration_a_gateway_shall_have(broker):
+    async with broker.user("fleet") as fleet, broker.user("gate") as gate, broker.user("ingest") as ingest:
+        await gate.subscribe("plumbline/v1/#")
+        for forger in (ingest, gate):
+            with suppress(MqttError):
+                await forger.publish(topics.desired("site", "gate"), b"forged")
+        await fleet.publish(topics.desired("site", "yard"), b"for another")
+        await fleet.publish(topics.desired("site", "gate"), b"meant")
+        last = topics.replay("site", "gate")
+        await ingest.publish(last, b"{}")
+        assert await heard(gate, last) == [topics.desired("site", "gate"), last]
+
+
+async def test_the_fleet_user_sees_every_gateway_and_no_event(broker):
+    async with broker.user("fleet") as fleet, broker.user("gate") as gate, broker.user("yard") as yard:
+        for topic in topics.all_of_fleet():
+            await fleet.subscribe(topic)
+        with suppress(MqttError):
+            await gate.publish(topics.reported("site", "yard"), b"forged")
+        await gate.publish(topics.events("site", "gate", "business"), b"{}")
+        await gate.publish(topics.reported("site", "gate"), b"mine")
+        last = topics.status("site", "yard")
+        await yard.publish(last, b"mine")
+        assert set(await heard(fleet, last)) >= {topics.reported("site", "gate"), last}
+
+
 async def test_the_shared_subscription_of_ingest_is_allowed(broker):
     async with broker.user("ingest") as ingest, broker.user("yard") as yard:
         await ingest.subscribe(topics.all_events())
@@ -137,7 +163,7 @@ async def test_the_health_check_sees_the_uptime_and_nothing_else(broker):
 
 def test_the_password_file_holds_hashes_alone(broker):
     text = (broker.folder / "passwords").read_text()
-    assert text.count(":$7$") == 4
+    assert text.count(":$7$") == 5
     assert not any(word.partition(":")[2] in text for word in broker.passwords["MQTT_GATEWAYS"].split())
     assert (broker.folder / "passwords").stat().st_mode & 0o077 == 0
 
