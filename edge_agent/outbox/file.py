@@ -77,6 +77,8 @@ class OutboxFile:
         self.site = site
         self.gateway = gateway
         self._history_bytes = history_bytes
+        self._waits: bool | None = None
+        """Whether a commit waits for the disk, as last told to SQLite."""
         self._swept = 0
         """Where the sweep that thins telemetry has come to."""
         self._least = 0
@@ -112,7 +114,9 @@ class OutboxFile:
         before: dict[EventClass, Stream] = {name: replace(self.streams[name]) for name in CLASSES}
         try:
             with self._explained():
-                self._connection.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
+                if full is not self._waits:
+                    self._connection.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
+                    self._waits = full
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield
                 self._connection.execute("COMMIT")
@@ -236,6 +240,10 @@ class OutboxFile:
 
     def _forget(self, event_class: EventClass, stream: Stream, excess: int) -> None:
         """Delete the oldest committed events: at least `excess` bytes of them, where there are so many."""
+        if excess >= stream.history_bytes and stream.committed == ((1, stream.upto),):
+            self._connection.execute(f"DELETE FROM {event_class} WHERE seq <= ?", (stream.upto,))  # noqa: S608 - our own name
+            stream.history_bytes = 0
+            return
         cut = 0
         rows = self._connection.execute(
             f"SELECT seq, length(body) FROM {event_class} WHERE seq <= ? ORDER BY seq",  # noqa: S608 - our own name
