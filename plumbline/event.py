@@ -40,6 +40,8 @@ class ClockReading(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Nanoseconds of the gateway's monotonic clock at capture."""
     original: Nanoseconds | None = None
     """The first `at`, where a later synchronisation corrected it."""
+    unset: bool = False
+    """The gateway's clock was evidently not set: `at` is only a time that had certainly passed."""
 
 
 class Header(Struct, frozen=True, kw_only=True, omit_defaults=True):

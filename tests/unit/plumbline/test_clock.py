@@ -1,6 +1,5 @@
 """Stamps never repeat or run backwards for a device, whatever the wall clock does."""
 
-import time
 from itertools import pairwise
 
 from hypothesis import given
@@ -58,12 +57,18 @@ def test_devices_without_end_do_not_fill_the_memory():
     assert len(clock._last) == len(clock._told) == 16_384
 
 
-def test_the_kernel_is_asked_at_most_once_in_ten_seconds():
+def test_the_kernel_is_asked_at_most_once_in_ten_seconds_and_when_the_clock_was_set():
     now, asked = [0], []
-    clock = EventClock(wall_ns=time.time_ns, mono_ns=lambda: now[0], quality=lambda: asked.append(1) or "ntp", boot="b")
+    wall = [10**18]
+    clock = EventClock(
+        wall_ns=lambda: wall[0] + now[0], mono_ns=lambda: now[0], quality=lambda: asked.append(1) or "ntp", boot="b"
+    )
     for now[0] in (0, 1, 9_999_999_999, 10_000_000_000):
         clock.stamp("d")
     assert len(asked) == 2
+    wall[0] += 2 * 10**9  # somebody set the clock
+    clock.stamp("d")
+    assert len(asked) == 3
 
 
 def test_this_machine_has_a_boot_and_a_quality():
