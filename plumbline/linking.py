@@ -1,6 +1,6 @@
 """Which material line a scan speaks of, and how much of it: or why that cannot be told.
 
-In this order: our own label, the logistic unit (SSCC, AI 00) by its delivery note, the trade item (GTIN, AI 01 or 02)
+In this order: a person's badge or a machine's tag, our own label, the logistic unit (SSCC, AI 00) by its delivery note, the trade item (GTIN, AI 01 or 02)
 with its batch (AI 10), a text that a line declares as its label. Application identifiers as in the GS1 General
 Specifications, section 3.
 """
@@ -28,6 +28,8 @@ Reason = Literal[
     "unreadable",
 ]
 
+#: Begins the identity of what is told from the next only by having been scanned.
+ANONYMOUS: Final = "event:"
 _OWN_LABEL: Final = re.compile(r"PL1:(?P<order>[^/\s]{1,64})/(?P<line>[^/\s]{1,64})(?:/(?P<piece>[^/\s]{1,64}))?\Z")
 _GTIN_LENGTHS: Final = (8, 12, 13, 14)
 
@@ -49,6 +51,15 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """A person or a thing of the site whose code is no material."""
+
+    kind: Literal["person", "equipment"]
+    id: str
+    title: Text
+
+
+@dataclass(frozen=True, slots=True)
 class Catalogue:
     """What is known of the codes in question, on every site."""
 
@@ -60,6 +71,8 @@ class Catalogue:
     """By order number: all its lines."""
     labels: Mapping[str, Sequence[Line]] = field(default_factory=dict[str, Sequence[Line]])
     """By the line's declared label."""
+    names: Mapping[tuple[str, str], Known] = field(default_factory=dict[tuple[str, str], Known])
+    """By site and code: badges and tags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +90,10 @@ class Linked:
     shares: tuple[Share, ...]
     piece: str | None
     """What was scanned, as an identity: seen twice it is one arrival. `None`: nothing tells this piece from the next."""
+
+    def piece_of(self, event_id: str) -> str:
+        """The identity under which the scan `event_id` is counted within a line."""
+        return visible(self.piece, 300) if self.piece is not None else f"{ANONYMOUS}{event_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +131,10 @@ def check_digit_fits(digits: str) -> bool:
     return weighted % 10 == 0
 
 
-def link(identity: Identity, site: str, catalogue: Catalogue) -> Linked | Unlinked:  # noqa: PLR0911 - a way out for each rule
-    """Find the lines that a scan on `site` speaks of."""
+def link(identity: Identity, site: str, catalogue: Catalogue) -> Linked | Unlinked | Known:  # noqa: PLR0911 - a way out for each rule
+    """Find the lines that a scan on `site` speaks of, or the person or machine."""
+    if (known := catalogue.names.get((site, identity.text))) is not None:
+        return known
     count: Decimal | None = None
     if identity.count is not None:
         if not (identity.count.isascii() and identity.count.isdigit() and 0 < len(identity.count) <= 8 and int(identity.count)):

@@ -47,6 +47,8 @@ class Device(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where it stands, if it does not move."""
     profile: Name | None = None
     """The device profile that says what it measures: a folder of firmware_configs/."""
+    codes: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=256)], ...], Meta(max_length=16)] = ()
+    """What scanning its tag, or the badge of a person, gives: a gateway then says whose it is, not 'unknown'."""
 
     @property
     def source(self) -> Source:

@@ -1,23 +1,27 @@
-"""What the database knows of the codes in a batch of scans, and of the orders behind them."""
+"""What the database and the site files know of the codes in a batch of scans, and of the orders behind them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from plumbline.linking import Catalogue, Identity
+from plumbline.linking import Catalogue, Identity, Known
 from plumbline.material import DeliveryUnit, Line
+from plumbline.site import SiteFile
 from plumbline.text import Text
-from tracking_service.tables import delivery_unit, material_line, orders
+from tracking_service.tables import certificate, delivery_unit, material_line, orders
 
 #: The columns that make a `Line`.
 LINE_COLUMNS = (*material_line.c, orders.c.site)
 
 
-async def look_up(connection: AsyncConnection, identities: Iterable[Identity]) -> Catalogue:
-    """Fetch the lines and units that these identities may belong to."""
+async def look_up(
+    connection: AsyncConnection, identities: Iterable[Identity], names: Mapping[tuple[str, str], Known] | None = None
+) -> Catalogue:
+    """Fetch the lines and units that these identities may belong to; `names` are the badges and tags (see `names_of`)."""
     found = tuple(identities)
     units = {identity.sscc for identity in found if identity.sscc is not None}
     items = {identity.gtin for identity in found if identity.gtin is not None}
@@ -45,7 +49,32 @@ async def look_up(connection: AsyncConnection, identities: Iterable[Identity]) -
         items=await _lines(connection, material_line.c.gtin, _bounded(items, 14)),
         orders=await _lines(connection, material_line.c.order_number, _bounded(numbers, 64)),
         labels=await _lines(connection, material_line.c.label, texts),
+        names=names or {},
     )
+
+
+def names_of(sites: Iterable[SiteFile]) -> Mapping[tuple[str, str], Known]:
+    """Badges of people and tags of machines, by site and code."""
+    return {
+        (site.id, code): Known(
+            "person" if device.kind == "person" else "equipment", device.id, Text(device.title_en, device.title_zh)
+        )
+        for site in sites
+        for device in site.devices
+        for code in device.codes
+    }
+
+
+async def with_certificates(connection: AsyncConnection, lines: Iterable[Line]) -> Mapping[str, Line]:
+    """These lines by id, with the certificates that are there for those that need one."""
+    by_id = {line.id: line for line in lines}
+    needing = {line.id for line in by_id.values() if line.certificate_required}
+    there: dict[str, list[str]] = defaultdict(list)
+    if needing:
+        statement = select(certificate.c.line_id, certificate.c.batch).where(certificate.c.line_id.in_(needing))
+        for row in await connection.execute(statement):
+            there[row.line_id].append(row.batch)
+    return {name: replace(line, certificates=tuple(there[name])) if name in there else line for name, line in by_id.items()}
 
 
 def line_of(row: Row[Any]) -> Line:
@@ -62,6 +91,7 @@ def line_of(row: Row[Any]) -> Line:
         batch=row.batch,
         label=row.label,
         needed_by=row.needed_by,
+        certificate_required=row.certificate_required,
     )
 
 

@@ -68,6 +68,13 @@ class TextDocument(_Part):
     zh: Short
 
 
+class CertificateDocument(_Part):
+    """A certificate that is there: of a batch, or without one of all that the line asks for."""
+
+    document: Short
+    batch: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)] | None = None
+
+
 class LineDocument(_Part):
     """A material line."""
 
@@ -80,6 +87,7 @@ class LineDocument(_Part):
     quantity: Quantity
     needed_by: AwareDatetime | None = None
     certificate_required: bool = False
+    certificates: Annotated[tuple[CertificateDocument, ...], Field(max_length=1_000)] = ()
 
 
 class DeliveryDocument(_Part):
@@ -139,6 +147,8 @@ class OrderDocument(_Part):
         _once("milestones", [milestone.key for milestone in self.milestones])
         _once("notify", [person.email for person in self.notify])
         _once("deliveries", [f"{unit.sscc} on line {unit.line}" for unit in self.deliveries])
+        for index, line in enumerate(self.lines):
+            _once(f"lines.{index}.certificates", [repr(each.batch) for each in line.certificates])
         for index, unit in enumerate(self.deliveries):
             if unit.line not in known:
                 raise ValueError(f"deliveries.{index}.line: there is no line '{unit.line}'")

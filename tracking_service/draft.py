@@ -9,7 +9,8 @@ from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline.event import CheckIn, Event, Inspection, Scan, State
-from plumbline.linking import Linked, Unlinked, identify, link
+from plumbline.linking import Known, Linked, Unlinked, identify, link
+from plumbline.material import lacks_certificate
 from plumbline.site import SiteFile
 from plumbline.text import Text, visible
 from tracking_service import activity, catalogue, progress
@@ -29,6 +30,7 @@ class Draft:
 
     def __init__(self, sites: Mapping[str, SiteFile], *, also: Collection[str] = ()) -> None:
         self._sites = sites
+        self._names = catalogue.names_of(sites.values())
         self._also = also
         self._scans: list[Scan] = []
         self._unlinked: list[dict[str, Any]] = []
@@ -60,11 +62,14 @@ class Draft:
         linked = await self._link(connection)
         lines = {share.line.id for _, found in linked for share in found.shares}.union(self._also)
         recomputed = await progress.recompute(connection, lines, zones=zones, now=now)
+        certified = await catalogue.with_certificates(connection, (share.line for _, found in linked for share in found.shares))
+        batches = {scan.id: identify(scan.text, scan.gs1).batch for scan, _ in linked}
         for scan, found in linked:
             counted = any((scan.id, share.line.id) in recomputed.counted for share in found.shares)
             over = any(share.line.id in recomputed.over for share in found.shares)
-            text = wording.brought(found.shares, counted=counted, over=over)
-            level = "info" if not counted else "warn" if over else "good"
+            lacking = any(lacks_certificate(certified[share.line.id], batches[scan.id]) for share in found.shares)
+            text = wording.brought(found.shares, counted=counted, over=over, lacking=lacking)
+            level = "info" if not counted else "warn" if over or lacking else "good"
             self._entries.append(Entry(scan.id, scan.site, scan.at, "scan", text, level))
         await insert_new(connection, unlinked_scan, self._unlinked)
         await self._store_presence(connection)
@@ -75,13 +80,16 @@ class Draft:
 
     async def _link(self, connection: AsyncConnection) -> list[tuple[Scan, Linked]]:
         identities = {scan.id: identify(scan.text, scan.gs1) for scan in self._scans}
-        known = await catalogue.look_up(connection, identities.values())
+        known = await catalogue.look_up(connection, identities.values(), self._names)
         linked: list[tuple[Scan, Linked]] = []
         rows: list[dict[str, Any]] = []
         for scan in self._scans:
             found = link(identities[scan.id], scan.site, known)
             if isinstance(found, Unlinked):
                 self._set_aside(scan, scan.id, scan.text, found.reason, found.text)
+                continue
+            if isinstance(found, Known):
+                self._tell(scan, "scan", wording.showed(found), "info")
                 continue
             linked.append((scan, found))
             rows += [
@@ -91,7 +99,7 @@ class Draft:
                     "site": scan.site,
                     "device": scan.device,
                     "at": scan.at,
-                    "piece": visible(found.piece, 300) if found.piece is not None else f"event:{scan.id}",
+                    "piece": found.piece_of(scan.id),
                     "quantity": share.quantity,
                 }
                 for share in found.shares

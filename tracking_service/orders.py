@@ -19,6 +19,7 @@ from tracking_service.draft import Draft
 from tracking_service.errors import OrderRefusedError
 from tracking_service.outcome import Outcome
 from tracking_service.tables import (
+    certificate,
     delivery_unit,
     evidence,
     insert,
@@ -135,6 +136,7 @@ async def _write(connection: AsyncConnection, document: OrderDocument, canonical
 async def _replace_parts(connection: AsyncConnection, document: OrderDocument, lines: set[str], milestones: set[str]) -> None:
     number = document.number
     await connection.execute(delete(delivery_unit).where(delivery_unit.c.line_id.in_(lines)))
+    await connection.execute(delete(certificate).where(certificate.c.line_id.in_(lines)))
     await connection.execute(delete(milestone_line).where(milestone_line.c.milestone_id.in_(milestones)))
     await connection.execute(delete(subscription).where(subscription.c.order_number == number))
     await insert_new(
@@ -148,6 +150,15 @@ async def _replace_parts(connection: AsyncConnection, document: OrderDocument, l
                 "delivery_note": unit.delivery_note,
             }
             for unit in document.deliveries
+        ],
+    )
+    await insert_new(
+        connection,
+        certificate,
+        [
+            {"line_id": part_id(number, line.line), "batch": each.batch or "", "document": each.document}
+            for line in document.lines
+            for each in line.certificates
         ],
     )
     every = [line.line for line in document.lines]

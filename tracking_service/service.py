@@ -11,6 +11,7 @@ import structlog
 import uvicorn
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from plumbline.mqtt import Version
 from plumbline.profile import DeviceProfile
 from plumbline.series import SeriesReader, SeriesWriter
 from plumbline.site import SiteFile
@@ -23,6 +24,7 @@ from tracking_service.errors import ListenError
 from tracking_service.intake import Intake
 from tracking_service.live import Live
 from tracking_service.mail import Mail
+from tracking_service.manifest_publisher import ManifestPublisher
 from tracking_service.mirror import Mirror
 from tracking_service.notices import Notices
 from tracking_service.outcome import Outcome
@@ -44,6 +46,8 @@ class TrackingService:
         plans: plan pictures by site id.
         smtp: where notices go (see `mail.Mail`); `None`: they wait in the outbox.
         writer: where order state is mirrored to; `None`: nowhere.
+        broker: where the sites' manifests are published for the gateways; `None`: nowhere.
+        broker_version: what it speaks.
         ledger: what ingest's ledger misses, by gateway of a site.
         host: address to listen on.
         port: TCP port; 0 takes a free one, see `port` after `ready`.
@@ -60,6 +64,8 @@ class TrackingService:
         plans: Mapping[str, Path] | None = None,
         smtp: str | None = None,
         writer: SeriesWriter | None = None,
+        broker: str | None = None,
+        broker_version: Version = "5",
         ledger: Ledger | None = None,
         host: str = "127.0.0.1",
         port: int = 8080,
@@ -71,6 +77,9 @@ class TrackingService:
         self._intake = Intake(engine=engine, sites=sites, heard=self._heard)
         self._notices = Notices(engine=engine, notifier=Mail(smtp)) if smtp else None
         self._mirror = Mirror(engine=engine, writer=writer) if writer is not None else None
+        self._manifests = (
+            ManifestPublisher(engine=engine, sites=sites, broker=broker, version=broker_version) if broker else None
+        )
         self.app = create_app(wall=wall, broadcaster=self._broadcaster, heard=self._heard, static=static)
         self._host = host
         self._port = port
@@ -93,6 +102,8 @@ class TrackingService:
         """Run until cancelled. Raises `ListenError` where the port cannot be had."""
         listener = _bind(self._host, self._port)
         self._port = int(listener.getsockname()[1])
+        if self._manifests is None:
+            _log.warning("tracking.manifest.no_broker", remedy="set PLUMBLINE_BROKER; gateways cannot tell what is expected")
         if self._notices is None:
             _log.warning("tracking.notices.no_mail_server", remedy="set PLUMBLINE_SMTP; notices wait in the outbox until then")
         config = uvicorn.Config(
@@ -115,6 +126,8 @@ class TrackingService:
                     running.append(tasks.create_task(self._notices.run(), name="tracking-notices"))
                 if self._mirror is not None:
                     running.append(tasks.create_task(self._mirror.run(), name="tracking-mirror"))
+                if self._manifests is not None:
+                    running.append(tasks.create_task(self._manifests.run(), name="tracking-manifests"))
                 self._started.set()
                 _log.info("tracking.started", url=f"http://{self._host}:{self._port}/")
                 try:
@@ -136,6 +149,8 @@ class TrackingService:
             self._notices.wake()
         if self._mirror is not None:
             self._mirror.changed(outcome.orders)
+        if self._manifests is not None:
+            self._manifests.changed(outcome.orders)
 
 
 class _Server(uvicorn.Server):

@@ -98,6 +98,26 @@ delivery_unit: Final = Table(
     Index("ix_delivery_unit_line", "line_id"),
 )
 
+#: Certificates that are there, by batch; an empty batch: one for the whole line.
+certificate: Final = Table(
+    "certificate",
+    metadata,
+    Column("line_id", String(130), ForeignKey("material_line.id", ondelete="CASCADE"), primary_key=True),
+    Column("batch", String(64), primary_key=True),
+    Column("document", String(256), nullable=False),
+)
+
+#: What was last published of each site's manifest.
+site_manifest: Final = Table(
+    "site_manifest",
+    metadata,
+    Column("site", String(64), primary_key=True),
+    Column("epoch", String(64), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
 milestone: Final = Table(
     "milestone",
     metadata,

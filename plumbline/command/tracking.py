@@ -50,6 +50,13 @@ def run(
         str | None,
         typer.Option(envvar="PLUMBLINE_SMTP", help="Where notices go: smtp://USER:PASSWORD@HOST:25?from=site@example.org"),
     ] = None,
+    broker: Annotated[
+        str | None,
+        typer.Option(
+            envvar="PLUMBLINE_BROKER",
+            help="mqtt://USER:PASSWORD@HOST:1883, where gateways hear what their site expects; without it they are told nothing.",
+        ),
+    ] = None,
     profiles: Annotated[
         Path | None, typer.Option(envvar="PLUMBLINE_PROFILES", help="Folder of device profiles, for titles and units.")
     ] = None,
@@ -61,7 +68,7 @@ def run(
     """Run the service until SIGTERM or Ctrl-C. Brings the database to this version first."""
     logs.configure()
     with contextlib.suppress(asyncio.CancelledError):
-        asyncio.run(_run(database, series, sites, smtp, profiles, host, port))
+        asyncio.run(_run(database, series, sites, smtp, broker, profiles, host, port))
 
 
 @app.command(name="import")
@@ -77,7 +84,16 @@ def import_(
         print(line)
 
 
-async def _run(database: str, series: str, folder: Path, smtp: str | None, profiles: Path | None, host: str, port: int) -> None:
+async def _run(
+    database: str,
+    series: str,
+    folder: Path,
+    smtp: str | None,
+    broker: str | None,
+    profiles: Path | None,
+    host: str,
+    port: int,
+) -> None:
     sites = load_sites(folder)
     known = profile.load_all(profiles) if profiles is not None else {}
     async with _engine(database) as engine:
@@ -91,6 +107,7 @@ async def _run(database: str, series: str, folder: Path, smtp: str | None, profi
                 profiles=known,
                 plans=_plans(folder),
                 smtp=smtp,
+                broker=broker,
                 ledger=MissingByGateway(engine),
                 host=host,
                 port=port,

@@ -118,6 +118,8 @@ class _Up:
                 profiles=_profiles(),
                 plans={name: file.parent / site.plan for name, (site, file) in sites.items() if site.plan},
                 smtp=self._smtp,
+                broker=broker.url,
+                broker_version=broker.version,
                 ledger=MissingByGateway(engine),
                 host=self._host,
                 port=self._port,

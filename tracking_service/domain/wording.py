@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from plumbline.event import CheckIn, Inspection, State
-from plumbline.linking import Share
+from plumbline.linking import Known, Share
 from plumbline.text import Text, amount, joined, visible
 
 _STATES = {
@@ -25,7 +25,7 @@ _METHODS = {
 }
 
 
-def brought(shares: tuple[Share, ...], *, counted: bool, over: bool) -> Text:
+def brought(shares: tuple[Share, ...], *, counted: bool, over: bool, lacking: bool = False) -> Text:
     """A linked scan: what it brought."""
     what = joined(
         Text(
@@ -36,9 +36,18 @@ def brought(shares: tuple[Share, ...], *, counted: bool, over: bool) -> Text:
     )
     if not counted:
         return Text(f"Seen again, counted once: {what.en}", f"重复扫描，只计一次：{what.zh}")
+    if lacking:
+        return Text(f"Arrived, its certificate is missing: {what.en}", f"到货，缺少质量证明书：{what.zh}")
     if over:
         return Text(f"Arrived, more than ordered: {what.en}", f"到货，超出订购量：{what.zh}")
     return Text(f"Arrived: {what.en}", f"到货：{what.zh}")
+
+
+def showed(known: Known) -> Text:
+    """A badge or a machine's tag was scanned."""
+    if known.kind == "person":
+        return Text(f"Badge of {known.title.en} was scanned", f"扫描到{known.title.zh}的胸卡")
+    return Text(f"Tag of {known.title.en} was scanned", f"扫描到{known.title.zh}的标牌")
 
 
 def waits(text: str, reason: Text) -> Text:
