@@ -62,7 +62,7 @@ class ExpectedOrder(Struct, frozen=True, kw_only=True, omit_defaults=True):
     lines: Annotated[tuple[ExpectedLine, ...], Meta(max_length=50_000)]
 
 
-class ExpectedUnit(Struct, frozen=True, kw_only=True, omit_defaults=True, array_like=True):
+class ExpectedUnit(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """So much of a line on a logistic unit, as its delivery note says."""
 
     sscc: Annotated[str, Meta(pattern=r"^[0-9]{18}(?!\n)$")]

@@ -6,6 +6,7 @@ passwords=$folder/passwords
 umask 077
 {
   printf 'ingest:%s\n' "${MQTT_INGEST_PASSWORD:?is missing; make .env with 'plumbline env'}"
+  printf 'tracking:%s\n' "${MQTT_TRACKING_PASSWORD:?is missing; make .env with 'plumbline env', or add it}"
   printf 'health:%s\n' "${MQTT_HEALTH_PASSWORD:?is missing; make .env with 'plumbline env'}"
   printf 'fleet:%s\n' "${MQTT_FLEET_PASSWORD:?is missing; make .env with 'plumbline env', or add it}"
   for gateway in ${MQTT_GATEWAYS:-}; do

@@ -15,7 +15,7 @@ import msgspec
 import typer
 
 from edge_agent.readers import READERS
-from plumbline import delivery, dialects, event, fleet, profile, site, topics
+from plumbline import delivery, dialects, event, fleet, manifest, profile, site, topics
 from plumbline.cli import COMMANDS
 from plumbline.command.docs_tables import fields_table, settings_tables
 from plumbline.dialects import DIALECTS
@@ -56,6 +56,35 @@ def event_page() -> str:
     return "\n".join(parts)
 
 
+def manifest_schema() -> str:
+    """The JSON Schema (2020-12) of a manifest."""
+    schema = msgspec.json.schema(manifest.Manifest)
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Plumbline manifest"}
+    return json.dumps(head | schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def manifest_page() -> str:
+    """The manifest, part by part."""
+    parts = [
+        _NOTE + "# The manifest\n",
+        inspect.cleandoc(manifest.__doc__ or ""),
+        (
+            f"\nAt most {manifest.MAX_MESSAGE_BYTES} bytes as sent. A `v` above {manifest.FORM} is refused, unknown fields are "
+            "ignored. JSON Schema: [manifest.schema.json](manifest.schema.json).\n"
+        ),
+    ]
+    for struct in (
+        manifest.Manifest,
+        manifest.ExpectedOrder,
+        manifest.ExpectedLine,
+        manifest.ExpectedUnit,
+        manifest.Elsewhere,
+        manifest.KnownCode,
+    ):
+        parts += [f"## {struct.__name__}\n", inspect.cleandoc(struct.__doc__ or "") + "\n", fields_table(struct)]
+    return "\n".join(parts)
+
+
 def topics_page() -> str:
     """The MQTT topics and what travels on them."""
     described: list[tuple[str, Callable[..., str], tuple[Any, ...], str]] = [
@@ -63,6 +92,7 @@ def topics_page() -> str:
         ("gateway → all", topics.presence, ("{site}", "{gateway}"), "`Presence`, retained"),
         ("ingest → gateway", topics.committed, ("{site}", "{gateway}", "{class}"), "`Watermark`, retained"),
         ("ingest → gateway", topics.replay, ("{site}", "{gateway}"), "`ReplayRequest`"),
+        ("tracking → gateway", topics.manifest, ("{site}",), "[`Manifest`](manifest.md), retained"),
         ("server → gateway", topics.desired, ("{site}", "{gateway}"), "`DesiredConfig`, retained"),
         ("gateway → server", topics.reported, ("{site}", "{gateway}"), "`ReportedConfig`, retained"),
         ("gateway → all", topics.status, ("{site}", "{gateway}"), "`GatewayStatus`, retained"),
@@ -162,6 +192,8 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "event.schema.json": event_schema,
     "event.md": event_page,
     "topics.md": topics_page,
+    "manifest.schema.json": manifest_schema,
+    "manifest.md": manifest_page,
     "commands.md": commands_page,
     "site.md": site_page,
     "profile.md": profile_page,

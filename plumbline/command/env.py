@@ -24,6 +24,7 @@ PASSWORDS: Final = {
     "GRAFANA_PASSWORD": "Grafana's user admin",
     "MQTT_INGEST_PASSWORD": "the broker's user ingest",
     "MQTT_FLEET_PASSWORD": "the broker's user fleet: changes gateways' configurations (plumbline fleet)",
+    "MQTT_TRACKING_PASSWORD": "the broker's user tracking: tells gateways what their site expects",
     "MQTT_HEALTH_PASSWORD": "the broker's user health (its health check)",
 }
 
@@ -60,7 +61,7 @@ def content(*, gateways: Sequence[str], sites: str, smtp: str, bind: str) -> str
     for name in gateways:
         if not is_name(name):
             raise SettingsError(f"--gateway '{name}': is not a name; use letters, digits, '.', '_' and '-'")
-    if twice := {name for name in gateways if gateways.count(name) > 1 or name in {"ingest", "fleet", "health"}}:
+    if twice := {name for name in gateways if gateways.count(name) > 1 or name in {"ingest", "fleet", "tracking", "health"}}:
         raise SettingsError(f"--gateway '{min(twice)}': is taken already; give each gateway a name of its own")
     plain = {"PLUMBLINE_SITES": sites, "PLUMBLINE_SMTP": smtp, "PLUMBLINE_BIND": bind}
     for variable, value in plain.items():

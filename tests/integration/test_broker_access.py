@@ -153,6 +153,22 @@ async def test_the_shared_subscription_of_ingest_is_allowed(broker):
         assert await asyncio.wait_for(heard(ingest, topic), 30) == [topic]
 
 
+async def test_tracking_alone_says_what_a_site_expects_and_every_gateway_hears_it(broker):
+    async with broker.user("tracking") as tracking, broker.user("gate") as gate, broker.user("ingest") as ingest:
+        await gate.subscribe(topics.manifest("site"))
+        for forger in (gate, ingest):
+            with suppress(MqttError):
+                await forger.publish(topics.manifest("site"), b"forged", retain=True)
+        await tracking.publish(topics.manifest("site"), b"meant", retain=True)
+        async for message in gate.messages():
+            message.ack()
+            assert message.payload == b"meant"
+            break
+        await tracking.subscribe("plumbline/v1/#")
+        await gate.publish(topics.presence("site", "gate"), b"here")
+        assert await heard(tracking, topics.manifest("site")) == [topics.manifest("site")]
+
+
 async def test_the_health_check_sees_the_uptime_and_nothing_else(broker):
     async with broker.user("health") as health, broker.user("gate") as gate:
         await health.subscribe("plumbline/#")
@@ -163,7 +179,7 @@ async def test_the_health_check_sees_the_uptime_and_nothing_else(broker):
 
 def test_the_password_file_holds_hashes_alone(broker):
     text = (broker.folder / "passwords").read_text()
-    assert text.count(":$7$") == 5
+    assert text.count(":$7$") == 6
     assert not any(word.partition(":")[2] in text for word in broker.passwords["MQTT_GATEWAYS"].split())
     assert (broker.folder / "passwords").stat().st_mode & 0o077 == 0
 
