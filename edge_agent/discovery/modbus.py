@@ -59,10 +59,21 @@ async def _units(client: Any, where: str, how: str, keys: dict[str, Any], units:
         client.close()
     if not answered:
         return []
-    slaves = [{"device": f"meter-{unit}", "unit": unit} for unit, _ in answered]
     said = ", ".join(f"unit {unit}{f' ({name})' if name else ''}" for unit, name in answered)
+    if len(answered) == len(units) and len({name for _, name in answered}) == 1:
+        said = f"one device{f' ({answered[0][1]})' if answered[0][1] else ''} that answers to every unit number"
+        answered = answered[:1]
+    slaves = [{"device": f"meter-{unit}", "unit": unit} for unit, _ in answered]
     reader = {"type": "modbus", "name": "modbus", **keys, "slaves": slaves}
-    return [Seen(where, f"{how}: {said}", "certain", reader, "name each unit's profile, or declare its registers")]
+    return [
+        Seen(
+            where,
+            f"{how}: {said}",
+            "certain",
+            reader,
+            "name each unit's profile, or declare its registers; see docs/readers/modbus.md",
+        )
+    ]
 
 
 async def _identity(client: Any, unit: int) -> str:

@@ -23,6 +23,9 @@ SCANNERS: Final = re.compile(
 _RECEIVERS: Final = re.compile(r"u-?blox|gnss|gps|sirf|garmin|trimble|mediatek|quectel|septentrio", re.IGNORECASE)
 _ADAPTERS: Final = re.compile(r"ftdi|prolific|silicon_labs|cp210|ch34|1a86|rs-?485|rs-?232|uart", re.IGNORECASE)
 _PRINTABLE: Final = re.compile(rb"[\x20-\x7e\t]{2,}[\r\n\x03]")
+#: What a scanner sends for a label: separators of GS1 may stand in it.
+_LABEL: Final = re.compile(rb"[\x02\x1d\x1e\x20-\x7e]{4,}[\r\n\t\x03\x04]+")
+_TEACH: Final = "teach it: plumbline scanner card, plumbline scanner learn"
 _UBX: Final = b"\xb5\x62"
 _ENOUGH: Final = 4096
 
@@ -97,12 +100,18 @@ def _understood(port: str, product: str, speed: int, data: bytes) -> Seen | None
     if data.count(_UBX) > 1:
         said = f"u-blox receiver {product} that sends its binary protocol at {speed} baud"
         return Seen(port, said, "certain", todo="switch NMEA on (u-center, ubxtool); then look again")
+    if SCANNERS.search(product) and (labels := _LABEL.findall(data)) and sum(map(len, labels)) > 0.8 * len(data):
+        said = (
+            f"barcode scanner {product}: scans at {speed} baud, such as {labels[0].strip().decode('ascii', 'replace')[:60]!r}"
+        )
+        reader = _reader("serial_scanner", name_from(product, "scanner"), port=port, profile="serial-scanner", baudrate=speed)
+        return Seen(port, said, "certain", reader, _TEACH)
     lines = _PRINTABLE.findall(data)
     if lines and sum(map(len, lines)) > 0.8 * len(data):
         example = lines[0].strip().decode("ascii", "replace")[:60]
         said = f"{product} sends lines at {speed} baud, such as {example!r}: a scale, a counter, a weather station"
         reader = _reader("line", name_from(product, "line-device"), port=port, baudrate=speed)
-        return Seen(port, said, "likely", reader, "declare pattern and metrics; see edge_agent/readers/line/README.md")
+        return Seen(port, said, "likely", reader, "declare pattern and metrics; see docs/readers/line.md")
     return None
 
 
@@ -116,7 +125,7 @@ def _by_name(port: str, product: str, *, heard: bool, trouble: str) -> Seen:
             f"barcode scanner {product} ({end})",
             "likely",
             reader,
-            todo or "teach it: plumbline scanner card, plumbline scanner learn",
+            todo or _TEACH,
         )
     if _RECEIVERS.search(product):
         reader = _reader("nmea", name_from(product, "receiver"), port=port)

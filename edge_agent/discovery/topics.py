@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import re
 import secrets
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
@@ -12,7 +13,7 @@ from typing import Any, Final
 from edge_agent.discovery.seen import Seen
 from plumbline.address import Address
 from plumbline.dialects import DIALECTS, Dialect, Said, make
-from plumbline.dialects.document import FieldError, Json, decode
+from plumbline.dialects.document import FieldError, Json, decode, shown
 from plumbline.dialects.topic_filter import matches
 from plumbline.errors import MqttError, SettingsError, first_of
 from plumbline.mqtt import Connection, Message
@@ -22,6 +23,9 @@ _MOST_TOPICS: Final = 2000
 _MOST_BYTES: Final = 65_536
 _MOST_LOOKS: Final = 200
 _SHOWN: Final = 6
+#: As many as ESPHome's settings take.
+_MOST_PREFIXES: Final = 64
+_NODE: Final = re.compile(r"(?!zigbee2mqtt/|homeassistant/)(.+)/(?:sensor|binary_sensor|switch|number|text_sensor)/[^/]+/state")
 
 
 @dataclass(slots=True)
@@ -29,6 +33,8 @@ class _Heard:
     """What one dialect understood."""
 
     devices: dict[str, Counter[str]] = field(default_factory=dict[str, Counter[str]])
+    where: str = ""
+    """A topic filter on which it was spoken."""
 
 
 async def listen(url: str, patience_s: float) -> list[Seen]:
@@ -60,22 +66,22 @@ def _sorted(url: str, where: str, messages: dict[str, bytes]) -> list[Seen]:
     found: list[Seen] = []
     left = {topic: payload for topic, payload in messages.items() if not topic.startswith("plumbline/")}
     entries: list[dict[str, Any]] = []
-    for name, dialect in _dialects():
+    for table, dialect in _dialects(left):
         heard = _Heard()
         for topic in [topic for topic in left if any(matches(one, topic) for one in dialect.filters)]:
-            said = [one for one in dialect.read(topic, left[topic]) if isinstance(one, Said)]
-            for one in said:
-                heard.devices.setdefault(one.device, Counter())[one.event.func.__name__.lower()] += 1
-            if said or name != "esphome":  # whose topics are so common that silence proves nothing
-                del left[topic]
+            for one in dialect.read(topic, left.pop(topic)):
+                if isinstance(one, Said):
+                    heard.where = heard.where or next(each for each in dialect.filters if matches(each, topic))
+                    heard.devices.setdefault(one.device, Counter())[one.event.func.__name__.lower()] += 1
         if heard.devices:
-            entries.append({"dialect": name})
-            found.append(Seen(f"{where}: {dialect.filters[0]}", f"{name}: {_listed(heard)}", "certain"))
+            entries.append(table)
+            found.append(Seen(f"{where}: {heard.where}", f"{table['dialect']}: {_listed(heard)}", "certain"))
+    left = {topic: payload for topic, payload in left.items() if not topic.startswith("homeassistant/")}  # about others
     for topic, payload in sorted(left.items())[:_SHOWN]:
-        numbers = sorted(_numbers(payload))[:_SHOWN]
-        said = f"JSON with {', '.join(numbers)}" if numbers else f"{len(payload)} bytes that no dialect knows"
-        todo = "declare it: a [[reader.devices]] with topic, measurement and metrics" if numbers else ""
-        found.append(Seen(f"{where}: {topic}", said, "guess" if numbers else "unknown", todo=todo))
+        said = _described(payload)
+        todo = "declare it: a [[reader.devices]] with topic, measurement and metrics" if said else ""
+        said = said or f"{len(payload)} bytes that no dialect knows"
+        found.append(Seen(f"{where}: {topic}", said, "guess" if todo else "unknown", todo=todo))
     if len(left) > _SHOWN:
         found.append(Seen(where, f"{len(left) - _SHOWN} more topics that no dialect knows", "unknown"))
     if entries:
@@ -86,11 +92,34 @@ def _sorted(url: str, where: str, messages: dict[str, bytes]) -> list[Seen]:
     return found
 
 
-def _dialects() -> Iterator[tuple[str, Dialect]]:
-    """Those that need nothing declared."""
+def _dialects(messages: Mapping[str, bytes]) -> Iterator[tuple[dict[str, Any], Dialect]]:
+    """The entries that may be proposed: of each dialect that needs nothing declared, with the topics on which it is spoken."""
     for name in DIALECTS:
+        table: dict[str, Any] = {"dialect": name}
+        if name == "esphome":
+            table["prefixes"] = _prefixes(messages)
+        if name == "lorawan":
+            table |= _uplinks(messages)
         with contextlib.suppress(SettingsError):
-            yield name, make({"dialect": name}, {}, name)
+            yield table, make(table, {}, name)
+
+
+def _prefixes(topics: Iterable[str]) -> list[str]:
+    """Where ESPHome's nodes publish. Their usual filter would overlap with most others, so each node stands by its name."""
+    found = {match[1] for match in map(_NODE.fullmatch, topics) if match}
+    found = {re.sub(r"[^/]+\Z", "+", prefix) if "/" in prefix else prefix for prefix in found}
+    return sorted(prefix for prefix in found if "$" not in prefix)[:_MOST_PREFIXES]
+
+
+def _uplinks(messages: Mapping[str, bytes]) -> dict[str, Any]:
+    """The topics of LoRaWAN network servers that publish where their owner told them to, beside the usual ones."""
+    anywhere = make({"dialect": "lorawan", "topics": ["#"]}, {}, "lorawan")
+    usual = make({"dialect": "lorawan"}, {}, "lorawan").filters
+    spoken = [
+        topic for topic, payload in messages.items() if any(isinstance(one, Said) for one in anywhere.read(topic, payload))
+    ]
+    own = sorted(topic for topic in spoken if not any(matches(one, topic) for one in usual))[:_MOST_PREFIXES]
+    return {"topics": [*(usual if len(own) < len(spoken) else ()), *own]} if own else {}
 
 
 def _listed(heard: _Heard) -> str:
@@ -98,12 +127,22 @@ def _listed(heard: _Heard) -> str:
     return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
-def _numbers(payload: bytes) -> Iterator[str]:
-    """The paths of the first numbers in a JSON document."""
+def _described(payload: bytes) -> str:
+    """What stands in a JSON document: its numbers by their paths, else its texts; empty where it is none."""
     try:
         document = decode(payload)
     except FieldError:
-        return
+        return ""
+    leaves = list(_leaves(document))
+    if leaves and leaves[0][0] == "":
+        return f"one value, such as {shown(str(leaves[0][1]))}"
+    numbers = [path for path, value in leaves if isinstance(value, int | float) and not isinstance(value, bool)]
+    paths = sorted(numbers or [path for path, _ in leaves])[:_SHOWN]
+    return f"JSON with {', '.join(paths)}" if paths else ""
+
+
+def _leaves(document: Json) -> Iterator[tuple[str, Json]]:
+    """The first values in a JSON document, with their paths."""
     todo: deque[tuple[str, Json]] = deque([("", document)])
     for _ in range(_MOST_LOOKS):
         if not todo:
@@ -111,5 +150,5 @@ def _numbers(payload: bytes) -> Iterator[str]:
         path, value = todo.popleft()
         if isinstance(value, dict):
             todo.extend((f"{path}.{key}" if path else key, inner) for key, inner in islice(value.items(), _MOST_LOOKS))
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            yield path or "the whole payload"
+        elif not isinstance(value, list):
+            yield path, value

@@ -47,7 +47,7 @@ def devices(
     if as_json:
         typer.echo(json.dumps([msgspec.to_builtins(one) for one in seen], indent=2, ensure_ascii=False))
     else:
-        console.print(_table(seen))
+        console.print(table(seen))
     text = proposed(seen, site=site, gateway=gateway, server=server)
     if write is not None:
         with write.open("x", encoding="utf-8") as file:
@@ -70,8 +70,11 @@ async def _looked(places: Places, patience_s: float, console: Console) -> list[S
     return sorted(seen, key=lambda one: (_ORDER[one.sure], one.where))
 
 
-def _table(seen: list[Seen]) -> Table:
-    table = Table("where", "what", "sure", "to do", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+def table(seen: list[Seen]) -> Table:
+    """What was seen, a row a thing."""
+    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for title in ("where", "what", "sure", "to do"):
+        shown.add_column(title, overflow="fold")  # a port of which half is missing is none
     for one in seen:
-        table.add_row(escape(one.where), escape(one.what), f"[{_COLOUR[one.sure]}]{one.sure}[/]", escape(one.todo))
-    return table
+        shown.add_row(escape(one.where), escape(one.what), f"[{_COLOUR[one.sure]}]{one.sure}[/]", escape(one.todo))
+    return shown

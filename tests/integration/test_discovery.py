@@ -18,14 +18,18 @@ import pytest
 from pymodbus import ModbusDeviceIdentification
 from pymodbus.datastore import ModbusDeviceContext, ModbusSequentialDataBlock, ModbusServerContext
 from pymodbus.server import ModbusTcpServer
+from rich.console import Console
 
 from edge_agent import config
 from edge_agent.discovery import Places, Seen, look_around
 from edge_agent.discovery.proposal import proposed
 from edge_agent.nmea.sentence import checksum_of
 from plumbline.address import Address
+from plumbline.command import edge_devices
 from plumbline.mqtt import Connection
-from tests.servers import answers, free_port, plumbline, wait_until
+from tests.modbus_servers import PymodbusServer
+from tests.servers import Mosquitto, answers, free_port, plumbline, running, wait_until
+from tests.unit.plumbline.dialects.lorawan.lorawan_messages import loriot
 
 PATIENCE_S = 1.2
 FIX = "GNGGA,0630{:02}.00,3114.8800,N,12128.4200,E,1,09,0.9,12.3,M,8.3,M,,"
@@ -148,6 +152,34 @@ async def test_a_broker_is_listened_to_and_what_speaks_there_is_sorted(mosquitto
     assert entry.type == "mqtt"
 
 
+async def test_esphome_nodes_and_loriot_are_known_wherever_they_publish(tmp_path):
+    node = {"dev_cla": "temperature", "unit_of_meas": "°F", "stat_t": "esphome/slab-1/sensor/slab/state"}
+    said = {
+        "homeassistant/sensor/slab-1/slab/config": json.dumps(node),
+        "esphome/slab-1/sensor/slab/state": "64.4",
+        "cabin/sensor/humidity/state": "55",
+        "zigbee2mqtt/bridge/devices": "[]",
+        "zigbee2mqtt/noise-1": '{"noise": 61.5}',
+        "lora/out": json.dumps(loriot()),
+        "shed/pump": '{"mode": "auto", "running": true}',
+        "shed/level": "3.5",
+    }
+    with running(Mosquitto(tmp_path / "broker")) as broker:
+        async with Connection(address=Address.parse(broker.url), client_id="talker") as talker:
+            for topic, payload in said.items():
+                await talker.publish(topic, payload.encode(), qos=1, retain=True)
+            seen = await looked(nowhere(tmp_path, brokers=(broker.url,)))
+    [entry] = loaded(tmp_path, seen).readers  # which refuses entries that take the same messages
+    tables = {table["dialect"]: table for table in entry.settings.devices}
+    assert tables["esphome"]["prefixes"] == ["cabin", "esphome/+"]
+    assert tables["lorawan"]["topics"] == ["lora/out"]
+    assert "zigbee2mqtt" in tables
+    what = {one.where.partition(": ")[2]: one.what for one in seen}
+    assert what["shed/pump"] == "JSON with mode, running"
+    assert what["shed/level"] == "one value, such as '3.5'"
+    assert not any("homeassistant" in where for where in what)
+
+
 async def test_no_broker_says_what_to_do(tmp_path):
     [seen] = await looked(nowhere(tmp_path, brokers=(f"mqtt://127.0.0.1:{free_port()}",)))
     assert "no broker" in seen.what
@@ -175,6 +207,31 @@ async def test_modbus_units_are_found_only_where_asked(tmp_path):
             await serving
     assert seen.what.startswith("Modbus TCP: unit 3 (Eastron SDM630), unit 9")
     assert [one["unit"] for one in seen.reader["slaves"]] == [3, 9]
+    assert loaded(tmp_path, [seen, seen]).readers == ()  # incomplete: it stands as a comment
+    assert '# device = "meter-9-2"' in (tmp_path / "gateway.toml").read_text()
+
+
+async def test_a_modbus_device_that_answers_to_every_unit_number_is_one(tmp_path):
+    server = PymodbusServer(tmp_path / "pymodbus")
+    with running(server):
+        [seen] = await looked(nowhere(tmp_path, modbus=(f"127.0.0.1:{server.port}",)))
+    assert "that answers to every unit number" in seen.what
+    assert [one["unit"] for one in seen.reader["slaves"]] == [1]
+
+
+async def test_a_scanner_is_known_by_its_labels_with_separators_too(tmp_path):
+    with speaking(b"]C1010950600013435210AB\x1d21S1\r\n") as scanner:
+        links = {"serial/by-id/usb-Honeywell_Imaging_3320g_1234-if00": scanner}
+        [seen] = await looked(nowhere(tmp_path, dev=dev_with(tmp_path / "dev", links)))
+    assert "scans at 9600 baud, such as ']C1010950600013435210AB" in seen.what
+    assert (seen.sure, seen.reader["baudrate"]) == ("certain", 9600)
+
+
+def test_the_table_of_the_command_shows_each_place_whole():
+    port = "/dev/serial/by-id/usb-FTDI_FT232R_USB_UART_A50285BI-if00-port0"
+    console = Console(record=True, width=80)
+    console.print(edge_devices.table([Seen(port, "a thing", "likely", {}, "something to do")]))
+    assert port in "".join(line.split("  ")[0].strip() for line in console.export_text().splitlines())
 
 
 async def test_cameras_and_typing_scanners_are_known_by_their_names(tmp_path):
