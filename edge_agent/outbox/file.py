@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from edge_agent.outbox import thinning
+from edge_agent.outbox.correction import Corrections
 from edge_agent.outbox.errors import OutboxDamagedError, OutboxRefusedError, explain
 from plumbline import ranges
 from plumbline.event import CLASSES, EventClass
 from plumbline.ids import new_epoch
 from plumbline.ranges import Pairs
 
-VERSION: Final = 2
+VERSION: Final = 3
 _MOST_PAGES: Final = 2**30
 #: Rows a statement inserts. One statement for many rows matters: Python gives up its lock around every statement, and a
 #: busy event loop would get in between each two rows.
@@ -88,6 +89,7 @@ class OutboxFile:
             self._connection = connect(path)
         except sqlite3.Error as error:
             raise explain(path, error) from error
+        self.corrections = Corrections(self._connection)
         try:
             with self._explained():
                 self._prepare()
@@ -112,6 +114,7 @@ class OutboxFile:
     def transaction(self, *, full: bool) -> Generator[None]:
         """Commit all or nothing; `full` returns only when the disk has it, and so has everything before."""
         before: dict[EventClass, Stream] = {name: replace(self.streams[name]) for name in CLASSES}
+        corrections = self.corrections.known
         try:
             with self._explained():
                 if full is not self._waits:
@@ -124,7 +127,7 @@ class OutboxFile:
             with contextlib.suppress(sqlite3.Error):
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
-            self.streams = before
+            self.streams, self.corrections.known = before, corrections
             raise
         if full:
             for stream in self.streams.values():
@@ -271,7 +274,7 @@ class OutboxFile:
         if version == 0:
             self._create()
         elif version < VERSION:
-            self._upgrade()
+            self._upgrade(version)
         row = run("SELECT epoch, site, gateway, closed FROM identity").fetchone()
         if row is None:
             raise OutboxDamagedError(f"{self.path}: has lost its identity; it is put aside and what can be read is kept")
@@ -287,13 +290,13 @@ class OutboxFile:
                 raise OutboxDamagedError(f"{self.path}: is damaged ({found}); it is put aside and what can be read is kept")
         for event_class, stream in self.streams.items():
             self._restore(event_class, stream)
+        self.corrections.load()
         with self.transaction(full=True):
             run("UPDATE identity SET closed = 0")
 
     def _create(self) -> None:
-        schema = resources.files("edge_agent.outbox").joinpath("schema.sql").read_text(encoding="utf-8")
         with self.transaction(full=True):
-            for statement in schema.split(";\n"):
+            for statement in _schema():
                 self._connection.execute(statement)
             self._connection.execute(
                 "INSERT INTO identity(one, epoch, site, gateway, closed, synced) VALUES (1, ?, ?, ?, 1, 0)",
@@ -301,10 +304,13 @@ class OutboxFile:
             )
             self._connection.execute(f"PRAGMA user_version = {VERSION}")
 
-    def _upgrade(self) -> None:
-        """From version 1: there was nothing thinned."""
+    def _upgrade(self, version: int) -> None:
+        """From version 1: there was nothing thinned; from 1 and 2: nothing was corrected."""
+        wanted = ("CREATE TABLE IF NOT EXISTS thinned", "CREATE TABLE IF NOT EXISTS correction")[version - 1 :]
         with self.transaction(full=True):
-            self._connection.execute("CREATE TABLE thinned (class TEXT PRIMARY KEY, ranges TEXT NOT NULL) WITHOUT ROWID")
+            for statement in _schema():
+                if statement.lstrip().startswith(wanted):
+                    self._connection.execute(statement)
             self._connection.execute(f"PRAGMA user_version = {VERSION}")
 
     def _restore(self, event_class: EventClass, stream: Stream) -> None:
@@ -325,6 +331,10 @@ class OutboxFile:
             yield
         except sqlite3.Error as error:
             raise explain(self.path, error) from error
+
+
+def _schema() -> list[str]:
+    return resources.files("edge_agent.outbox").joinpath("schema.sql").read_text(encoding="utf-8").split(";\n")
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -6,6 +6,7 @@ ingest would take that one for a repetition.
 """
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -21,13 +22,16 @@ import msgspec
 import structlog
 from msgspec import structs
 
+from edge_agent.outbox.correction import ROOM_BYTES
 from edge_agent.outbox.errors import OutboxDamagedError, OutboxError, OutboxFullError, OutboxRefusedError, explain
 from edge_agent.outbox.file import OutboxFile, Stored, Stream, connect, read
 from edge_agent.outbox.reserve import Reserve
 from edge_agent.outbox.salvage import finish, put_aside, rescue_all
 from plumbline import ranges
-from plumbline.codec import MAX_EVENT_BYTES, encode
+from plumbline.clock import Reference
+from plumbline.codec import MAX_BATCH_BYTES, MAX_EVENT_BYTES, decode_event, encode
 from plumbline.delivery import Watermark
+from plumbline.errors import CodecError
 from plumbline.event import CLASSES, Event, EventClass
 from plumbline.ranges import Pairs
 
@@ -68,6 +72,14 @@ class _Sync:
 
 
 @dataclass(slots=True, eq=False)
+class _Correct:
+    """The first reference of a boot is to be noted, or the next slice to be corrected."""
+
+    first: tuple[str, Reference] | None
+    done: asyncio.Future[None]
+
+
+@dataclass(slots=True, eq=False)
 class _Broken:
     """Somebody who read the file of `epoch` found it damaged."""
 
@@ -76,7 +88,7 @@ class _Broken:
     done: asyncio.Future[None]
 
 
-_Work = _Append | _Commit | _Sync | _Broken
+_Work = _Append | _Commit | _Sync | _Correct | _Broken
 
 
 def _is_telemetry(work: _Work) -> bool:
@@ -182,6 +194,34 @@ class Outbox:
             return False
         await self._ask(partial(_Commit, watermark))
         return True
+
+    @property
+    def references(self) -> Mapping[str, Reference]:
+        """The first reference of each of the last boots in which somebody knew the time, oldest first."""
+        return {boot: correction.reference for boot, correction in self._file.corrections.known.items()}
+
+    async def note_reference(self, boot: str, reference: Reference) -> None:
+        """Note the first reference of a boot, unless one is noted: what comes from now on is corrected by it. Raises `OutboxError`."""
+        await self._ask(partial(_Correct, (boot, reference)))
+
+    async def correct(self) -> None:
+        """Correct what is kept and was stamped before the reference of its boot, in slices. Raises `OutboxError`.
+
+        Where it is interrupted, the next call goes on.
+        """
+        while not all(correction.done for correction in self._file.corrections.known.values()):
+            await self._ask(partial(_Correct, None))
+
+    async def newest(self, count: int) -> list[Event]:
+        """The newest `count` events of each class, committed or not, oldest first. Raises `OutboxError`."""
+        events: list[Event] = []
+        for event_class in CLASSES:
+            last = self.stream(event_class).last
+            chunk = await self._read(event_class, ((max(1, last - count + 1), last),) if last else (), count, MAX_BATCH_BYTES)
+            for stored in chunk.events:
+                with contextlib.suppress(CodecError):  # written by a newer agent
+                    events.append(decode_event(stored.body))
+        return events
 
     async def pending(self, event_class: EventClass, after: int, *, max_events: int, max_bytes: int, held: Pairs = ()) -> Chunk:
         """Read events numbered above `after` that ingest does not hold (nor are in `held`), in order, within the limits.
@@ -349,7 +389,7 @@ class Outbox:
             file = self._open()
             with self._replacing:
                 self._file, self._lost = file, False
-        full = any(type(work) is _Sync for work in group) or any(
+        full = any(type(work) is _Sync or (type(work) is _Correct and work.first) for work in group) or any(
             event.event_class in self._full for work in group if isinstance(work, _Append) for event in work.events
         )
         with self._file.transaction(full=full):
@@ -365,7 +405,7 @@ class Outbox:
             self.full = None
         return answers
 
-    def _apply(self, work: _Work, file: OutboxFile) -> Exception | None:
+    def _apply(self, work: _Work, file: OutboxFile) -> Exception | None:  # noqa: C901 - one case for each kind of request
         """Do one request within a transaction; what is wrong with it alone is its answer, what is wrong for all is raised."""
         match work:
             case _Append():
@@ -380,6 +420,11 @@ class Outbox:
                     self._commit(file, work.watermark)
             case _Sync():
                 file.mark()
+            case _Correct():
+                if work.first is None:
+                    file.corrections.step(file.streams)
+                else:
+                    file.corrections.note(*work.first, file.streams)
             case _Broken():
                 if work.epoch == file.epoch:
                     raise work.error
@@ -398,17 +443,19 @@ class Outbox:
     def _encoded(self, events: Sequence[Event]) -> dict[EventClass, list[bytes]]:
         """Number and encode; touches nothing, so that an event that cannot be written leaves no hole."""
         bodies: dict[EventClass, list[bytes]] = {}
-        streams, epoch = self._file.streams, self._file.epoch
-        for event in events:
+        streams, epoch, corrections = self._file.streams, self._file.epoch, self._file.corrections
+        for given in events:
+            event = corrections.settle(given)
             texts = bodies.setdefault(event.event_class, [])
             seq = streams[event.event_class].last + len(texts) + 1
             try:
                 body = encode(structs.replace(event, epoch=epoch, seq=seq))
             except (msgspec.MsgspecError, UnicodeError, TypeError, ValueError, OverflowError, RecursionError) as error:
                 raise OutboxRefusedError(f"{event.device}: the event {event.id} cannot be written as JSON: {error}") from error
-            if len(body) > MAX_EVENT_BYTES:
+            limit = MAX_EVENT_BYTES - (ROOM_BYTES if event.clock.quality == "free" else 0)
+            if len(body) > limit:
                 raise OutboxRefusedError(
-                    f"{event.device}: the event {event.id} has {len(body)} bytes, at most {MAX_EVENT_BYTES} are sent"
+                    f"{event.device}: the event {event.id} has {len(body)} bytes, at most {limit} are sent"
                 )
             texts.append(body)
         return bodies

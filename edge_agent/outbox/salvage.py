@@ -14,6 +14,7 @@ from typing import Final
 import structlog
 from msgspec import structs
 
+from edge_agent.outbox.correction import Corrections
 from edge_agent.outbox.errors import OutboxError
 from edge_agent.outbox.file import OutboxFile, connect
 from plumbline import ranges
@@ -57,6 +58,7 @@ def rescue_all(into: OutboxFile) -> None:
     for aside in sorted(into.path.parent.glob(f"{into.path.name}{_WAITING}*")):
         if aside.name.endswith(("-wal", "-shm")):
             continue
+        _take_references(aside, into)
         saved = sum(_rescue(aside, into, event_class) for event_class in CLASSES)
         aside.with_name(aside.name + "-shm").unlink(missing_ok=True)
         _rename(_wal(aside), _wal(_done(aside)))
@@ -98,9 +100,24 @@ def _add(into: OutboxFile, event_class: EventClass, events: list[Event]) -> int:
     if events:
         seq = into.streams[event_class].last + 1
         with into.transaction(full=True):
-            bodies = [encode(structs.replace(event, epoch=into.epoch, seq=seq + i)) for i, event in enumerate(events)]
+            settled = [into.corrections.settle(event) for event in events]
+            bodies = [encode(structs.replace(event, epoch=into.epoch, seq=seq + i)) for i, event in enumerate(settled)]
             into.append(event_class, bodies)
     return len(events)
+
+
+def _take_references(aside: Path, into: OutboxFile) -> None:
+    """Take over what corrects the events of earlier boots, so that it does so as they come in."""
+    try:
+        with closing(connect(aside)) as connection:
+            old = Corrections(connection)
+            old.load()
+    except sqlite3.Error as error:
+        _log.warning("outbox.salvage.references_lost", file=str(aside), error=str(error))
+        return
+    with into.transaction(full=True):
+        for boot, correction in old.known.items():
+            into.corrections.note(boot, correction.reference, into.streams)
 
 
 def _readable(aside: Path, event_class: EventClass) -> Iterator[Event]:

@@ -133,7 +133,7 @@ async def test_an_event_that_cannot_be_written_is_refused_alone_and_leaves_no_ho
             outbox.append([event(1)]), outbox.append(bad), outbox.append([event(3)]), return_exceptions=True
         )
         assert [type(answer) for answer in answers] == [type(None), OutboxRefusedError, type(None)]
-        with pytest.raises(OutboxRefusedError, match="at most 65536"):
+        with pytest.raises(OutboxRefusedError, match="at most 65472"):
             await outbox.append([structs.replace(event(2), raw=b"x" * 70_000)])
         assert [seq for seq, _ in await pending(outbox)] == [1, 2]
 
