@@ -17,7 +17,9 @@ KNOT_MPS: Final = 1852 / 3600
 KMH_MPS: Final = 1 / 3.6
 _TIME: Final = re.compile(r"(\d\d)(\d\d)(\d\d)(?:\.(\d*))?")
 _DATE: Final = re.compile(r"(\d\d)(\d\d)(\d\d)")
-_ANGLE: Final = re.compile(r"(\d{1,3})(\d\d(?:\.(\d*))?)")
+#: Degrees, and two digits of minutes. Simulators and self-made receivers write them as a number, without the leading zeros:
+#: `7.123` is 0° 7.123'. Only a decimal point tells that from degrees that lost their minutes.
+_ANGLE: Final = re.compile(r"(\d{1,3}(?=\d\d)|(?=\d{1,2}\.))(\d\d?(?:\.(\d*))?)")
 _NUMBER: Final = re.compile(r"[+-]?(?:\d{1,12}(?:\.\d*)?|\.\d+)")
 #: Two-digit years from here on are of the last century: GPS time began in 1980, and a receiver past a week-number
 #: rollover that says 99 means 1999 (it is wrong, but it must not be made 2099).
@@ -115,13 +117,13 @@ class _Fields:
 
 def _degrees(text: str, hemisphere: str, letters: str, limit: int) -> tuple[float, int] | None:
     match = _ANGLE.fullmatch(text)
-    if match is None or len(hemisphere) != 1 or hemisphere not in letters:
+    if match is None or len(hemisphere) != 1 or hemisphere.upper() not in letters:
         return None
     minutes = float(match[2])
-    value = int(match[1]) + minutes / 60
+    value = int(match[1] or 0) + minutes / 60
     if minutes >= 60 or value > limit:
         return None
-    return (-value if hemisphere == letters[1] else value), len(match[3] or "")
+    return (-value if hemisphere.upper() == letters[1] else value), len(match[3] or "")
 
 
 def day(year: int, month: int, of_month: int) -> dt.date | None:
@@ -179,7 +181,8 @@ def _rmc(fields: _Fields) -> Observation:
     mode = fields.text(11)
     return Observation(
         time_ms=fields.time_ms(0),
-        valid=fields.text(1) == "A" and mode != "N",
+        # D is what older differential receivers say for A.
+        valid=fields.text(1) in {"A", "D"} and mode != "N",
         estimated=mode != "" and mode in _ESTIMATED,
         position=fields.position(2),
         speed=fields.amount(6, KNOT_MPS),
@@ -251,7 +254,60 @@ def _ubx(fields: _Fields) -> Observation | None:
 #: Navigation status → mode. NF has no fix, TT knows only the time.
 _UBX_MODE: Final = {"G2": 2, "D2": 2, "DR": 2, "G3": 3, "D3": 3, "RK": 3}
 
-_PROPRIETARY: Final[Mapping[str, Callable[[_Fields], Observation | None]]] = {"UBX": _ubx}
+
+def _ashtech(fields: _Fields) -> Observation | None:
+    """PASHR,POS (Ashtech, Spectra Precision and Trimble MB boards). Its height is above the ellipsoid."""
+    if fields.text(0) != "POS":
+        return None
+    fixed = fields.count(1) is not None  # 0 is a plain fix; without one the field is empty
+    return Observation(
+        time_ms=fields.time_ms(3),
+        valid=fixed,
+        position=fields.position(4),
+        mode=3 if fixed and fields.number(8) is not None else None,
+        sats_used=fields.count(2),
+        track=fields.angle(10),
+        speed=fields.amount(11, KNOT_MPS),
+        hdop=fields.hdop(14),
+    )
+
+
+def _garmin(fields: _Fields) -> Observation:
+    """PGRMF, all of a fix in one sentence (Garmin GPS 18x Technical Specifications, section 4.2.3)."""
+    mode = {0: 1, 1: 2, 2: 3}.get(-1 if (told := fields.count(10)) is None else told, 1)
+    return Observation(
+        date=_ddmmyy(fields.text(2)),
+        time_ms=fields.time_ms(3),
+        position=fields.position(5),
+        valid=mode > 1,
+        mode=mode,
+        speed=fields.amount(11, KMH_MPS),
+        track=fields.angle(12),
+    )
+
+
+def _trimble(fields: _Fields) -> Observation | None:
+    """PTNL,GGK (Trimble's NMEA-0183 messages): its date has the month in front, its height is above the ellipsoid."""
+    if fields.text(0) != "GGK":
+        return None
+    quality = fields.count(7)
+    month_first = fields.text(2)
+    return Observation(
+        time_ms=fields.time_ms(1),
+        date=_ddmmyy(month_first[2:4] + month_first[:2] + month_first[4:]),
+        position=fields.position(3),
+        valid=quality is not None and quality > 0,
+        mode=3 if quality and fields.text(10) else None,
+        sats_used=fields.count(8),
+    )
+
+
+_PROPRIETARY: Final[Mapping[str, Callable[[_Fields], Observation | None]]] = {
+    "ASHR": _ashtech,
+    "GRMF": _garmin,
+    "TNL": _trimble,
+    "UBX": _ubx,
+}
 _READERS: Final[Mapping[str, Callable[[_Fields], Observation | None]]] = {
     "GGA": _gga,
     "GLL": _gll,

@@ -20,7 +20,7 @@ from edge_agent.nmea.sentence import Sentence
 #: is the receiver's own estimate and is used instead.
 UERE_M: Final = 5.0
 #: The formatters that say whether there is a position.
-_PLACING: Final = frozenset({"GGA", "GLL", "GNS", "RMC", "UBX"})
+_PLACING: Final = frozenset({"ASHR", "GGA", "GLL", "GNS", "GRMF", "RMC", "TNL", "UBX"})
 _DAY_MS: Final = 86_400_000
 #: A mode once told (by GSA, or by a height) holds for this many epochs: receivers that say it every fifth second exist.
 _MODE_HOLDS: Final = 10

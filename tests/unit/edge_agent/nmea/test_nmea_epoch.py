@@ -99,6 +99,49 @@ def test_what_the_receiver_does_not_vouch_for_is_no_fix(body: str) -> None:
     assert (epoch.mode, epoch.lat, epoch.lon) == (1, None, None)
 
 
+@pytest.mark.parametrize(
+    ("body", "mode"),
+    [
+        ("PASHR,POS,0,08,123519.50,4807.038,N,01131.000,W,545.4,,084.4,010.0,000.1,1.9,0.9,1.6,1.0,ZF00", 3),
+        ("PGRMF,290,293895,230394,123519.5,13,4807.038,N,01131.000,W,A,1,19,84,2,1", 2),
+        ("PTNL,GGK,123519.50,032394,4807.03800000,N,01131.00000000,W,3,10,1.9,EHT545.4,M", 3),
+        ("GPRMC,123519.5,D,4807.038,N,01131.000,W,010.0,084.4,230394,,", 2),
+        ("GPRMC,123519.5,A,4807.038,n,01131.000,w,010.0,084.4,230394,,", 2),
+    ],
+)
+def test_a_receiver_that_says_it_its_own_way_has_a_fix(body: str, mode: int) -> None:
+    [epoch] = epochs("GPZDA,123519.5,23,03,1994,00,00", body)
+    assert (epoch.time, epoch.mode, epoch.alt_msl) == ("1994-03-23T12:35:19.500Z", mode, None)
+    assert (epoch.lat, epoch.lon) == (pytest.approx(48 + 7.038 / 60), pytest.approx(-(11 + 31 / 60)))
+    if epoch.speed_mps is not None:
+        assert (epoch.speed_mps, epoch.course_deg) == (pytest.approx(5.2, abs=0.1), pytest.approx(84.2, abs=0.3))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "PASHR,POS,,00,123519.50,,,,,,,,,,,,,,ZF00",
+        "PGRMF,290,293895,230394,123519,13,4807.038,N,01131.000,W,A,0,19,84,2,1",
+        "PTNL,GGK,123519.50,032394,4807.038,N,01131.000,W,0,00,,,",
+    ],
+)
+def test_a_receiver_that_says_it_its_own_way_that_it_has_no_fix_has_none(body: str) -> None:
+    [epoch] = epochs(body)
+    assert (epoch.mode, epoch.lat) == (1, None)
+
+
+@pytest.mark.parametrize(("lat", "lon"), [("17.038", "7.125"), ("0017.038", "00007.125"), ("17.0380", "07.125")])
+def test_degrees_without_their_leading_zeros_are_read(lat: str, lon: str) -> None:
+    [epoch] = epochs(f"GPGGA,123519,{lat},S,{lon},W,1,08,0.9,545.4,M,46.9,M,,")
+    assert (epoch.lat, epoch.lon) == (pytest.approx(-17.038 / 60), pytest.approx(-7.125 / 60))
+
+
+@pytest.mark.parametrize("lon", ["48", "7", "", "7.", ".5", "61.5"])
+def test_degrees_that_lost_their_minutes_are_no_place(lon: str) -> None:
+    [epoch] = epochs(f"GPGGA,123519,4807.038,N,{lon},E,1,08,0.9,545.4,M,46.9,M,,")
+    assert epoch.lat is None or lon == "7."
+
+
 def test_a_receiver_that_contradicts_itself_has_no_fix() -> None:
     [epoch] = epochs(GGA, "GPGSA,A,1,,,,,,,,,,,,,,,", RMC)
     assert (epoch.mode, epoch.lat) == (1, None)
