@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Protocol, TypeVar, cast, runtime_checkable
+from typing import Annotated, Any, Final, Literal, Protocol, TypeVar, cast, runtime_checkable
 
 import msgspec
 from msgspec import Meta, Struct, structs
@@ -47,6 +47,8 @@ class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`mqtt://user:password@host:1883`, `mqtts://…`, `ws://…`, `wss://…`; the first that answers, in this order."""
     version: Version = "5"
     keepalive_s: Annotated[int, Meta(ge=5, le=3600)] = 20
+    home_every_s: Annotated[float, Meta(gt=0, le=86_400)] = 300.0
+    """On a lesser broker, how often a better one is tried; we go back to it when it works."""
 
 
 class Linger(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,7 +67,15 @@ class UplinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     window: Annotated[int, Meta(ge=1, le=500)] = 16
     """Batches of one class that may be under way without being committed."""
     resend_after_s: Annotated[float, Meta(gt=0, le=3600)] = 15.0
-    """What is not committed by then is sent again; doubled each time, up to 16 times as long, while ingest is silent."""
+    """What is not committed by then is sent again; while ingest is silent one batch asks for all, after twice that time."""
+    drain_bytes_per_s: Annotated[int, Meta(ge=0, le=2**32)] = 250_000
+    """What a backlog may take of the link, compressed; 0: all that live data leaves. Live data always goes first."""
+    compression: Literal["auto", "off"] = "auto"
+    """`auto`: batches from half a kilobyte on are compressed, about 6 times smaller."""
+    canary_every_s: Annotated[float, Meta(ge=0, le=3600)] = 30.0
+    """How often a message to ourselves proves that what is published comes back; 0: never."""
+    canary_patience_s: Annotated[float, Meta(gt=0, le=600)] = 15.0
+    """How long it may take before the connection is made anew."""
 
 
 class FsyncSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -83,6 +83,13 @@ class Presence(Struct, frozen=True, kw_only=True, omit_defaults=True):
     v: Annotated[int, Meta(ge=1)] = 1
 
 
+class Canary(Struct, frozen=True, kw_only=True):
+    """What a gateway says to itself, to see that what is published comes back."""
+
+    token: Annotated[str, Meta(max_length=64)]
+    """Drawn anew for each."""
+
+
 class ReplayRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Ingest asks a gateway to send these numbers again (a gap in the ledger, or a server that was wiped)."""
 

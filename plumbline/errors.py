@@ -4,6 +4,7 @@
     ├── SettingsError           a settings file is wrong (file, key, remedy)
     ├── CodecError              bytes that are not an event or a batch (a `reason` for the dead letter)
     └── MqttError               the broker cannot be reached, refused us, or went away
+        └── MqttRefusedError    the broker does not let us write or read a topic
 
 Each service adds its own branch under `PlumblineError`; the command turns the tree into one line and exit code 2.
 """
@@ -36,6 +37,10 @@ class CodecError(PlumblineError):
 
 class MqttError(PlumblineError):
     """The MQTT broker could not be reached, refused the connection, or dropped it."""
+
+
+class MqttRefusedError(MqttError):
+    """The broker took us, but not a message or a subscription of ours: its access rules."""
 
 
 def first_of(group: BaseExceptionGroup[E]) -> E:

@@ -26,7 +26,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from plumbline.address import Address
 from plumbline.backoff import CAP_S, FIRST_S, delay_s
-from plumbline.errors import MqttError, first_of
+from plumbline.errors import MqttError, MqttRefusedError, first_of
 
 Version = Literal["5", "3.1.1"]
 _GOODBYE_S: Final = 1.0
@@ -131,6 +131,11 @@ class Connection:
         self._client = client
 
     @property
+    def address(self) -> Address:
+        """The broker."""
+        return self._address
+
+    @property
     def inbound(self) -> int:
         """How many messages may be unacknowledged at once."""
         return self._inbound
@@ -184,7 +189,7 @@ class Connection:
         await self.publish_soon(topic, payload, qos=qos, retain=retain)
 
     def publish_soon(self, topic: str, payload: bytes, *, qos: Literal[0, 1] = 1, retain: bool = False) -> asyncio.Future[None]:
-        """Publish; the future is done when the broker acknowledged, or fails with `MqttError` (MQTT 5 tells refusals)."""
+        """Publish; the future is done when the broker acknowledged, or fails: `MqttRefusedError` (MQTT 5), else `MqttError`."""
         done = self._loop.create_future()
         if self._lost is not None:
             done.set_exception(MqttError(self._lost))
@@ -197,7 +202,7 @@ class Connection:
         return done
 
     async def subscribe(self, topic_filter: str, *, qos: Literal[0, 1] = 1) -> None:
-        """Subscribe and wait for the broker's consent. Raises `MqttError` where it refuses."""
+        """Subscribe and wait for the broker's consent. Raises `MqttRefusedError` where it refuses."""
         if self._lost is not None:
             raise MqttError(self._lost)
         if self._five:
@@ -351,7 +356,7 @@ class Connection:
             if error is None:
                 done.set_result(None)
             else:
-                done.set_exception(MqttError(error))
+                done.set_exception(MqttRefusedError(error))
 
     async def _stop(self, connecting: asyncio.Future[None] | None = None) -> None:
         if self._upkeep is not None:

@@ -55,6 +55,21 @@ def status(site: str, gateway: str) -> str:
     return f"{ROOT}/{site}/{gateway}/status"
 
 
+def canary(site: str, gateway: str) -> str:
+    """Where a gateway publishes for itself, to see that what is published comes back (QoS 1)."""
+    return f"{ROOT}/{site}/{gateway}/canary"
+
+
+def clock(site: str, gateway: str) -> str:
+    """Where a gateway says that its clock was set, and how to correct what it sent before (QoS 1, retained)."""
+    return f"{ROOT}/{site}/{gateway}/clock"
+
+
+def all_clocks() -> str:
+    """The filter for every gateway's clock."""
+    return f"{ROOT}/+/+/clock"
+
+
 def all_events(share: str | None = "ingest") -> str:
     """The filter that ingest subscribes to; with a `share` name the workers of that group split the messages (MQTT 5, 4.8.2)."""
     own = f"{ROOT}/+/+/events/+"

@@ -90,6 +90,7 @@ def topics_page() -> str:
     described: list[tuple[str, Callable[..., str], tuple[Any, ...], str]] = [
         ("gateway → ingest", topics.events, ("{site}", "{gateway}", "{class}"), "`Batch`"),
         ("gateway → all", topics.presence, ("{site}", "{gateway}"), "`Presence`, retained"),
+        ("gateway → itself", topics.canary, ("{site}", "{gateway}"), "`Canary`"),
         ("ingest → gateway", topics.committed, ("{site}", "{gateway}", "{class}"), "`Watermark`, retained"),
         ("ingest → gateway", topics.replay, ("{site}", "{gateway}"), "`ReplayRequest`"),
         ("tracking → gateway", topics.manifest, ("{site}",), "[`Manifest`](manifest.md), retained"),
@@ -111,7 +112,7 @@ def topics_page() -> str:
             f"subscriptions) and to `{topics.all_presence()}`.\n"
         ),
     ]
-    for struct in (delivery.BatchHeader, delivery.Watermark, delivery.Presence, delivery.ReplayRequest):
+    for struct in (delivery.BatchHeader, delivery.Watermark, delivery.Presence, delivery.ReplayRequest, delivery.Canary):
         parts += [f"## {struct.__name__}\n", inspect.cleandoc(struct.__doc__ or "") + "\n", fields_table(struct)]
     parts += ["# Configuration and state of gateways\n", inspect.cleandoc(fleet.__doc__ or "") + "\n"]
     for struct in (fleet.DesiredConfig, fleet.ReportedConfig, fleet.PastConfig, fleet.GatewayStatus):

@@ -109,6 +109,19 @@ async def test_ingest_hears_gateways_only_under_their_own_names(broker):
         assert await heard(ingest, last) == [topics.presence("site", "gate"), last]
 
 
+async def test_a_gateway_hears_its_own_canary_and_no_other(broker):
+    async with broker.user("yard") as yard, broker.user("gate") as gate:
+        await gate.subscribe("plumbline/v1/#")
+        await yard.publish(topics.canary("site", "yard"), b"{}")
+        with suppress(MqttError):
+            await yard.publish(topics.canary("site", "gate"), b"forged")
+        last = topics.canary("site", "gate")
+        await gate.publish(last, b"{}")
+        async for message in gate.messages():
+            assert (message.topic, message.payload) == (last, b"{}")
+            break
+
+
 async def test_a_gateway_hears_its_own_watermark_and_no_other(broker):
     async with broker.user("ingest") as ingest, broker.user("gate") as gate:
         await gate.subscribe("plumbline/v1/#")

@@ -95,8 +95,9 @@ async def test_every_event_arrives_in_order_and_leaves_when_it_is_committed(brok
     async with (
         outbox_at(tmp_path) as outbox,
         TinyIngest(broker.url, "ingest") as ingest,
-        sending(outbox, broker.url, version=version),
+        sending(outbox, broker.url, version=version) as uplink,
     ):
+        await until(lambda: uplink.connected, "the connection")
         scans = [scan(n) for n in range(1, 61)]
         for n in range(0, 60, 7):
             await outbox.append([*scans[n : n + 7], fix(n + 1)])
@@ -108,11 +109,15 @@ async def test_every_event_arrives_in_order_and_leaves_when_it_is_committed(brok
 
 
 async def test_a_broker_that_acknowledges_frees_nothing(broker, tmp_path):
-    async with outbox_at(tmp_path) as outbox, TinyIngest(broker.url, "ingest") as ingest, sending(outbox, broker.url):
+    async with outbox_at(tmp_path) as outbox, TinyIngest(broker.url, "ingest") as ingest, sending(outbox, broker.url) as uplink:
+        await until(lambda: uplink.connected, "the connection")
         ingest.silent = True
         await outbox.append([scan(n) for n in range(1, 101)])
         await until(lambda: len(ingest.received["business"]) == 40, "the window to fill")
-        await until(lambda: len(ingest.copies) >= 80, "the window to be sent again")
+        await until(lambda: len(ingest.copies) >= 60, "its first batch to be sent again")
+        assert {event.seq for event in ingest.copies[40:]} == set(range(1, 11)), "one batch asks for all"
+        assert uplink.ingest_silent_s > 0
+        assert "ingest silent since" in uplink.text()
         assert set(ingest.received["business"]) == set(range(1, 41)), "more than the window was sent without being committed"
         assert outbox.stream("business").pending == 100
         ingest.silent = False
@@ -233,15 +238,11 @@ async def test_presence_tells_birth_goodbye_and_death(broker, tmp_path):
             await until(lambda: ingest.presence, "the birth")
             assert (ingest.presence[-1].online, ingest.presence[-1].epoch) == (True, outbox.epoch)
         await until(lambda: not ingest.presence[-1].online, "the goodbye")
-        uplink = Uplink(outbox, server=Server(brokers=(broker.url,)), settings=FAST)
-        connection = uplink._connection()
-        async with connection:
-            task = asyncio.create_task(uplink._session(connection))
+        async with sending(outbox, broker.url) as uplink:
             await until(lambda: ingest.presence[-1].online, "the second birth")
-            connection._client.socket().shutdown(socket.SHUT_RDWR)
-            await until(lambda: not ingest.presence[-1].online, "the will")
-            with contextlib.suppress(Exception):
-                await task
+            births = len(ingest.presence)
+            uplink._session._connection._client.socket().shutdown(socket.SHUT_RDWR)
+            await until(lambda: not all(said.online for said in ingest.presence[births:]), "the will")
 
 
 async def test_the_next_broker_is_tried_when_the_first_is_away(broker, tmp_path):

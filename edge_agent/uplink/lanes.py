@@ -1,0 +1,189 @@
+"""Where each class stands on its way to ingest: what is live, what is backlog, what is under way, what is held.
+
+    1 ── held by ingest ──┤── owed: the backlog, sent from its begin ──┤── live: sent as it comes ──► last
+                                                                     cursor
+
+Everything that was owed when a connection began is backlog, and so is live data that could not leave for a while. Both are
+sent in order of their numbers, so ingest sees one hole for each time that live data went first.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from edge_agent.outbox import Outbox
+from edge_agent.outbox.file import Stream
+from plumbline import ranges
+from plumbline.event import CLASSES, EventClass
+from plumbline.ranges import Pairs
+
+#: Live data that waits longer than this without leaving becomes backlog, so that newer data goes first.
+STALE_S: Final = 10.0
+#: Holes that one class may tear; then live data waits for its turn. Ingest tells 256 ranges and keeps 10,000.
+MOST_HOLES: Final = 64
+#: A batch of the backlog that is committed so fast lets one more be under way; one that takes so long halves them.
+_FAST_S: Final = 2.0
+_SLOW_S: Final = 5.0
+#: How exactly it is known since when live data waits.
+_MARK_S: Final = 1.0
+
+
+@dataclass(slots=True, eq=False)
+class Sent:
+    """A batch under way."""
+
+    numbers: Pairs
+    at: float
+    """When the broker acknowledged it; before, when it was sent."""
+    acknowledged: asyncio.Future[None]
+    """By the broker: until then it is not sent again, for it has not left us."""
+    tries: int = 1
+
+
+@dataclass(slots=True)
+class Lane:
+    """One class on its way."""
+
+    event_class: EventClass
+    linger_s: float
+    window: int
+    """Batches, of live data and of backlog each, that may be under way without being committed."""
+    cursor: int = 0
+    """The newest live number that was sent on this connection, or behind which the backlog lies."""
+    owed: Pairs = ()
+    """The backlog: numbers up to `cursor` that were not sent on this connection."""
+    held: Pairs = ()
+    """What ingest says it holds."""
+    live: list[Sent] = field(default_factory=list[Sent])
+    late: list[Sent] = field(default_factory=list[Sent])
+    late_room: int = 1
+    wanted: Pairs = ()
+    """What ingest asked for again."""
+    told: Pairs = ()
+    """Thinned numbers that were told to ingest on this connection."""
+    replaying: asyncio.Future[None] | None = None
+    since: float | None = None
+    """When a live event was first seen waiting for company."""
+    heard_at: float = 0.0
+    """When ingest last said anything about this class."""
+    marks: deque[tuple[float, int]] = field(default_factory=deque[tuple[float, int]])
+    """(time, newest number then), about one a second, none older than needed to know what is stale."""
+
+    def resume(self, stream: Stream, *, same: bool, few: int, few_bytes: int) -> None:
+        """Begin a connection behind what is committed: what was under way on the old one counts as lost.
+
+        A backlog that fits one batch is no backlog: it goes first and leaves no hole.
+        """
+        self.held = ranges.union(self.held if same else (), stream.committed)
+        self.cursor, self.owed = ranges.watermark(self.held)[0], ()
+        self.live, self.late, self.late_room = [], [], min(2, self.window)
+        self.wanted, self.replaying = self.wanted if same else (), None
+        self.told, self.since = (), None
+        self.marks.clear()
+        waiting = ranges.difference(((1, stream.last),), self.held)
+        if ranges.count(waiting) > few or stream.pending_bytes > few_bytes:
+            self.cursor, self.owed = stream.last, waiting
+
+    def cover(self, upto: int, beyond: Sequence[tuple[int, int]], now: float) -> None:
+        """Take a watermark: free what it covers."""
+        self.heard_at = now
+        self.held = ranges.union(self.held, ((1, upto),) if upto else (), beyond)
+        self.live = [sent for sent in self.live if self._open(sent)]
+        kept: list[Sent] = []
+        for sent in self.late:
+            if self._open(sent):
+                kept.append(sent)
+            elif now - sent.at < _FAST_S:
+                self.late_room = min(self.window, self.late_room + 1)
+            elif now - sent.at > _SLOW_S:
+                self.late_room = max(1, self.late_room // 2)
+        self.late = kept
+
+    def _open(self, sent: Sent) -> bool:
+        sent.tries = 1  # ingest lives: no more patience than usual
+        return bool(ranges.difference(sent.numbers, self.held))
+
+    @property
+    def under_way(self) -> Iterator[Sent]:
+        """Every batch that is not committed, live ones first."""
+        yield from self.live
+        yield from self.late
+
+    @property
+    def progress(self) -> int:
+        """Up to here everything was sent on this connection or need not be; beyond may be a hole."""
+        return self.owed[0][0] - 1 if self.owed else self.cursor
+
+    def note(self, now: float, last: int) -> None:
+        """Remember when numbers were given, as far as `leap` needs it."""
+        marks = self.marks
+        if (not marks or now - marks[-1][0] >= _MARK_S) and last > (marks[-1][1] if marks else self.cursor):
+            marks.append((now, last))
+        while len(marks) > 1 and marks[1][0] <= now - STALE_S:
+            marks.popleft()
+
+    def leap(self, now: float, few: int) -> bool:
+        """Where live data waits for long, make it backlog and go on with what is new; false where that is not needed or wise.
+
+        What is not more than `few` events needs no leap: it leaves with the new ones.
+        """
+        if not self.marks or self.marks[0][0] > now - STALE_S or self.marks[0][1] <= self.cursor:
+            return False
+        newest = self.marks[-1][1]
+        if newest - self.cursor <= few or len(self.owed) >= MOST_HOLES:
+            return False
+        self.owed = ranges.difference(ranges.union(self.owed, ((self.cursor + 1, newest),)), self.held)
+        self.cursor, self.since = newest, None
+        return True
+
+
+class Lanes:
+    """Both classes, of one epoch of the outbox.
+
+    Args:
+        outbox: whose.
+        linger_s: how long events of each class wait for company.
+        window: see `Lane`.
+        few: a backlog of so many events at most, and of so many bytes, is sent as live data.
+        few_bytes: see `few`.
+    """
+
+    def __init__(self, outbox: Outbox, *, linger_s: dict[EventClass, float], window: int, few: int, few_bytes: int) -> None:
+        self._outbox = outbox
+        self._few = few
+        self._few_bytes = few_bytes
+        self.epoch = ""
+        self._unanswered_since: float | None = None
+        self._lanes: dict[EventClass, Lane] = {name: Lane(name, linger_s[name], window) for name in CLASSES}
+
+    def __getitem__(self, event_class: EventClass) -> Lane:
+        return self._lanes[event_class]
+
+    def __iter__(self) -> Iterator[Lane]:
+        return iter(self._lanes.values())
+
+    def resume(self) -> None:
+        """Begin a connection, or an epoch."""
+        same = self.epoch == self._outbox.epoch
+        self.epoch = self._outbox.epoch
+        for name, lane in self._lanes.items():
+            lane.resume(self._outbox.stream(name), same=same, few=self._few, few_bytes=self._few_bytes)
+
+    def delivered(self, now: float) -> None:
+        """The broker has a batch: from now on ingest owes an answer, if it did not before."""
+        if self._unanswered_since is None:
+            self._unanswered_since = now
+
+    def cover(self, event_class: EventClass, upto: int, beyond: Sequence[tuple[int, int]], now: float) -> None:
+        """Take a watermark of this epoch. Numbers that were never given are passed over."""
+        newest = self._outbox.stream(event_class).last
+        known = [(first, min(last, newest)) for first, last in beyond if first <= last and first <= newest]
+        self._lanes[event_class].cover(min(upto, newest), known, now)
+        owing = any(sent.acknowledged.done() for lane in self for sent in lane.under_way)
+        self._unanswered_since = now if owing else None
+
+    def silent_s(self, now: float) -> float:
+        """How long ingest has said nothing although the broker has batches for it; 0: it owes no answer."""
+        return 0.0 if self._unanswered_since is None else max(0.0, now - self._unanswered_since)
