@@ -108,22 +108,13 @@ class HealthReport:
         values["agent_uptime_s"] = time.monotonic() - self._since_s
         values["agent_starts"] = float(self._runs.starts)
         values["agent_crashes"] = float(self._runs.crashes)
-        texts = {"agent": __version__, "clock": quality, "broker": self._channel.broker or "none"}
-        if self.config is not None:
-            texts["config"] = self.config()
-        return Said(
-            {name: round(value, 3) for name, value in values.items()},
-            {name: hidden(line) for name, line in self.readers().items()},
-            {name: text[:_LONGEST] for name, text in texts.items()},
+        texts = {"agent": __version__, "clock": quality, "broker": self._channel.broker or "none"} | self.texts
+        return partial(
+            Health,
+            values={name: round(value, 3) for name, value in values.items()},
+            readers=self.readers(),
+            texts={name: text[:_LONGEST] for name, text in texts.items()},
         )
-
-    def summary(self) -> str:
-        """One line, for `systemctl status`."""
-        waiting = sum(self._outbox.stream(name).pending for name in CLASSES)
-        failing = [name for name, status in self._supervisor.statuses.items() if not status.fine]
-        link = f"online at {self._channel.broker}" if self._link.connected else "offline"
-        readers = f"failing: {', '.join(failing[:3])}" if failing else f"{len(self._supervisor.statuses)} readers ok"
-        return f"{link}; {waiting} events waiting; {readers}"
 
     def readers(self) -> dict[str, str]:
         """A line for each reader."""
