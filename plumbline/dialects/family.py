@@ -120,6 +120,7 @@ class Family:
         by_path = {metric.path: name for name, metric in declared.items() if metric.path is not None}
         ignored = {*own.ignore, *self._settings.ignore, own.state.state if own.state else ""} - by_path.keys()
         self._count(device, values)
+        claimed = {by_path[value.key]: value.key for value in values if value.key in by_path}
         series: dict[str, dict[str, float]] = {}
         metrics: dict[str, Metric] = {}
         for value in values:
@@ -128,7 +129,7 @@ class Family:
             name = by_path.get(value.key) or self._name(device, value)
             if value.beside and name not in declared:
                 continue
-            if name not in declared and self._taken(device, name, value):
+            if claimed.setdefault(name, value.key) != value.key or (name not in declared and self._taken(device, name, value)):
                 what = f"{shown(value.key)} would be named {name} as another value is; name it under 'metrics'"
                 yield from self._once(device, value.key, what)
                 continue

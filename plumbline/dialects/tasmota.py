@@ -154,10 +154,12 @@ def _values(document: Mapping[str, Json], beside: frozenset[str] = _BESIDE) -> I
         if key in beside or sensor in _SILENT:
             yield Value(path, raw, beside=True)
         else:
-            yield from _listed(path, raw, _value(path, sensor, key, units))
+            # What such a sensor calls equivalent is the measured value, smoothed; elsewhere it is all there is.
+            measures_co2 = isinstance(one := document.get(sensor), dict) and "CarbonDioxide" in one
+            yield from _listed(path, raw, _value(path, sensor, key, units, measures_co2=measures_co2))
 
 
-def _value(path: str, sensor: str, key: str, units: Mapping[str, str]) -> Value:
+def _value(path: str, sensor: str, key: str, units: Mapping[str, str], *, measures_co2: bool) -> Value:
     if sensor == "ESP32" and key == "Temperature":
         return Value(path, None, "device_temperature_c", units["TempUnit"])
     channel, sensor = (sensor, "") if _ADDRESSED.match(sensor) else ("", sensor)
@@ -166,8 +168,8 @@ def _value(path: str, sensor: str, key: str, units: Mapping[str, str]) -> Value:
         unit = units.get(unit, unit) if unit else None
         if key == "Distance" and sensor.startswith(_MILLIMETRES):
             unit = "mm"
-        if quantity == "angle_deg":
-            channel = key.lower()
+        if quantity == "angle_deg" or (key == "eCO2" and measures_co2):
+            channel = f"{channel}_{key.lower()}".strip("_")
         return Value(path, None, quantity, unit, channel, sensor)
     for pattern, quantity in _NUMBERED:
         if match := pattern.match(key):

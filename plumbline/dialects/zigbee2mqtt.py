@@ -169,7 +169,7 @@ def _values(document: Mapping[str, Json], known: Announced | None) -> Iterator[V
         if found is None or (isinstance(raw, str) and not is_truth(raw)):
             yield Value(key, raw)
             continue
-        quantity, channel = found
+        quantity, channel, sensor = found
         unit = ucum(units.get(key) or "")
         if quantity == "noise_db":
             unit = None  # dB of a sound sensor are dB(A)
@@ -179,13 +179,13 @@ def _values(document: Mapping[str, Json], known: Announced | None) -> Iterator[V
             quantity = "battery_v" if unit == "mV" else quantity
         elif quantity == "tvoc_ppb" and unit == "ug/m3":
             quantity = "tvoc_ug_m3"
-        yield Value(key, raw, quantity, unit, channel)
+        yield Value(key, raw, quantity, unit, channel, sensor)
 
 
-def _property(key: str) -> tuple[str, str] | None:
-    """The quantity of a property and which of several it is."""
+def _property(key: str) -> tuple[str, str, str] | None:
+    """The quantity of a property, which endpoint it is of, and what tells it from another property of the same quantity."""
     if key in _PROPERTIES:
         quantity = _PROPERTIES[key]
-        return quantity, key.removeprefix("angle_") if quantity == "angle_deg" and key != "angle" else ""
+        return quantity, key.removeprefix("angle_") if quantity == "angle_deg" and key != "angle" else "", key
     match = _CHANNEL.match(key)
-    return (_PROPERTIES[match[1]], match[2]) if match and match[1] in _PROPERTIES else None
+    return (_PROPERTIES[match[1]], match[2], match[1]) if match and match[1] in _PROPERTIES else None

@@ -64,6 +64,27 @@ def test_two_sensors_of_one_sort_are_never_mixed_even_when_one_falls_out(tasmota
     assert values(tasmota, {"DS18B20": {"Temperature": 31}}, "tele/b/SENSOR") == {"temperature_c": 31}
 
 
+def test_measured_and_smoothed_carbon_dioxide_of_one_sensor_are_two_metrics(tasmota):
+    assert values(tasmota, {"SCD40": {"CarbonDioxide": 811, "eCO2": 800}}) == {"co2_ppm": 811, "co2_ppm_eco2": 800}
+    assert values(tasmota, {"CCS811": {"eCO2": 700, "TVOC": 20}}, "tele/b/SENSOR") == {"co2_ppm": 700, "tvoc_ppb": 20}
+
+
+def test_a_second_value_of_one_name_is_reported_and_never_taken_for_the_first(tasmota):
+    events, troubles = hear(tasmota, "tele/a/SENSOR", {"TSL": {"Illuminance": 500, "Ambient": 3}})
+    assert values_of(events) == {"illuminance_lx": 500}
+    assert troubles == ["a: 'TSL.Ambient' would be named illuminance_lx as another value is; name it under 'metrics'"]
+
+
+def test_what_is_declared_is_never_overwritten_by_what_is_built_in():
+    declared = {"temperature_c": {"unit": "Cel", "title_en": "T", "title_zh": "T", "path": "Probe.Celsius"}}
+    dialect = make({"dialect": "tasmota", "metrics": declared}, {}, "d")
+    for document in (
+        {"Probe": {"Celsius": 20}, "BME280": {"Temperature": 30}},
+        {"BME280": {"Temperature": 30}, "Probe": {"Celsius": 20}},
+    ):
+        assert values(dialect, document) == {"temperature_c": 20}
+
+
 def test_bluetooth_sensors_and_zigbee_devices_behind_a_bridge_keep_their_names(tasmota):
     assert values(tasmota, {"ATC-a1b2c3": {"Temperature": 20}}) == {"temperature_c_atc-a1b2c3": 20}
     received = {"ZbReceived": {"0x1F2C": {"Device": "0x1F2C", "Name": "hall", "Temperature": 21.5, "LinkQuality": 90}}}

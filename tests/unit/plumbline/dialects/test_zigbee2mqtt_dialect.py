@@ -136,6 +136,13 @@ def test_endpoints_are_channels_and_attributes_may_have_topics_of_their_own(zigb
     assert values_of(hear(zigbee, "zigbee2mqtt/plug/state", b"OFF")[0]) == {"on": 0}
 
 
+def test_two_properties_of_one_quantity_are_told_apart(zigbee):
+    events, troubles = hear(zigbee, "zigbee2mqtt/soil", {"temperature": 21, "soil_temperature": 9})
+    assert troubles == []
+    assert values_of(events) == {"temperature_c_temperature": 21, "temperature_c_soil_temperature": 9}
+    assert values_of(hear(zigbee, "zigbee2mqtt/bed", {"soil_temperature": 8})[0]) == {"temperature_c": 8}
+
+
 def test_words_that_are_no_measurement_are_reported_once(zigbee):
     document = {"state": "LOCK", "mode": "eco", "action": "single"}
     assert len(hear(zigbee, "zigbee2mqtt/plug", document)[1]) == 2
