@@ -20,16 +20,20 @@ from edge_agent.complete import Completer
 from edge_agent.config import Config, ReaderEntry
 from edge_agent.expected import Expected
 from edge_agent.filters import REMEMBERED, Filters
+from edge_agent.fleet import RemoteConfig, Versions
 from edge_agent.health import HealthReport
+from edge_agent.notify import Notify, feed
 from edge_agent.outbox import Outbox, OutboxError
 from edge_agent.reader import Capture, Context, Reader
 from edge_agent.runs import begun, ended
 from edge_agent.stall import StallWatch
 from edge_agent.supervisor import Supervisor
 from edge_agent.uplink import Uplink
+from plumbline import fleet, topics
 from plumbline.clock import EventClock
 from plumbline.errors import CodecError, SettingsError
-from plumbline.event import CLASSES, Event
+from plumbline.event import CLASSES, Event, Health
+from plumbline.fleet import GatewayStatus
 from plumbline.lock import exclusive
 
 _log = structlog.get_logger(__name__)
@@ -47,10 +51,24 @@ class Agent:
         config: checked configuration.
         clock: stamps the events.
         drain_s: how long a stop waits for ingest to commit what is still waiting.
+        versions: of the configuration file, where the server may change it.
+        notify: the way to systemd.
     """
 
-    def __init__(self, config: Config, *, clock: EventClock | None = None, drain_s: float = DRAIN_S) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        clock: EventClock | None = None,
+        drain_s: float = DRAIN_S,
+        versions: Versions | None = None,
+        notify: Notify | None = None,
+    ) -> None:
         self._config = config
+        self._versions = versions
+        self._notify = notify or Notify({})
+        self.restart = False
+        """Set when `run` has ended for a new configuration: it is to be loaded and run."""
         self._drain_s = drain_s
         self._completer = Completer(site=config.site, gateway=config.gateway, clock=clock)
         self.channel = Channel()
@@ -96,15 +114,29 @@ class Agent:
             refused=lambda: self._refused,
             expected=self._expected,
         )
+        remote = None if self._versions is None else self._remote(self._versions, report, stop)
         names = [entry.name for entry in config.readers]
         _log.info("agent.started", site=config.site, gateway=config.gateway, readers=names, epoch=self.outbox.epoch)
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(uplink.run(), name="uplink")
             reading = group.create_task(supervisor.run(), name="supervisor")
-            health = group.create_task(self._health(report), name="health")
+            health = group.create_task(self._health(report, remote), name="health")
             flushing = group.create_task(self._flush(), name="filters")
             expecting = group.create_task(self._watch_expected(), name="expected")
+            following = [] if remote is None else [group.create_task(remote.run(), name="remote-config")]
+
+            async def lives() -> bool:
+                with contextlib.suppress(OutboxError):  # the disk's trouble, which is told elsewhere: its thread answers
+                    await self.outbox.append(())
+                return not reading.done()
+
+            feeding = group.create_task(feed(self._notify, lives=lives, status=report.summary), name="watchdog")
+            self._notify.ready(report.summary())
             await stop.wait()
+            if not self.restart:
+                self._notify.stopping()
+            for task in (feeding, *following):
+                task.cancel()
             expecting.cancel()
             _log.info("agent.stopping", waiting=sum(self.outbox.stream(name).pending for name in CLASSES))
             reading.cancel()
@@ -193,11 +225,36 @@ class Agent:
         say(expected.fault)
         await expected.watch(say)
 
-    async def _health(self, report: HealthReport) -> None:
+    async def _health(self, report: HealthReport, remote: RemoteConfig | None) -> None:
         """Say how the gateway is, now and every `health.every_s`."""
+        site, gateway = self._config.site, self._config.gateway
         while True:
+            said = await report.gather()
             try:
-                await self.take(Capture(self._config.gateway, await report.event()))
+                await self.take(Capture(gateway, partial(Health, values=said.values, readers=said.readers, texts=said.texts)))
             except OutboxError as error:
                 _log.error("agent.health", error=str(error))
+            status = GatewayStatus(
+                site=site, gateway=gateway, at=time.time_ns(), values=said.values, readers=said.readers, texts=said.texts
+            )
+            self.channel.post(topics.status(site, gateway), fleet.encode(status))
+            if remote is not None:
+                remote.beat()
             await asyncio.sleep(self._config.health.every_s)
+
+    def _remote(self, versions: Versions, report: HealthReport, stop: asyncio.Event) -> RemoteConfig:
+        def restart() -> None:
+            self.restart = True
+            stop.set()
+
+        remote = RemoteConfig(
+            site=self._config.site,
+            gateway=self._config.gateway,
+            versions=versions,
+            settings=self._config.remote,
+            channel=self.channel,
+            readers=report.readers,
+            restart=restart,
+        )
+        report.config = remote.text
+        return remote

@@ -101,6 +101,27 @@ class HealthSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     every_s: Annotated[float, Meta(gt=0, le=3600)] = 30.0
 
 
+class RemoteSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whether the server may change this file."""
+
+    enabled: bool = True
+    probation_s: Annotated[float, Meta(ge=1, le=3600)] = 60.0
+    """How long a new configuration has to reach the server, with every reader well that was so before; else it is undone."""
+
+
+class LogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Log files, beside the standard error."""
+
+    file: str = "log/agent.jsonl"
+    """Relative to the data folder; one JSON object a line. Empty: none."""
+    bytes: Annotated[int, Meta(ge=10_000, le=2**30)] = 1_000_000
+    """When a file is so long, the next one begins."""
+    count: Annotated[int, Meta(ge=1, le=100)] = 5
+    """How many files there are at most."""
+    repeats_s: Annotated[float, Meta(ge=0, le=86_400)] = 300.0
+    """A line that comes again within this time is counted, and the count written once at its end; 0: every line is written."""
+
+
 class SupervisorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What happens to a reader that fails."""
 
@@ -121,6 +142,8 @@ class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     outbox: OutboxSettings = OutboxSettings()
     health: HealthSettings = HealthSettings()
     supervisor: SupervisorSettings = SupervisorSettings()
+    remote: RemoteSettings = RemoteSettings()
+    log: LogSettings = LogSettings()
     reader: tuple[dict[str, Any], ...] = ()
 
 
@@ -157,6 +180,8 @@ class Config:
     outbox: OutboxSettings
     health: HealthSettings
     supervisor: SupervisorSettings
+    remote: RemoteSettings
+    log: LogSettings
     readers: tuple[ReaderEntry, ...]
 
 
@@ -201,6 +226,8 @@ def load(path: Path) -> Config:
         outbox=file.outbox,
         health=file.health,
         supervisor=file.supervisor,
+        remote=file.remote,
+        log=file.log,
         readers=tuple(readers),
     )
 

@@ -5,9 +5,8 @@ Units stand in the names. What a gateway cannot measure is absent, never zero.
 
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 import structlog
@@ -19,7 +18,8 @@ from edge_agent.outbox import Outbox, OutboxError
 from edge_agent.runs import Runs
 from edge_agent.supervisor import Supervisor
 from plumbline import __version__, clock, ranges
-from plumbline.event import CLASSES, EventClass, Health
+from plumbline.event import CLASSES, EventClass
+from plumbline.secrets import hidden
 
 _log = structlog.get_logger(__name__)
 
@@ -51,6 +51,14 @@ class _Stamp(msgspec.Struct):
 
     at: int
     clock: Clock
+
+
+class Said(NamedTuple):
+    """What a health event says (`plumbline.event.Health`)."""
+
+    values: dict[str, float]
+    readers: dict[str, str]
+    texts: dict[str, str]
 
 
 class HealthReport:
@@ -91,15 +99,15 @@ class HealthReport:
         self._runs = runs
         self._refused = refused
         self._expected = expected
+        self.config: Callable[[], str] | None = None
+        """The configuration in force in a few words, where the server may change it."""
         self._quality = quality
         self._root = root
         self._since_s = time.monotonic()
         self._boot = clock.boot_id()
-        self.texts: dict[str, str] = {}
-        """What others add in words (the configuration in force, for one)."""
 
-    async def event(self) -> Callable[..., Health]:
-        """The health event of now, without its header."""
+    async def gather(self) -> Said:
+        """How it is now."""
         values = machine.look(self._data, self._root) | self._queue() | self._readers() | self._link_values()
         if (age_s := await self._oldest_s()) is not None:
             values["oldest_waiting_s"] = age_s
@@ -108,13 +116,22 @@ class HealthReport:
         values["agent_uptime_s"] = time.monotonic() - self._since_s
         values["agent_starts"] = float(self._runs.starts)
         values["agent_crashes"] = float(self._runs.crashes)
-        texts = {"agent": __version__, "clock": quality, "broker": self._channel.broker or "none"} | self.texts
-        return partial(
-            Health,
-            values={name: round(value, 3) for name, value in values.items()},
-            readers=self.readers(),
-            texts={name: text[:_LONGEST] for name, text in texts.items()},
+        texts = {"agent": __version__, "clock": quality, "broker": self._channel.broker or "none"}
+        if self.config is not None:
+            texts["config"] = self.config()
+        return Said(
+            {name: round(value, 3) for name, value in values.items()},
+            {name: hidden(line) for name, line in self.readers().items()},
+            {name: text[:_LONGEST] for name, text in texts.items()},
         )
+
+    def summary(self) -> str:
+        """One line, for `systemctl status`."""
+        waiting = sum(self._outbox.stream(name).pending for name in CLASSES)
+        failing = [name for name, status in self._supervisor.statuses.items() if not status.fine]
+        link = f"online at {self._channel.broker}" if self._link.connected else "offline"
+        readers = f"failing: {', '.join(failing[:3])}" if failing else f"{len(self._supervisor.statuses)} readers ok"
+        return f"{link}; {waiting} events waiting; {readers}"
 
     def readers(self) -> dict[str, str]:
         """A line for each reader."""
@@ -171,5 +188,5 @@ class HealthReport:
         except msgspec.DecodeError:  # damaged on disk: the outbox tells of it when it is sent
             return None
         if stamp.clock.boot == self._boot:  # this boot's monotonic clock is right whatever the wall clock was set to
-            return max(0.0, (time.monotonic_ns() - stamp.clock.mono) / 1e9)
+            return max(0.0, (clock.monotonic_ns() - stamp.clock.mono) / 1e9)
         return max(0.0, (time.time_ns() - stamp.at) / 1e9)

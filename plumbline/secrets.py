@@ -37,6 +37,17 @@ def hidden_file(text: str) -> str | None:
     return shown if all(secret in {MARK, ""} for secret in left) else None
 
 
+def hidden_in(sentence: str, file: str) -> str:
+    """A sentence about a TOML file without any password of that file, however it is quoted."""
+    try:
+        found = set(_passwords(tomllib.loads(file)))
+    except (tomllib.TOMLDecodeError, RecursionError):
+        found = set[str]()
+    for secret in sorted(found - {"", MARK}, key=len, reverse=True):
+        sentence = sentence.replace(secret, MARK)
+    return hidden(sentence)
+
+
 def _passwords(value: object, key: str = "") -> Iterator[str]:
     """Every password in a parsed file."""
     if isinstance(value, dict):

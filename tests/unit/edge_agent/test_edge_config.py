@@ -5,7 +5,16 @@ from pathlib import Path
 import pytest
 
 from edge_agent import config
-from edge_agent.config import ConfigError, FsyncSettings, HealthSettings, OutboxSettings, SupervisorSettings, UplinkSettings
+from edge_agent.config import (
+    ConfigError,
+    FsyncSettings,
+    HealthSettings,
+    LogSettings,
+    OutboxSettings,
+    RemoteSettings,
+    SupervisorSettings,
+    UplinkSettings,
+)
 from plumbline.errors import SettingsError
 from plumbline.profile import load_all
 
@@ -31,6 +40,7 @@ def test_the_sample_loads_and_shows_every_default():
     loaded = config.load(SAMPLE)
     assert [entry.type for entry in loaded.readers] == ["serial_scanner", "nmea", "mqtt"]
     assert (loaded.uplink, loaded.outbox) == (UplinkSettings(), OutboxSettings())
+    assert (loaded.remote, loaded.log) == (RemoteSettings(), LogSettings())
     assert (loaded.health, loaded.supervisor) == (HealthSettings(), SupervisorSettings())
     text = SAMPLE.read_text(encoding="utf-8")
     for kind in (
@@ -39,6 +49,8 @@ def test_the_sample_loads_and_shows_every_default():
         FsyncSettings,
         HealthSettings,
         SupervisorSettings,
+        LogSettings,
+        RemoteSettings,
         config.Server,
         config._File,
     ):
