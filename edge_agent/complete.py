@@ -35,7 +35,7 @@ class Completer:
     ) -> None:
         self._site = site
         self._gateway = gateway
-        self._clock = clock or EventClock()
+        self.clock = clock or EventClock()
         self._new_id = new_id
         self._told: OrderedDict[str, tuple[int, set[object]]] = OrderedDict()
 
@@ -47,7 +47,9 @@ class Completer:
         Raises `CodecError` where ingest could not read the event (a text too long, NaN, a name with a space): better
         refused here, where the device is at hand, than in a dead letter.
         """
-        stamp = self._clock.stamp(capture.device, capture.at_ns, capture.clock)
+        if capture.heard_ns is not None and capture.at_ns is not None:
+            self.clock.observe(capture.device, capture.at_ns, capture.heard_ns)
+        stamp = self.clock.stamp(capture.device, capture.at_ns, capture.clock)
         event = capture.event(
             id=self._new_id(stamp.at),
             site=self._site,

@@ -31,6 +31,8 @@ class Capture:
     """Who sets the clock that told `at_ns`: satellites, or a time server (phones, network servers)."""
     metrics: Mapping[str, Metric] | None = None
     """What is declared about the values of a `Reading`; the agent applies the filters in it."""
+    heard_ns: int | None = None
+    """When a live satellite receiver told `at_ns`, by `plumbline.clock.monotonic_ns`: a reference for the gateway's clock."""
 
 
 class Emit(Protocol):

@@ -15,7 +15,7 @@ from typing import Final, Literal, NamedTuple
 
 from msgspec import structs
 
-from plumbline.discipline import AHEAD_OF_KNOWN_NS, RELEASED_NS, ROLLOVER_NS, Discipline, Told
+from plumbline.discipline import AHEAD_OF_KNOWN_NS, EARLIEST_NS, ROLLOVER_NS, Discipline, Told
 from plumbline.event import ClockReading, Event
 
 Quality = Literal["ntp", "gps", "free"]
@@ -153,11 +153,11 @@ class EventClock:
     # What is known before the first stamp.
 
     def passed(self, utc_ns: int, *, known: bool = False) -> None:
-        """It is certainly later than `utc_ns` now, and than `RELEASED_NS`: no earlier time is believed, whoever tells it.
+        """It is certainly later than `utc_ns` now, and than `EARLIEST_NS`: no earlier time is believed, whoever tells it.
 
         `known`: somebody who knew the time said so once, so it cannot be very much later either.
         """
-        self._floor, self._earliest = (max(utc_ns, RELEASED_NS), self._mono_ns()), RELEASED_NS
+        self._floor, self._earliest = (max(utc_ns, EARLIEST_NS), self._mono_ns()), EARLIEST_NS
         self._ahead = AHEAD_OF_KNOWN_NS if known else ROLLOVER_NS
 
     def resume(self, first: Reference) -> None:
@@ -242,6 +242,10 @@ class EventClock:
     def _told_now(self, mono: int, wall: int) -> Told | None:
         before = None if self.reference is None else self.reference.offset_ns
         return self._discipline.told(mono, wall_ns=wall, floor_ns=self.floor(mono), ahead_ns=self._ahead, before=before)
+
+    def mono(self) -> int:
+        """The monotonic clock, ns."""
+        return self._mono_ns()
 
     def now(self) -> _Now:
         """UTC as well as it is known, who vouches for it, and whether the clock is evidently not set."""

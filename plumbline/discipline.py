@@ -10,9 +10,8 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-#: This program did not exist before: no clock that says so is right.
-RELEASED: Final = dt.date(2026, 11, 1)
-RELEASED_NS: Final = int(dt.datetime.combine(RELEASED, dt.time(), dt.UTC).timestamp()) * 10**9
+#: No clock that says an earlier time is right: 1970 and every roll-over of the GPS week lie before.
+EARLIEST_NS: Final = int(dt.datetime(2024, 1, 1, tzinfo=dt.UTC).timestamp()) * 10**9
 #: Told times of one receiver may differ by so much in their delay.
 SPREAD_NS: Final = 2_000_000_000
 #: Receivers that agree differ at most by so much.
@@ -132,7 +131,7 @@ def _offset(group: list[_Receiver]) -> int:
 def _plausible(group: list[_Receiver], mono_ns: int, wall_ns: int, floor_ns: int, ahead_ns: int) -> bool:
     """Whether the time of a group can be now. One receiver alone must fit what is known of the time."""
     now = mono_ns + _offset(group)
-    if now < RELEASED_NS:
+    if now < EARLIEST_NS:
         return False
     fits = floor_ns - SPREAD_NS <= now < floor_ns + ahead_ns - NEAR_WALL_NS
     return fits or len(group) > 1 or abs(now - wall_ns) <= NEAR_WALL_NS

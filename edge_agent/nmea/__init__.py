@@ -70,6 +70,11 @@ class NmeaStream:
         """Whether a fix waits for the next cycle, which may take it back."""
         return self._believed.holds
 
+    @property
+    def waiting_ns(self) -> int | None:
+        """The time that the fix tells which waits; `None` where none waits, or it tells none."""
+        return self._believed.waiting_ns
+
     def feed(self, chunk: bytes) -> list[Epoch]:
         """Take the next bytes; return the epochs that are now known and believed."""
         return self._take(self._sentences.feed(chunk))

@@ -8,9 +8,9 @@ import datetime as dt
 from enum import Enum
 from typing import Final
 
-from plumbline.discipline import RELEASED
-
 ROLLOVER: Final = dt.timedelta(weeks=1024)
+#: No live receiver tells an earlier date rightly: this program did not exist then.
+RELEASED: Final = dt.date(2026, 11, 1)
 #: Around midnight the receiver's day is not the gateway's.
 _APART: Final = dt.timedelta(days=1)
 

@@ -24,6 +24,11 @@ class TakenBack:
         """Whether a fix waits for the next cycle."""
         return self._held is not None
 
+    @property
+    def waiting_ns(self) -> int | None:
+        """The time of the fix that waits."""
+        return None if self._held is None else self._held.time_ns
+
     def add(self, epoch: Epoch) -> list[Epoch]:
         """Take the next epoch; return those that are now believed. A fix that was taken back comes out as mode 1."""
         held, self._held = self._held, None

@@ -29,7 +29,7 @@ from edge_agent.outbox.reserve import Reserve
 from edge_agent.outbox.salvage import finish, put_aside, rescue_all
 from plumbline import ranges
 from plumbline.clock import Reference
-from plumbline.codec import MAX_BATCH_BYTES, MAX_EVENT_BYTES, decode_event, encode
+from plumbline.codec import MAX_EVENT_BYTES, decode_event, encode
 from plumbline.delivery import Watermark
 from plumbline.errors import CodecError
 from plumbline.event import CLASSES, Event, EventClass
@@ -217,7 +217,7 @@ class Outbox:
         events: list[Event] = []
         for event_class in CLASSES:
             last = self.stream(event_class).last
-            chunk = await self._read(event_class, ((max(1, last - count + 1), last),) if last else (), count, MAX_BATCH_BYTES)
+            chunk = await self._read(event_class, ((max(1, last - count + 1), last),) if last else (), count, 2**31)
             for stored in chunk.events:
                 with contextlib.suppress(CodecError):  # written by a newer agent
                     events.append(decode_event(stored.body))

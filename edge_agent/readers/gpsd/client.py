@@ -10,6 +10,7 @@ from edge_agent.nmea import Epoch
 from edge_agent.reader import Emit, ReaderError
 from edge_agent.readers.gpsd.protocol import WATCH, Report, Session, Trouble
 from edge_agent.readers.nmea.fixes import Thinner, capture_of, described
+from plumbline.clock import monotonic_ns
 
 #: How a check ends early.
 _ENOUGH_FIXES: Final = 2
@@ -67,7 +68,7 @@ class GpsdClient:
 
     async def _send(self, epoch: Epoch, now_s: float, emit: Emit) -> None:
         if self._thinner.passes(epoch, now_s):
-            await emit(capture_of(self._name, epoch))
+            await emit(capture_of(self._name, epoch, monotonic_ns()))
 
     def _once(self, told: set[str], what: str) -> None:
         """Report `what` once a connection; a gpsd that invents ever new complaints is not listened to for ever."""

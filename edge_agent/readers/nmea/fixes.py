@@ -8,8 +8,8 @@ from edge_agent.reader import Capture
 from plumbline.event import Fix
 
 
-def capture_of(device: str, epoch: Epoch) -> Capture:
-    """The capture of an epoch that is a fix (mode 2 or 3)."""
+def capture_of(device: str, epoch: Epoch, heard_ns: int | None = None) -> Capture:
+    """The capture of an epoch that is a fix (mode 2 or 3); `heard_ns`: when a live receiver told it, by the monotonic clock."""
     assert epoch.lat is not None
     assert epoch.lon is not None
     fix = partial(
@@ -24,7 +24,7 @@ def capture_of(device: str, epoch: Epoch) -> Capture:
         hdop=epoch.hdop,
         sats_used=epoch.sats_used,
     )
-    return Capture(device=device, event=fix, at_ns=epoch.time_ns)
+    return Capture(device=device, event=fix, at_ns=epoch.time_ns, heard_ns=None if epoch.estimated else heard_ns)
 
 
 def described(epoch: Epoch) -> str:

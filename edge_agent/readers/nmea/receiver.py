@@ -9,6 +9,7 @@ from edge_agent.link import Link, Silence
 from edge_agent.nmea import Doubt, Epoch, NmeaStream
 from edge_agent.reader import Emit, ReaderError
 from edge_agent.readers.nmea.fixes import Thinner, capture_of, described
+from plumbline.clock import monotonic_ns
 
 Report = Callable[[str, str], None]
 
@@ -48,6 +49,7 @@ class Receiver:
         stream = NmeaStream(today=_today, source=self._source)
         watch = _Watch(self._name, self._link, self._report, silence_s=self._silence_s, no_fix_s=self._no_fix_s, now_s=now())
         heard_s = now()
+        waiting: tuple[int | None, int] = (None, 0)
         async with self._link.opened() as line:
             while True:
                 chunk = await line.read()
@@ -58,9 +60,13 @@ class Receiver:
                     epochs = stream.flush()
                 if stream.holds and now() - heard_s >= self._confirm_s:
                     epochs += stream.release()
+                mono = monotonic_ns()
                 for epoch in epochs:
                     if self._believes(epoch) and self._thinner.passes(epoch, now()):
-                        await emit(capture_of(self._name, epoch))
+                        told_ns = waiting[1] if epoch.time_ns == waiting[0] else mono
+                        await emit(capture_of(self._name, epoch, told_ns))
+                if stream.waiting_ns != waiting[0]:  # it has just been told, and waits for the next cycle
+                    waiting = stream.waiting_ns, mono
                 watch.look(stream, len(chunk), epochs, now())
 
     async def check(self, patience_s: float) -> str:

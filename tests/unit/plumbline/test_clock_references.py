@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plumbline.clock import HOLDOVER_NS, UNSET_NS, EventClock, Reference, corrected
-from plumbline.discipline import AGREE_NS, RELEASED_NS, ROLLOVER_NS, SPREAD_NS
+from plumbline.discipline import AGREE_NS, EARLIEST_NS, ROLLOVER_NS, SPREAD_NS
 from plumbline.event import Scan
 
 S = 10**9
 HOUR = 3600 * S
 DAY = 24 * HOUR
-NOW = RELEASED_NS + 40 * DAY
+NOW = EARLIEST_NS + 1000 * DAY
 """The true time at which these stories begin."""
 
 
@@ -109,7 +109,7 @@ def test_before_a_time_server_spoke_nothing_is_believed_and_afterwards_everythin
         gateway.true += S
         gateway.scan()
     assert [event.clock.quality for event in gateway.outbox()] == ["free"] * 3
-    assert all(event.clock.unset and event.at >= RELEASED_NS for event in gateway.outbox())
+    assert all(event.clock.unset and event.at >= EARLIEST_NS for event in gateway.outbox())
     gateway.sync()
     gateway.true += S
     gateway.scan()
@@ -138,7 +138,7 @@ def test_a_single_word_of_a_receiver_is_not_enough():
     assert gateway.clock.reference is None
 
 
-@pytest.mark.parametrize("wrong", [-ROLLOVER_NS, -50 * DAY, ROLLOVER_NS, 30 * 365 * DAY])
+@pytest.mark.parametrize("wrong", [-ROLLOVER_NS, -1001 * DAY, ROLLOVER_NS, 30 * 365 * DAY])
 def test_a_receiver_that_is_years_wrong_poisons_nothing(wrong):
     gateway = Gateway(wall=0)
     gateway.receive(10, wrong_ns=wrong)
