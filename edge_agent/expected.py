@@ -5,7 +5,7 @@ The file is TOML, or JSON where its name ends so; `edge_agent/expected.sample.to
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -17,7 +17,7 @@ from edge_agent.gs1.elements import check_value, known
 from plumbline import settings
 from plumbline.errors import SettingsError
 
-__all__ = ["Expectation", "Expected"]
+__all__ = ["AnyOf", "Expectation", "Expected", "by_identifier", "listed"]
 
 #: A larger file would hold up the gateway while it is read.
 MAX_BYTES: Final = 16 * 1024 * 1024
@@ -76,8 +76,7 @@ class Expected:
 
     def knows(self, ai: str, value: str) -> bool:
         """Whether the file lists `value` for `ai`."""
-        key = value[:_GTIN_LENGTH] if ai in _PIECE else value
-        return key in self._values.get(ai, ())
+        return listed(self._values, ai, value)
 
     def refresh(self) -> bool:
         """Read the file again if it has changed; whether it had."""
@@ -99,6 +98,37 @@ class Expected:
         return True
 
 
+class AnyOf:
+    """Several sources of what is expected; what one of them knows is expected."""
+
+    def __init__(self, *sources: Expectation) -> None:
+        self._sources = sources
+
+    def knows(self, ai: str, value: str) -> bool:
+        """Whether one of them knows `value`."""
+        return any(source.knows(ai, value) for source in self._sources)
+
+
+def by_identifier(
+    *,
+    gtins: Iterable[str] = (),
+    ssccs: Iterable[str] = (),
+    batches: Iterable[str] = (),
+    serials: Iterable[str] = (),
+    orders: Iterable[str] = (),
+) -> dict[str, frozenset[str]]:
+    """Expected values by the application identifiers in which they may stand; GTINs in 14 digits."""
+    values = dict.fromkeys((*_GTIN, *_PIECE), frozenset(gtins))
+    values |= {"00": frozenset(ssccs), "10": frozenset(batches), "21": frozenset(serials)}
+    return values | dict.fromkeys(_ORDERS, frozenset(orders))
+
+
+def listed(values: Mapping[str, frozenset[str]], ai: str, value: str) -> bool:
+    """Whether `value` of `ai` is among what `by_identifier` made."""
+    key = value[:_GTIN_LENGTH] if ai in _PIECE else value
+    return key in values.get(ai, ())
+
+
 def _stamp(path: Path) -> tuple[int, ...] | None:
     """What changes when the file does; `None`: it cannot be seen."""
     try:
@@ -110,13 +140,13 @@ def _stamp(path: Path) -> tuple[int, ...] | None:
 
 def _values(path: Path) -> Mapping[str, frozenset[str]]:
     file = _read(path)
-    gtins = frozenset(_each(path, "gtins", file.gtins, normalise_gtin))
-    values: dict[str, frozenset[str]] = dict.fromkeys((*_GTIN, *_PIECE), gtins)
-    values["00"] = frozenset(_each(path, "ssccs", file.ssccs, _checked("00")))
-    values["10"] = frozenset(_each(path, "batches", file.batches, _checked("10")))
-    values["21"] = frozenset(_each(path, "serials", file.serials, _checked("21")))
-    for ai in _ORDERS:
-        values[ai] = frozenset(file.orders)
+    values = by_identifier(
+        gtins=_each(path, "gtins", file.gtins, normalise_gtin),
+        ssccs=_each(path, "ssccs", file.ssccs, _checked("00")),
+        batches=_each(path, "batches", file.batches, _checked("10")),
+        serials=_each(path, "serials", file.serials, _checked("21")),
+        orders=file.orders,
+    )
     for ai, listed in file.other.items():
         values[ai] = values.get(ai, frozenset()) | frozenset(_each(path, f"other.{ai}", listed, _checked(ai)))
     return values

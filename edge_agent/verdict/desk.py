@@ -1,0 +1,175 @@
+"""Answers the scans of a gateway: holds the manifest, counts what was scanned since, tells whoever listens."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Protocol
+
+import structlog
+
+from edge_agent.outbox import Outbox, OutboxError
+from edge_agent.verdict.engine import Engine
+from edge_agent.verdict.index import Index
+from edge_agent.verdict.journal import Journal
+from edge_agent.verdict.store import Held, Store
+from edge_agent.verdict.verdict import NOT_KEPT, Verdict
+from plumbline import codec, manifest, topics
+from plumbline.errors import CodecError
+from plumbline.event import Scan
+
+_log = structlog.get_logger(__name__)
+
+#: Scans at the end of the outbox that the journal may lack after a power cut.
+_LOOKED_AGAIN: Final = 2_000
+_CHUNK: Final = 500
+_CHUNK_BYTES: Final = 1024 * 1024
+
+
+class Told(Protocol):
+    """Who wants to know each answer; called in the event loop, and must not wait."""
+
+    def __call__(self, scan: Scan, verdict: Verdict, /) -> None:
+        """Hear an answer."""
+        ...
+
+
+class Desk:
+    """One gateway's answers. Used from the event loop.
+
+    Args:
+        folder: the agent's data folder.
+        site: whose manifest counts.
+        outbox: what the office has not received yet.
+    """
+
+    def __init__(self, folder: Path, *, site: str, outbox: Outbox) -> None:
+        self.topic = topics.manifest(site)
+        self.fault: str | None = None
+        """What was wrong with the last manifest that came; the one before it still holds."""
+        self.taken_s: float | None = None
+        """When the last message came, by the monotonic clock; `None`: none since the start."""
+        self._outbox = outbox
+        self._engine = Engine()
+        self._store = Store(folder / "manifest", site)
+        self._journal = Journal(folder / "scanned.jsonl")
+        self._held: Held | None = None
+        self._payload: bytes | None = None
+        self._came = asyncio.Event()
+        self._listeners: list[Told] = []
+        self._moved: list[Callable[[], None]] = []
+
+    @property
+    def index(self) -> Index | None:
+        """What is expected; `None`: no manifest was ever received."""
+        return self._engine.index
+
+    def knows(self, ai: str, value: str) -> bool:
+        """Whether the site expects this value: the desk is an `Expectation` for readers of codes."""
+        index = self._engine.index
+        return index is not None and index.knows(ai, value)
+
+    def when_told(self, listener: Told) -> None:
+        """Have every answer told."""
+        self._listeners.append(listener)
+
+    def when_moved(self, listener: Callable[[], None]) -> None:
+        """Be told of each new manifest, and of each that was refused."""
+        self._moved.append(listener)
+
+    def hear(self, payload: bytes) -> None:
+        """Take a message of `topic`; `run` reads it. Of several that wait the last counts."""
+        self._payload = payload
+        self._came.set()
+
+    async def begin(self) -> None:
+        """Load what the last run knew, before the first scan."""
+        self._held = await asyncio.to_thread(self._store.load)
+        if self._held is not None:
+            self._engine.adopt(self._held.index, settled=False)
+        for event_id, identity in (await asyncio.to_thread(self._journal.load)).items():
+            self._engine.remember(event_id, identity)
+        try:
+            await self._remember_waiting()
+        except OutboxError as error:
+            _log.warning("verdict.outbox", error=str(error))
+
+    async def run(self) -> None:
+        """Take in manifests until cancelled."""
+        while True:
+            await self._came.wait()
+            self._came.clear()
+            payload, self._payload = self._payload, None
+            if payload is not None:
+                await self._take(payload)
+
+    def close(self) -> None:
+        """Close the journal."""
+        self._journal.close()
+
+    def judge(self, scan: Scan) -> Verdict:
+        """Answer a scan and count it; then `kept` or `withdraw` it."""
+        return self._engine.judge(scan.id, scan.text, scan.gs1, scan.candidates)
+
+    def kept(self, scan: Scan, verdict: Verdict) -> None:
+        """The scan is on the disk: tell the answer."""
+        identity = self._engine.identity_of(scan.id)
+        if identity is not None:
+            self._journal.add(scan.id, identity)
+        self._tell(scan, verdict)
+
+    def withdraw(self, scan: Scan) -> None:
+        """The scan could not be kept: nobody may believe that it was."""
+        self._engine.withdraw(scan.id)
+        self._tell(scan, NOT_KEPT)
+
+    def _tell(self, scan: Scan, verdict: Verdict) -> None:
+        for listener in self._listeners:
+            listener(scan, verdict)
+
+    async def _take(self, payload: bytes) -> None:
+        self.taken_s = time.monotonic()
+        if len(payload) > manifest.MAX_MESSAGE_BYTES:
+            self._refuse(f"it has {len(payload)} bytes, at most {manifest.MAX_MESSAGE_BYTES} are read")
+            return
+        try:
+            held = await asyncio.to_thread(self._store.take, payload, self._held)
+        except CodecError as error:
+            self._refuse(str(error))
+            return
+        self.fault = None
+        if held is None:
+            return
+        self._held = held
+        settled = self._outbox.stream("business").pending == 0
+        if self._engine.adopt(held.index, settled=settled):
+            await self._journal.replace(self._engine.taken)
+        _log.info("verdict.manifest", version=held.index.version, lines=held.index.lines, epoch=held.index.epoch)
+        self._say_moved()
+
+    def _refuse(self, why: str) -> None:
+        self.fault = f"manifest refused: {why}"
+        _log.error(
+            "verdict.manifest.refused", topic=self.topic, error=why, check="what publishes there; the last one still holds"
+        )
+        self._say_moved()
+
+    def _say_moved(self) -> None:
+        for listener in self._moved:
+            listener()
+
+    async def _remember_waiting(self) -> None:
+        stream = self._outbox.stream("business")
+        after = max(0, stream.last - _LOOKED_AGAIN)
+        while True:
+            chunk = await self._outbox.pending("business", after, max_events=_CHUNK, max_bytes=_CHUNK_BYTES)
+            if not chunk.events:
+                return
+            for stored in chunk.events:
+                try:
+                    event = codec.decode_event(stored.body)
+                except CodecError:  # the uplink tells of it when it is sent
+                    continue
+                if isinstance(event, Scan) and self._engine.identity_of(event.id) is None:
+                    self._engine.judge(event.id, event.text, event.gs1)
+            after = chunk.events[-1].seq
