@@ -1,7 +1,7 @@
 """Keeps every reader running: one that fails, ends or hangs does not touch the others.
 
 A reader that fails waits longer from time to time; after `trip_after` failures in a row its circuit breaker opens: it is
-tried only every `open_s`, and health says so.
+tried only every `open_s`, and health says so. A device that was unplugged is tried as soon as it is plugged in again.
 """
 
 import asyncio
@@ -15,10 +15,13 @@ import structlog
 from edge_agent.outbox import OutboxError, OutboxRefusedError
 from edge_agent.reader import Capture, Emit, Reader, ReaderError
 from edge_agent.troubles import Trouble, Troubles, told
+from edge_agent.unplugged import UnpluggedError
 from plumbline.backoff import CAP_S, delay_s
 
 _log = structlog.get_logger(__name__)
 
+#: How often a device file is looked for that went with its plug.
+_LOOK_S: Final = 0.5
 #: Health texts are short (`plumbline.event.ShortText`).
 _LONGEST: Final = 256
 
@@ -138,7 +141,23 @@ class Supervisor:
                 continue
             denied = 0
             status.failures += 1
-            await asyncio.sleep(self._wait_s(name, status))
+            await self._pause(self._wait_s(name, status), failure, status)
+
+    async def _pause(self, wait_s: float, failure: Exception | None, status: ReaderStatus) -> None:
+        """Wait, but not when an unplugged device is plugged in again: it is tried at once, and from then on as a new one."""
+        if not isinstance(failure, UnpluggedError):
+            await asyncio.sleep(wait_s)
+            return
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + wait_s
+        was_there = failure.is_there()
+        while (left_s := end_s - loop.time()) > 0:
+            await asyncio.sleep(min(left_s, _LOOK_S))
+            is_there = failure.is_there()
+            if is_there and not was_there:
+                status.failures = 0
+                return
+            was_there = is_there
 
     def _wait_s(self, name: str, status: ReaderStatus) -> float:
         if status.failures < self._trip_after:

@@ -14,6 +14,7 @@ import serial
 
 from edge_agent.link.line import Line, reason
 from edge_agent.reader import ReaderError
+from edge_agent.unplugged import UnpluggedError
 from plumbline.profile import SerialLine
 
 P = ParamSpec("P")
@@ -80,8 +81,8 @@ class SerialLink:
             opening.add_done_callback(_close_late)
             raise
         except _FAILED as error:
-            raise ReaderError(
-                self._device, f"cannot open the serial port {self._path} ({reason(error)})", self._where()
+            raise UnpluggedError(
+                self._device, f"cannot open the serial port {self._path} ({reason(error)})", self._where(), self._path
             ) from error
 
     def _make(self) -> _Port:
@@ -139,10 +140,11 @@ class _SerialLine:
         except _WRITE_TIMEOUT:
             raise
         except _FAILED as error:
-            raise ReaderError(
+            raise UnpluggedError(
                 self._device,
                 f"the serial port {self._path} failed ({_gone(error)})",
                 "whether the device was unplugged or lost its power; it is opened again when it is back",
+                self._path,
             ) from error
 
 

@@ -10,6 +10,7 @@ from edge_agent.reader import ReaderError
 from edge_agent.readers.modbus.frame import Answer, FramingName, Refusal, Request, encoded, listener
 from edge_agent.readers.modbus.line import Line, Way
 from edge_agent.readers.modbus.words import SILENT, exception
+from edge_agent.unplugged import UnpluggedError
 from plumbline.errors import PlumblineError
 
 #: Silences in a row after which a TCP connection is opened anew: a peer that vanished looks like a silent one.
@@ -61,7 +62,7 @@ class Link:
                 if again and self._proven:
                     self._proven = False
                     continue
-                raise ReaderError(self._name, f"{self._way.place} failed ({reason(error)})", self._way.advice) from error
+                raise self._error(f"{self._way.place} failed ({reason(error)})") from error
             self._proven = True
             self._silences = 0
             if isinstance(answer, Refusal) and answer.code in SILENT:
@@ -85,12 +86,16 @@ class Link:
             what = f"cannot open {self._way.place} (no answer within {patience_s:g} s)"
             raise ReaderError(self._name, what, self._way.advice) from None
 
+    def _error(self, what: str) -> ReaderError:
+        if self._way.place.startswith("/"):
+            return UnpluggedError(self._name, what, self._way.advice, self._way.place)
+        return ReaderError(self._name, what, self._way.advice)
+
     async def _open(self) -> Line:
         try:
             self._line = await self._way.open()
         except (OSError, ValueError) as error:
-            what = f"cannot open {self._way.place} ({reason(error)})"
-            raise ReaderError(self._name, what, self._way.advice) from error
+            raise self._error(f"cannot open {self._way.place} ({reason(error)})") from error
         return self._line
 
     async def _exchange(self, line: Line, request: Request, timeout_s: float) -> Answer:

@@ -13,6 +13,7 @@ from edge_agent.readers.serial_scanner.port import Port, PortError, WriteTimeout
 from edge_agent.scanner.framing import Fault, Frame, Frames
 from edge_agent.scanner.label import Labels
 from edge_agent.scanner.repeats import Repeats
+from edge_agent.unplugged import UnpluggedError
 from plumbline.profile import Framing, SerialLine
 
 #: The longest that a read waits in its thread, and so the longest that a cancellation waits for it.
@@ -154,18 +155,20 @@ class SerialScanner:
             raise self._gone(error) from error
 
     def _gone(self, error: Exception) -> ReaderError:
-        return ReaderError(
+        return UnpluggedError(
             self._device,
             f"{self._port} went away ({_reason(error)})",
             "its plug and cable, and that nothing else reads this port",
+            self._port,
         )
 
     def _unopened(self, error: Exception) -> ReaderError:
-        return ReaderError(
+        return UnpluggedError(
             self._device,
             f"{self._port} cannot be opened ({_reason(error)})",
             "that it is plugged in, that 'port' names it (ls -l /dev/serial/by-id), that the agent's user is in group "
             "dialout and that nothing else reads it",
+            self._port,
         )
 
 
@@ -177,4 +180,6 @@ def _close_late(opening: asyncio.Future[Port]) -> None:
 
 def _reason(error: Exception) -> str:
     number = getattr(error, "errno", None)
-    return os.strerror(number) if isinstance(number, int) else str(error)
+    if isinstance(number, int):
+        return os.strerror(number)
+    return "it is gone" if "returned no data" in str(error) else str(error)  # what pyserial guesses of it, in fewer words

@@ -13,6 +13,7 @@ from edge_agent.scanner.framing import Fault, Frame
 from edge_agent.scanner.keystrokes import Keystrokes, Lost
 from edge_agent.scanner.label import Labels
 from edge_agent.scanner.repeats import Repeats
+from edge_agent.unplugged import UnpluggedError
 from plumbline.profile import Framing
 
 
@@ -112,7 +113,8 @@ class WedgeScanner:
 
     def _gone(self, error: Exception) -> ReaderError:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "nothing more comes"
-        return ReaderError(self._device, f"{self._path} went away ({reason})", "its plug, its cable or its radio base")
+        check = "its plug, its cable or its radio base"
+        return UnpluggedError(self._device, f"{self._path} went away ({reason})", check, self._path)
 
     def _unopened(self, error: OSError) -> ReaderError:
         reason = os.strerror(error.errno) if error.errno else str(error)
@@ -126,11 +128,12 @@ class WedgeScanner:
                 f"{self._path} is no input device ({reason})",
                 "that 'device' names a file in /dev/input/by-id that ends in -event-kbd",
             )
-        return ReaderError(
+        return UnpluggedError(
             self._device,
             f"{self._path} cannot be opened ({reason})",
             "that it is plugged in and in keyboard (HID) mode, that 'device' names it (ls -l /dev/input/by-id) and that the "
             "agent's user is in group input",
+            self._path,
         )
 
 

@@ -9,6 +9,7 @@ import pytest
 from edge_agent.outbox import OutboxError
 from edge_agent.reader import Capture, ReaderError
 from edge_agent.supervisor import Supervisor
+from edge_agent.unplugged import UnpluggedError
 from plumbline.event import Fix
 
 FIX = Capture("d", partial(Fix, lat=1.0, lon=2.0))
@@ -100,6 +101,43 @@ async def test_the_breaker_opens_after_enough_failures_and_health_says_what_to_c
     async with supervised(failing=failing) as supervisor:
         await failing.until(4)
         assert supervisor.statuses["failing"].text() == "failed 3 times: scanner-1: the port is gone; check the cable"
+
+
+async def test_a_device_that_is_plugged_in_again_is_tried_at_once_though_its_breaker_is_open(tmp_path):
+    port = tmp_path / "usb-scanner"
+
+    async def unplugged(emit):
+        raise UnpluggedError("scanner-1", "no such port", "its plug", str(port))
+
+    async def keep(capture):
+        return
+
+    reader = Scripted(unplugged, unplugged, hang)
+    supervisor = Supervisor(keep, trip_after=2, open_s=86_400, first_s=0.001)
+    supervisor.add("scanner", reader)
+    task = asyncio.create_task(supervisor.run())
+    try:
+        await reader.until(2)
+        while supervisor.statuses["scanner"].state != "open":  # noqa: ASYNC110 # a status is no event
+            await asyncio.sleep(0)
+        port.touch()
+        await asyncio.wait_for(reader.until(3), 30)  # a day earlier than the breaker would
+        assert supervisor.statuses["scanner"].text() == "ok"
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_a_device_that_is_there_and_fails_waits_like_any_other(tmp_path):
+    async def fails(emit):
+        raise UnpluggedError("scanner-1", "permission denied", "the group dialout", str(tmp_path))
+
+    reader = Scripted(fails)
+    async with supervised(reader=reader) as supervisor:
+        await reader.until(6)
+        assert supervisor.statuses["reader"].failures >= 5
+    assert not UnpluggedError("d", "w", "c", "/dev/" + "x" * 5000).is_there()
 
 
 async def test_the_failure_of_a_readers_own_task_is_told_like_its_own():
