@@ -7,7 +7,7 @@ from typing import Final, Literal
 from edge_agent.gs1.elements import FNC1
 from edge_agent.gs1.error import Gs1Error
 from edge_agent.gs1.expectation import Expectation
-from edge_agent.gs1.parse import BEGINS_WITH_KEY, GS1_CARRIERS, parse
+from edge_agent.gs1.parse import BEGINS_WITH_KEY, ELEMENT_CARRIERS, GS1_CARRIERS, parse
 from edge_agent.gs1.readings import Reading
 from edge_agent.gs1.repair import Ambiguous, repair
 
@@ -57,6 +57,8 @@ def read_scan(
     if symbology is not None and symbology not in GS1_CARRIERS and not is_uri:
         return ScanContent(text=text)
     content = text or raw.decode("latin-1")
+    if symbology in ELEMENT_CARRIERS:  # it says 'FNC1 in first position' already; some scanners send that as GS besides
+        content = content.lstrip(FNC1)
     try:
         found = _read(content, None if is_uri else symbology, separators, expected)
     except Gs1Error as error:

@@ -16,7 +16,12 @@ def state_of(points: StatePoints, contents: Contents, values: Mapping[str, float
     if state is None:
         return None
     code = None if points.code is None else value_of(points.code, contents)
-    return state, None if code in {None, 0, ""} else (code if isinstance(code, str) else f"{code:g}")[:256]
+    return state, None if code is None or code in {0, ""} else _said(code)[:256]
+
+
+def _said(value: float | str) -> str:
+    """As it stands in the register map, to the last digit."""
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
 def _by_word(points: StatePoints, contents: Contents) -> StateWord | None:
@@ -24,7 +29,7 @@ def _by_word(points: StatePoints, contents: Contents) -> StateWord | None:
     value = value_of(points.register, contents)
     if value is None:
         return None
-    said = value if isinstance(value, str) else f"{value:.15g}"
+    said = _said(value)
     word = points.shape.words.get(said) or points.shape.otherwise
     if word is None:
         known = ", ".join(points.shape.words)

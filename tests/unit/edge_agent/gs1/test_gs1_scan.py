@@ -14,6 +14,15 @@ def test_a_gs1_symbol_gives_its_elements() -> None:
     assert read_scan(text.encode(), text, "]C1").gs1 == (("01", GTIN), ("10", "LOT7"), ("21", "A1"))
 
 
+@pytest.mark.parametrize("separators", ["kept", "lost", "unknown"])
+@pytest.mark.parametrize("symbology", ["]C1", "]d2", "]Q3", None])
+def test_fnc1_in_first_position_may_be_sent_besides_the_identifier(separators: Separators, symbology: str | None) -> None:
+    text = f"\x1d01{GTIN}10LOT7\x1d21A1"
+    content = read_scan(text.encode(), text, symbology, separators=separators)
+    assert content.gs1 == (("01", GTIN), ("10", "LOT7"), ("21", "A1"))
+    assert content.text == text
+
+
 def test_a_plain_retail_code_is_a_gtin() -> None:
     assert read_scan(b"4006381333931", "4006381333931", "]E0").gs1 == (("01", "04006381333931"),)
 
