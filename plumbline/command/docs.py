@@ -17,6 +17,7 @@ import typer
 from edge_agent.readers import READERS
 from plumbline import delivery, dialects, event, fleet, manifest, profile, site, topics
 from plumbline.cli import COMMANDS
+from plumbline.command import docs_readers
 from plumbline.command.docs_tables import fields_table, settings_tables
 from plumbline.dialects import DIALECTS
 from plumbline.profile import DeviceProfile
@@ -146,17 +147,7 @@ def profile_page() -> str:
 
 def reader_page(name: str) -> str:
     """One reader: its own page, its settings, its sample."""
-    module = importlib.import_module(READERS[name])
-    folder = Path(str(module.__file__)).parent
-    parts = [
-        _NOTE + (folder / "README.md").read_text(encoding="utf-8").rstrip() + "\n",
-        "## Settings\n",
-        "Beside `type` and `name`, which every `[[reader]]` has.\n",
-        settings_tables(module.Settings),
-        "## Sample\n",
-        f"```toml\n{(folder / 'sample.toml').read_text(encoding='utf-8').rstrip()}\n```\n",
-    ]
-    return "\n".join(parts)
+    return _NOTE + docs_readers.reader_page(name)
 
 
 def dialects_page() -> str:
