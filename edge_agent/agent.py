@@ -14,11 +14,12 @@ from functools import partial
 from typing import Final
 
 import structlog
+from msgspec.structs import replace
 
 from edge_agent.channel import Channel
 from edge_agent.complete import Completer
 from edge_agent.config import Config, ReaderEntry
-from edge_agent.expected import Expected
+from edge_agent.expected import AnyOf, Expected
 from edge_agent.filters import REMEMBERED, Filters
 from edge_agent.fleet import RemoteConfig, Versions
 from edge_agent.health import HealthReport
@@ -29,10 +30,11 @@ from edge_agent.runs import begun, ended
 from edge_agent.stall import StallWatch
 from edge_agent.supervisor import Supervisor
 from edge_agent.uplink import Uplink
+from edge_agent.verdict import Desk, Verdict
 from plumbline import fleet, topics
 from plumbline.clock import EventClock
 from plumbline.errors import CodecError, SettingsError
-from plumbline.event import CLASSES, Event, Health
+from plumbline.event import CLASSES, Event, Health, Scan
 from plumbline.fleet import GatewayStatus
 from plumbline.lock import exclusive
 
@@ -85,6 +87,9 @@ class Agent:
             history_bytes=config.outbox.history_bytes,
             max_bytes=config.outbox.max_bytes,
         )
+        self.desk = Desk(config.data, site=config.site, outbox=self.outbox)
+        """Answers scans."""
+        self.channel.listen(self.desk.topic, self.desk.hear)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then drain and close.
@@ -93,7 +98,7 @@ class Agent:
         and `SettingsError` where a reader refuses its settings.
         """
         with exclusive(self._config.data, "agent"):
-            async with StallWatch(), self.outbox:
+            async with StallWatch(), self.outbox, self.desk:
                 await self._run(stop)
         _log.info("agent.stopped", gateway=self._config.gateway)
 
@@ -153,23 +158,38 @@ class Agent:
             sending.cancel()
         ended(config.data, runs)
 
-    async def take(self, capture: Capture) -> None:
-        """Complete a capture and keep it; returns when it is safe. Raises `OutboxError`.
+    async def take(self, capture: Capture) -> Verdict | None:
+        """Complete a capture and keep it; returns when it is safe, with the answer to a scan. Raises `OutboxError`.
 
         What no one could read on the other side is refused and logged: it must not stop the device's next message.
         """
         ended, own = self._filters.take(capture, time.monotonic())
         try:
-            await self._keep([*ended, *([own] if own else [])])
+            return await self._keep([*ended, *([own] if own else [])])
         except BaseException:
             self._flushed.extend(ended)
             self._filters.forget(capture.device)  # the device will say it again, and must not be held back then
             raise
 
-    async def _keep(self, captures: Iterable[Capture]) -> None:
-        events = tuple(event for capture in captures if (event := self._completed(capture)) is not None)
-        if events:
-            await self.outbox.append(events)
+    async def _keep(self, captures: Iterable[Capture]) -> Verdict | None:
+        """Keep them all; returns the answer to the last scan."""
+        events = [event for capture in captures if (event := self._completed(capture)) is not None]
+        answers: list[tuple[Scan, Verdict]] = []
+        for at, event in enumerate(events):
+            if isinstance(event, Scan):
+                verdict = self.desk.judge(event)
+                events[at] = scan = replace(event, verdict=verdict.kind)
+                answers.append((scan, verdict))
+        try:
+            if events:
+                await self.outbox.append(events)
+        except BaseException:
+            for scan, _ in answers:
+                self.desk.withdraw(scan)
+            raise
+        for scan, verdict in answers:
+            self.desk.kept(scan, verdict)
+        return answers[-1][1] if answers else None
 
     def _completed(self, capture: Capture) -> Event | None:
         try:
@@ -206,7 +226,7 @@ class Agent:
             profiles=self._config.profiles,
             base=self._config.path.parent,
             data=folder,
-            expected=self._expected,
+            expected=self.desk if self._expected is None else AnyOf(self._expected, self.desk),
             report=report,
         )
         return entry.build(entry.name, entry.settings, context)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from edge_agent.expected import Expectation
+from edge_agent.verdict.verdict import Verdict
 from plumbline.errors import PlumblineError
 from plumbline.event import Event
 from plumbline.profile import DeviceProfile, Metric
@@ -38,8 +39,10 @@ class Capture:
 class Emit(Protocol):
     """How a reader hands over a capture."""
 
-    async def __call__(self, capture: Capture) -> None:
-        """Return when the event is safe on the gateway's disk (so a scanner may beep now).
+    async def __call__(self, capture: Capture) -> Verdict | None:
+        """Return when the event is safe on the gateway's disk (so a scanner may beep now), with the answer to a scan.
+
+        `None` for everything that is no scan, and for what was not taken: the same again, or what nobody could read.
 
         Raises `OutboxError` where it could not be kept; the reader lets it pass, the supervisor handles it.
         """

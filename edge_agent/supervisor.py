@@ -16,6 +16,7 @@ from edge_agent.outbox import OutboxError, OutboxRefusedError
 from edge_agent.reader import Capture, Emit, Reader, ReaderError
 from edge_agent.troubles import Trouble, Troubles, told
 from edge_agent.unplugged import UnpluggedError
+from edge_agent.verdict import Verdict
 from plumbline.backoff import CAP_S, delay_s
 
 _log = structlog.get_logger(__name__)
@@ -111,11 +112,12 @@ class Supervisor:
         status = self.statuses[name]
         loop = asyncio.get_running_loop()
 
-        async def emit(capture: Capture) -> None:
-            await self._emit(capture)
+        async def emit(capture: Capture) -> Verdict | None:
+            verdict = await self._emit(capture)
             status.devices.heard(capture.device)
             status.captures += 1
             status.failures = 0
+            return verdict
 
         denied = 0
         while True:

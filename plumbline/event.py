@@ -87,6 +87,12 @@ class Scan(Header, frozen=True, kw_only=True, omit_defaults=True, tag_field="kin
     """SHA-256 of the picture it was read from."""
     person: ShortText | None = None
     """Who scanned, where known."""
+    typed: bool = False
+    """A person typed the code, because the label could not be read."""
+    verdict: ShortText | None = None
+    """What the gateway told the person who scanned: `expected`, `already_received`, `over` (more than ordered),
+    `certificate_missing`, `wrong_batch`, `wrong_site`, `unknown`, `ask` (a person decides), `person`, `equipment`, or `kept`
+    where it did not know what is expected. By what it knew then: the office may come to another result."""
 
 
 class Fix(Header, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="fix"):

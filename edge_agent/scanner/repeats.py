@@ -26,3 +26,7 @@ class Repeats:
         if len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
         return repeated
+
+    def forget(self, code: bytes) -> None:
+        """Take `code` for new when it comes again: what was made of it could not be kept."""
+        self._seen.pop(code, None)

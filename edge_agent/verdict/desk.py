@@ -1,10 +1,12 @@
 """Answers the scans of a gateway: holds the manifest, counts what was scanned since, tells whoever listens."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Protocol
+from types import TracebackType
+from typing import Final, Protocol, Self
 
 import structlog
 
@@ -78,12 +80,26 @@ class Desk:
         self._moved.append(listener)
 
     def hear(self, payload: bytes) -> None:
-        """Take a message of `topic`; `run` reads it. Of several that wait the last counts."""
+        """Take a message of `topic`; it is read soon after. Of several that wait the last counts."""
         self._payload = payload
         self._came.set()
 
-    async def begin(self) -> None:
-        """Load what the last run knew, before the first scan."""
+    async def __aenter__(self) -> Self:
+        """Load what the last run knew, before the first scan, and begin to take in manifests. The outbox must be open."""
+        await self._begin()
+        self._running = asyncio.create_task(self._run(), name="verdicts")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take in no more, and close the journal."""
+        self._running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._running
+        self._journal.close()
+
+    async def _begin(self) -> None:
         self._held = await asyncio.to_thread(self._store.load)
         if self._held is not None:
             self._engine.adopt(self._held.index, settled=False)
@@ -94,18 +110,13 @@ class Desk:
         except OutboxError as error:
             _log.warning("verdict.outbox", error=str(error))
 
-    async def run(self) -> None:
-        """Take in manifests until cancelled."""
+    async def _run(self) -> None:
         while True:
             await self._came.wait()
             self._came.clear()
             payload, self._payload = self._payload, None
             if payload is not None:
                 await self._take(payload)
-
-    def close(self) -> None:
-        """Close the journal."""
-        self._journal.close()
 
     def judge(self, scan: Scan) -> Verdict:
         """Answer a scan and count it; then `kept` or `withdraw` it."""

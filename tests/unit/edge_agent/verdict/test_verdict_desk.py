@@ -21,15 +21,11 @@ from tests import expected_site as site
 
 @contextlib.asynccontextmanager
 async def desk(folder):
-    async with Outbox(folder / "outbox.db", site=site.SITE, gateway="gw-1") as outbox:
-        one = Desk(folder, site=site.SITE, outbox=outbox)
-        await one.begin()
-        task = asyncio.create_task(one.run())
-        try:
-            yield one, outbox
-        finally:
-            task.cancel()
-            one.close()
+    async with (
+        Outbox(folder / "outbox.db", site=site.SITE, gateway="gw-1") as outbox,
+        Desk(folder, site=site.SITE, outbox=outbox) as one,
+    ):
+        yield one, outbox
 
 
 async def takes(one: Desk, payload: bytes) -> None:
