@@ -29,6 +29,7 @@ from edge_agent.reader import Capture, Context, Reader
 from edge_agent.runs import begun, ended
 from edge_agent.stall import StallWatch
 from edge_agent.supervisor import Supervisor
+from edge_agent.timekeeper import RECEIVERS, Timekeeper, time_daemon
 from edge_agent.uplink import Uplink
 from edge_agent.verdict import Desk, Verdict
 from plumbline import fleet, topics
@@ -104,7 +105,16 @@ class Agent:
 
     async def _run(self, stop: asyncio.Event) -> None:
         config = self._config
-        uplink = Uplink(self.outbox, server=config.server, settings=config.uplink, channel=self.channel)
+        receives = any(entry.type in RECEIVERS for entry in config.readers)
+        keeper = Timekeeper(
+            self._completer.clock,
+            outbox=self.outbox,
+            data=config.data,
+            channel=self.channel,
+            expects=lambda: receives or time_daemon(),
+        )
+        await keeper.begin()
+        uplink = Uplink(self.outbox, server=config.server, settings=config.uplink, channel=self.channel, hold_s=keeper.hold_s)
         supervisor = Supervisor(self.take, trip_after=config.supervisor.trip_after, open_s=config.supervisor.open_s)
         for entry in config.readers:
             supervisor.add(entry.name, self._build(entry, partial(supervisor.report, entry.name)))
@@ -117,6 +127,7 @@ class Agent:
             channel=self.channel,
             runs=runs,
             refused=lambda: self._refused,
+            time_known=keeper.health,
             expected=self._expected,
         )
         remote = None if self._versions is None else self._remote(self._versions, report, stop)
@@ -128,6 +139,7 @@ class Agent:
             health = group.create_task(self._health(report, remote), name="health")
             flushing = group.create_task(self._flush(), name="filters")
             expecting = group.create_task(self._watch_expected(), name="expected")
+            keeping = group.create_task(keeper.run(), name="timekeeper")
             following = [] if remote is None else [group.create_task(remote.run(), name="remote-config")]
 
             async def lives() -> bool:
@@ -149,6 +161,8 @@ class Agent:
             flushing.cancel()
             await asyncio.wait([reading], timeout=CLOSE_S)
             await self._flush_at(math.inf)
+            keeping.cancel()
+            keeper.save()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._drain_s):
                     await uplink.drained()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
+from edge_agent import timekeeper
 from edge_agent.config import Config, ReaderEntry
 from edge_agent.expected import Expected
 from edge_agent.reader import Context, ReaderError
@@ -48,7 +49,7 @@ async def examine(config: Config, *, patience_s: float) -> AsyncIterator[Finding
     """Look at everything at once; the findings come as they are ready. Changes nothing on any device."""
     context = Context(profiles=config.profiles, base=config.path.parent, data=config.data)
     trials: list[tuple[str, str, Callable[[], Awaitable[tuple[Verdict, str]]]]] = [
-        ("clock", "gateway", _clock),
+        ("clock", "gateway", lambda: _clock(config)),
         ("disk", "gateway", lambda: asyncio.to_thread(_disk, config.data)),
     ]
     if (file := config.expected) is not None:
@@ -81,10 +82,18 @@ def _expected(file: Path) -> tuple[Verdict, str]:
     return ("ok", f"{expected.count} values in {file}") if expected.fault is None else ("failed", expected.fault)
 
 
-async def _clock() -> tuple[Verdict, str]:
-    if await asyncio.to_thread(clock.system_quality) == "ntp":
-        return "ok", time.strftime("%Y-%m-%d %H:%M:%S UTC, kept by a time server", time.gmtime())
+async def _clock(config: Config) -> tuple[Verdict, str]:
     said = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
+    passed_ns = await asyncio.to_thread(timekeeper.passed_ns, config.data)
+    if await asyncio.to_thread(clock.system_quality) == "ntp":
+        return "ok", f"{said}, kept by a time server"
+    receivers = " or ".join(entry.name for entry in config.readers if entry.type in timekeeper.RECEIVERS)
+    if time.time_ns() < passed_ns - clock.UNSET_NS:
+        wrong = f"{said} is not set: {time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime(passed_ns / 1e9))} has passed already"
+        remedy = f"a fix of {receivers} sets it" if receivers else "install chrony or systemd-timesyncd, or connect a receiver"
+        return "warning", f"{wrong}; events are marked and corrected once the time is known: {remedy}"
+    if receivers:
+        return "ok", f"{said}; no time server, so events follow {receivers} once it has a fix"
     return "warning", f"{said}, and nobody vouches for it: events are marked so; install chrony or systemd-timesyncd"
 
 

@@ -73,7 +73,7 @@ class HealthReport:
         runs: how often the agent was started.
         refused: how many messages the agent itself refused.
         expected: what the site expects, where it is configured.
-        quality: who disciplines the clock.
+        time_known: figures of the clock, and who vouches for it (`Timekeeper.health`).
         root: where `proc` and `sys` are.
     """
 
@@ -87,8 +87,8 @@ class HealthReport:
         channel: Channel,
         runs: Runs,
         refused: Callable[[], int],
+        time_known: Callable[[], tuple[dict[str, float], str]],
         expected: Expected | None = None,
-        quality: Callable[[], str] = clock.system_quality,
         root: Path = Path("/"),
     ) -> None:
         self._data = data
@@ -101,7 +101,7 @@ class HealthReport:
         self._expected = expected
         self.config: Callable[[], str] | None = None
         """The configuration in force in a few words, where the server may change it."""
-        self._quality = quality
+        self._time_known = time_known
         self._root = root
         self._since_s = time.monotonic()
         self._boot = clock.boot_id()
@@ -111,12 +111,12 @@ class HealthReport:
         values = machine.look(self._data, self._root) | self._queue() | self._readers() | self._link_values()
         if (age_s := await self._oldest_s()) is not None:
             values["oldest_waiting_s"] = age_s
-        quality = self._quality()
-        values["clock_disciplined"] = float(quality != "free")
+        figures, known_by = self._time_known()
+        values |= figures
         values["agent_uptime_s"] = time.monotonic() - self._since_s
         values["agent_starts"] = float(self._runs.starts)
         values["agent_crashes"] = float(self._runs.crashes)
-        texts = {"agent": __version__, "clock": quality, "broker": self._channel.broker or "none"}
+        texts = {"agent": __version__, "clock": known_by, "broker": self._channel.broker or "none"}
         if self.config is not None:
             texts["config"] = self.config()
         return Said(

@@ -24,6 +24,8 @@ from plumbline.event import EventClass
 
 _log = structlog.get_logger(__name__)
 
+#: Readers that tell the gateway's clock the time.
+RECEIVERS: Final = frozenset({"nmea", "gpsd"})
 _FILE: Final = "clock.json"
 _LOOK_EVERY_S: Final = 1.0
 _SAVE_EVERY_NS: Final = 60_000_000_000
@@ -109,17 +111,24 @@ class Timekeeper:
         self._post()
         mono = clock.mono()
         if self._saved_mono is None or mono - self._saved_mono >= _SAVE_EVERY_NS:
-            self.save()
+            content = self._content()
+            await asyncio.to_thread(self._write, content)
 
     def save(self) -> None:
-        """Write down what is known."""
+        """Write down what is known; at the end, while nobody waits."""
+        self._write(self._content())
+
+    def _content(self) -> bytes:
         clock, state = self._clock, self._state
         known = clock.reference is not None
         state.passed_ns = clock.now().at if known else max(clock.floor(), EARLIEST_NS)
         state.known = state.known or known
         self._saved_mono = clock.mono()
+        return json.encode(state)
+
+    def _write(self, content: bytes) -> None:
         try:
-            durable.write(self._path, json.encode(state))
+            durable.write(self._path, content)
         except OSError as error:
             _log.warning("clock.save", file=str(self._path), error=str(error))
 
@@ -147,7 +156,7 @@ class Timekeeper:
         if new:
             known.extend(new)
             del known[:-_BOOTS]
-            self.save()
+            self._saved_mono = None
 
     def _post(self) -> None:
         boots = [boot for boot in self._outbox.references if boot in self._state.free_boots]
@@ -164,6 +173,11 @@ class Timekeeper:
             ),
         )
         self._channel.post(topics.clock(self._outbox.site, self._outbox.gateway), clock_set.encode(said))
+
+
+def passed_ns(data: Path) -> int:
+    """A time that had certainly passed when the agent of this data folder last ran; UTC, ns."""
+    return max(read(data / _FILE).passed_ns, EARLIEST_NS)
 
 
 def read(path: Path) -> _State:

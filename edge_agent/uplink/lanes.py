@@ -9,7 +9,7 @@ sent in order of their numbers, so ingest sees one hole for each time that live 
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -155,6 +155,8 @@ class Lanes:
         self._few = few
         self._few_bytes = few_bytes
         self.epoch = ""
+        self.hold_s: Callable[[EventClass], float] = lambda _event_class: 0.0
+        """How long events of a class are still to wait, because the gateway is about to learn the time."""
         self._unanswered_since: float | None = None
         self._lanes: dict[EventClass, Lane] = {name: Lane(name, linger_s[name], window) for name in CLASSES}
 

@@ -30,6 +30,8 @@ _MOST_PATIENT: Final = 2
 #: Ranges of thinned numbers in one batch.
 _TOLD_RANGES: Final = 2000
 _END: Final = 2**63 - 1
+#: How soon it is seen that events need not wait for the gateway's clock any more.
+_LOOK_EVERY_S: Final = 1.0
 
 Turn = Callable[[float], Awaitable[float | None]]
 
@@ -131,6 +133,8 @@ class Sender:
         return min(waits, default=None)
 
     async def _live(self, lane: Lane, now: float) -> float | None:
+        if (held_s := self._lanes.hold_s(lane.event_class)) > 0:
+            return min(held_s, _LOOK_EVERY_S)
         lane.note(now, self._outbox.stream(lane.event_class).last)
         if len(lane.live) >= lane.window or (lane.event_class == "telemetry" and not self._pace.room):
             return None
@@ -171,6 +175,8 @@ class Sender:
         return bool(chunk.events or untold)
 
     async def _late(self, lane: Lane, now: float) -> float | None:
+        if (held_s := self._lanes.hold_s(lane.event_class)) > 0:
+            return min(held_s, _LOOK_EVERY_S)
         if not lane.owed or len(lane.late) >= lane.late_room or not self._pace.room:
             return None
         wait_s = self._pace.late_in_s(now)

@@ -18,8 +18,8 @@ from plumbline import topics
 from plumbline.address import Address
 from plumbline.backoff import CAP_S, delay_s
 from plumbline.errors import MqttError, MqttRefusedError, first_of
-from plumbline.event import CLASSES
-from plumbline.mqtt import Connection, Will
+from plumbline.event import CLASSES, EventClass
+from plumbline.mqtt import Connection, Tls, Will
 
 _log = structlog.get_logger(__name__)
 
@@ -34,6 +34,7 @@ class Uplink:
         client_id: this gateway's name at the broker.
         channel: what else is said and heard on the same connection.
         chance: gives a number in [0, 1): jitter.
+        hold_s: how long events of a class are still to wait (`Timekeeper.hold_s`).
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Uplink:
         client_id: str | None = None,
         channel: Channel | None = None,
         chance: Callable[[], float] = random.random,
+        hold_s: Callable[[EventClass], float] | None = None,
     ) -> None:
         self._outbox = outbox
         self._channel = channel or Channel()
@@ -62,6 +64,8 @@ class Uplink:
             few=settings.batch_events,
             few_bytes=settings.batch_bytes,
         )
+        if hold_s is not None:
+            self._lanes.hold_s = hold_s
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._session: Session | None = None
@@ -224,6 +228,7 @@ class Uplink:
             version=self._server.version,
             keepalive_s=self._server.keepalive_s,
             will=will,
+            tls=Tls(self._server.ca_file, self._server.cert_file, self._server.key_file),
         )
 
     def _session_on(self, connection: Connection, place: Place) -> Session:
