@@ -18,9 +18,8 @@ def measured(metric: Metric, raw: float) -> float:
         value = convert(value, metric.from_unit, metric.unit)
     low, high = metric.minimum, metric.maximum
     if not math.isfinite(value) or (low is not None and value < low) or (high is not None and value > high):
-        raise ImplausibleError(
-            f"{value:g} {metric.unit} is not plausible ({_bound(low)} to {_bound(high)}); not sent, check the sensor"
-        )
+        told = f"{value:g} {metric.unit}".removesuffix(" 1")  # 1 is UCUM's word for no unit
+        raise ImplausibleError(f"{told} is not plausible ({_bound(low)} to {_bound(high)}); not sent, check the sensor")
     return value
 
 

@@ -1,10 +1,13 @@
 """The contract of a link, and the words for what failed."""
 
 import contextlib
+import errno
 import os
 import re
 from typing import Final, Protocol
 
+#: pyserial puts path, number and the system's words into one text.
+_PYSERIAL: Final = re.compile(r"could not (open port|exclusively lock)", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"\[Errno (\d+)\]")
 
 
@@ -52,6 +55,8 @@ def reason(error: BaseException) -> str:
         # asyncio hides the system's words: one address gives a number, a name with several addresses only a text of numbers
         numbers = (error.errno,) if error.errno else map(int, _NUMBER.findall(str(error)))
         return ", ".join(dict.fromkeys(map(os.strerror, numbers)))
+    if isinstance(error, OSError) and error.errno and _PYSERIAL.match(str(error.strerror)):
+        return "another program has it open" if error.errno in {errno.EAGAIN, errno.EBUSY} else os.strerror(error.errno)
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__

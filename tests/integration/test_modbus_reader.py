@@ -82,7 +82,7 @@ async def test_the_full_block_of_125_registers_and_2000_bits_is_one_request(pymo
     table = slave(**registers) | {"gap": 124}
     said = await reader(kept, table, address=f"127.0.0.1:{pymodbus.port}").check(5)
     assert "5 registers in 2 blocks" in said
-    assert "first 0 1, last 124 1, bit 0 1, mid 0 1, end 1 1" in said
+    assert "first 0, last 124, bit 0, mid 0, end 1" in said
 
 
 async def test_registers_are_read_from_pymodbustcp(kept: Kept) -> None:
@@ -239,7 +239,7 @@ async def test_an_implausible_or_absent_value_is_left_out_and_only_the_former_is
         device.content["holding"][0] = 90
         await soon(lambda: {"hot": 90, "fine": 3} in kept.readings("one"))
     assert kept.readings("one")[0] == {"fine": 3}
-    assert kept.reports == ["one: hot: 9000 1 is not plausible (any to 100); not sent, check the sensor"]
+    assert kept.reports == ["one: hot: 9000 is not plausible (any to 100); not sent, check the sensor"]
 
 
 async def test_periods_of_one_slave_differ_by_register(kept: Kept) -> None:
@@ -285,6 +285,16 @@ async def test_check_names_the_bad_slave_and_tells_the_good_ones(kept: Kept) -> 
     assert failed.value.what == "slave 2: no answer within 0.1 s"
     assert "c: slave 3 answers illegal data address for holding 0 (40001)" in failed.value.check
     assert "a (slave 1) answers in" in failed.value.check
+
+
+async def test_check_of_implausible_values_points_at_the_profile_before_the_sensor(kept: Kept) -> None:
+    async with TcpSlaves({1: Slave({"input": dict.fromkeys(range(400), 0x4D31)})}) as server:
+        table = {"device": "main-board", "profile": "eastron-sdm630", "only": ["voltage_l1_v", "voltage_l2_v", "frequency_hz"]}
+        with pytest.raises(ReaderError) as failed:
+            await reader(kept, table, address=f"127.0.0.1:{server.port}").check(5)
+    assert failed.value.what.endswith(" V is not plausible (0 to 300)")
+    assert failed.value.check.startswith("its profile: type, order and scale of the register; then the sensor (and 2 more: ")
+    assert "not sent" not in str(failed.value)
 
 
 async def test_check_ends_with_its_patience(kept: Kept) -> None:

@@ -111,14 +111,15 @@ class LineDevice:
                     if isinstance(one, Fault):
                         faults = [*faults[-1:], one]
                     else:
-                        fitting, value = fitting + 1, _shown(one)
+                        fitting, value = fitting + 1, _shown(one, self._metrics)
             heard, last = lines.count, lines.last
         place = self._link.place
         if fitting:
             trouble = f"; but it also {faults[-1].what}" if faults else ""
             return f"{place}: {heard} lines, the last {shown(last)}: {value}{trouble}"
         if faults:
-            raise ReaderError(self._name, f"{place}: it {faults[-1].what}", "'patterns' against what it sends")
+            what = faults[-1].what.partition("; check ")[0]
+            raise ReaderError(self._name, f"{place}: it {what}", "'patterns' against what it sends, and that it is this device")
         if heard:
             return f"{place}: {heard} lines, the last {shown(last)}: nothing to send"
         if self._shape.request or self._silence_s is not None:
@@ -190,9 +191,10 @@ class _Stream:
             self._may_be_a_tail = False
 
 
-def _shown(said: Said) -> str:
+def _shown(said: Said, metrics: Mapping[str, Metric]) -> str:
     """What a line means, for the check."""
     keywords = {} if isinstance(said, Fault) else said.keywords
     if "values" in keywords:
-        return ", ".join(f"{name} {value:g}" for name, value in keywords["values"].items())
+        told = ((metrics[name], value) for name, value in keywords["values"].items())
+        return ", ".join(f"{metric.title_en} {value:.6g} {metric.unit}".removesuffix(" 1") for metric, value in told)
     return f"state {keywords.get('state')}"

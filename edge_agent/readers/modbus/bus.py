@@ -168,9 +168,8 @@ class Bus:
             heard = f" after {len(took_s)} answers" if took_s else ""
             return f"slave {declaration.unit}: {error.what}{heard}", error.check
         if told:
-            said = _CHECK.fullmatch(told[0])
-            what, check = (said["what"], said["check"]) if said else (told[0], "its register map")
-            more = f" (and {len(told) - 1} more: {'; '.join(told[1:4])})" if len(told) > 1 else ""
+            (what, check), *others = map(_parted, told)
+            more = f" (and {len(told) - 1} more: {'; '.join(what for what, _ in others[:3])})" if others else ""
             well = (
                 f"; it answers in {max(1, round(1000 * min(took_s)))} ms, and {len(values)} other values are well"
                 if values
@@ -178,6 +177,15 @@ class Bus:
             )
             return what + well, check + more
         return _told(slave, values, state, took_s)
+
+
+def _parted(report: str) -> tuple[str, str]:
+    """What a report says happened, and what to check for somebody who is only setting the slave up."""
+    said = _CHECK.fullmatch(report)
+    what, check = (said["what"], said["check"]) if said else (report, "its register map")
+    if "is not plausible" in what:  # far more often a wrong profile than a broken sensor, as long as nothing ever worked
+        return what.removesuffix("; not sent"), "its profile: type, order and scale of the register; then the sensor"
+    return what, check
 
 
 async def _all_values(slave: Slave, ask: Ask) -> tuple[dict[str, float], str | None]:
@@ -204,6 +212,9 @@ def _told(slave: Slave, values: dict[str, float], state: str | None, took_s: Seq
     if slave.identity is not None:
         what += f", says it is {slave.identity!r}"
     shown = [] if state is None else [f"state {state}"]
-    shown += [f"{one.metrics[name].title_en} {value:.6g} {one.metrics[name].unit}" for name, value in values.items()]
+    shown += [
+        f"{one.metrics[name].title_en} {value:.6g} {one.metrics[name].unit}".removesuffix(" 1")
+        for name, value in values.items()
+    ]
     more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
     return f"{what}: {', '.join(shown[:_SHOWN])}{more}" if shown else f"{what}, but gives no value now"

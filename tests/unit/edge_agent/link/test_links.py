@@ -181,3 +181,17 @@ def test_a_name_with_several_addresses_tells_each_reason_once():
         "[Errno 101] Connect call failed ('fe80::1', 502, 0, 0), [Errno 113] Connect call failed ('10.0.0.8', 502)"
     )
     assert reason(error) == "No route to host, Network is unreachable"
+
+
+async def test_a_port_that_is_not_there_or_taken_is_told_in_few_words():
+    absent = SerialLink(device="scale", port="/dev/ttyUSB77", line=SerialLine(), quiet_s=0.05)
+    with pytest.raises(
+        ReaderError, match=r"cannot open the serial port /dev/ttyUSB77 \(No such file or directory\); check that"
+    ):
+        async with absent.opened():
+            pass
+    terminal = Terminal()
+    async with terminal.link().opened():
+        with pytest.raises(ReaderError, match=r"\(another program has it open\); check that no other program holds it"):
+            async with terminal.link().opened():
+                pass

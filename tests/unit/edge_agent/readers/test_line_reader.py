@@ -199,7 +199,7 @@ async def test_a_totals_file_that_cannot_be_read_is_reported(tmp_path: Path) -> 
 async def test_a_check_shows_what_it_understood() -> None:
     async with tcp_server(saying(b"ST,GS,+ 1.0kg\r\nST,GS,+ 2.0kg\r\nST,GS,+ 2.5kg\r\n")) as address:
         said = await reader_of(Kept(), address=address, profile="continuous-scale").check(20)
-    assert said == f"{address}: 3 lines, the last 'ST,GS,+ 2.5kg': gross_kg 2.5"
+    assert said == f"{address}: 3 lines, the last 'ST,GS,+ 2.5kg': Gross weight 2.5 kg"
 
 
 @pytest.mark.parametrize(
@@ -218,5 +218,6 @@ async def test_a_check_of_what_cannot_be_understood_fails(said: bytes, silence_s
         if message is None:
             assert "it said nothing in 0.3 s" in await reader.check(0.3)
             return
-        with pytest.raises(ReaderError, match=message):
+        with pytest.raises(ReaderError, match=message) as failed:
             await reader.check(0.3)
+        assert str(failed.value).count("; check ") == 1
