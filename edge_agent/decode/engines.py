@@ -1,5 +1,6 @@
 """The two engines behind one shape: zxing-cpp decides, zbar seconds; and OpenCV's reader for crumpled QR codes."""
 
+import re
 from functools import cache
 from typing import Any, Final, cast
 
@@ -17,6 +18,11 @@ _log = structlog.get_logger()
 _ALL: Final = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.AllReadable])
 _LINEAR: Final = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.AllLinear])
 _MATRIX: Final = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.AllMatrix])
+_CODE_39: Final = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.Code39Std])
+_SHIFTED: Final = re.compile(r"[$+/%][A-Z]")
+_DIGITS_CODE_32: Final = "0123456789BCDFGHJKLMNPQRSTUVWXYZ"
+#: So many of the six are letters in two thirds of all Codes 32, and hardly ever on a label.
+_LETTERS_CODE_32: Final = 4
 
 #: zbar's name → zxing-cpp's name, AIM identifier where the symbology has one only. Its DataBar, UPC-E and Codabar are not
 #: asked: they misread. It loses a leading FNC1, so Code 128 and QR Code may or may not be GS1: no identifier.
@@ -37,22 +43,20 @@ def zxing(view: View, *, linear_only: bool = False, matrix_only: bool = False, w
     """Everything zxing-cpp reads in `view`: in all directions, also reduced and inverted."""
     binarizer = Binarizer.GlobalHistogram if whole_histogram else Binarizer.LocalAverage
     formats = _LINEAR if linear_only else _MATRIX if matrix_only else _ALL
-    found = zxingcpp.read_barcodes(_contiguous(view), formats=formats, text_mode=TextMode.Plain, binarizer=binarizer)
+    found = _read(view, formats=formats, binarizer=binarizer)
     return [_from_zxing(barcode, view) for barcode in found]
 
 
 def zxing_with_damaged(view: View) -> tuple[list[Reading], list[Damaged]]:
     """What `zxing` gives, and the symbols that were found but not read: error correction or a check digit gave up."""
-    found = zxingcpp.read_barcodes(_contiguous(view), formats=_ALL, text_mode=TextMode.Plain, return_errors=True)
+    found = _read(view, formats=_ALL, return_errors=True)
     readings = [_from_zxing(barcode, view) for barcode in found if barcode.valid]
     return readings, [Damaged(b.format.name, view.locate(_corners(b))) for b in found if not b.valid]
 
 
 def zxing_strip(view: View) -> list[Reading]:
     """Everything zxing-cpp reads in a strip with upright bars: linear codes, no turning, no scaling. About a millisecond."""
-    found = zxingcpp.read_barcodes(
-        _contiguous(view), formats=_LINEAR, text_mode=TextMode.Plain, try_rotate=False, try_downscale=False, try_invert=False
-    )
+    found = _read(view, formats=_LINEAR, try_rotate=False, try_downscale=False, try_invert=False)
     return [_from_zxing(barcode, view, whole_height=True) for barcode in found]
 
 
@@ -89,6 +93,47 @@ def opencv_qr(view: View) -> list[Reading]:
         return []
     quad = cast("Quad", tuple((float(x), float(y)) for x, y in np.asarray(corners).reshape(-1, 2)[:4]))
     return [Reading("opencv", "QRCode", text, text.encode(), None, view.locate(quad))]
+
+
+def _read(view: View, **options: Any) -> list[zxingcpp.Barcode]:
+    """What zxing-cpp reads, with Code 39 as it is printed unless it surely stands for something else.
+
+    A Code 39 does not say whether it is 'full ASCII' (ISO/IEC 16388, annex A), where `/A` stands for `!`, or an Italian
+    pharmacy's Code 32, six characters that stand for nine digits. zxing-cpp takes it for either wherever it could be, and so
+    makes another number of `PO/A12`, and of every tenth label with six digits.
+    """
+    image = _contiguous(view)
+    found = zxingcpp.read_barcodes(image, text_mode=TextMode.Plain, **options)
+    doubtful = [barcode for barcode in found if barcode.valid and _is_doubtful(barcode)]
+    if not doubtful:
+        return found
+    again: dict[str, Any] = {**options, "formats": _CODE_39}
+    printed = zxingcpp.read_barcodes(image, text_mode=TextMode.Plain, **again)
+    sure = [barcode for barcode in found if not (barcode.valid and _is_doubtful(barcode))]
+    return sure + [one for one in printed if any(_stands_for(one.text, barcode) for barcode in doubtful)]
+
+
+def _is_doubtful(barcode: zxingcpp.Barcode) -> bool:
+    """People choose full ASCII for its small letters. Most characters of a Code 32 are letters, those of a label are digits."""
+    text = barcode.text
+    if barcode.format == zxingcpp.BarcodeFormat.Code39Ext:
+        return not (any("a" <= character <= "z" for character in text) and text.isprintable())
+    return barcode.format == zxingcpp.BarcodeFormat.Code32 and sum(map(str.isalpha, _pharmacode(text))) < _LETTERS_CODE_32
+
+
+def _stands_for(printed: str, barcode: zxingcpp.Barcode) -> bool:
+    """Whether what was read is what full ASCII, or Code 32, makes of `printed`."""
+    read = barcode.text
+    if barcode.format == zxingcpp.BarcodeFormat.Code32:
+        return printed == _pharmacode(read)
+    shifted = _SHIFTED.sub("\0", printed)
+    return len(shifted) == len(read) and all(one in {"\0", other} for one, other in zip(shifted, read, strict=True))
+
+
+def _pharmacode(text: str) -> str:
+    """The six characters that are printed for a Code 32's `A` and nine digits."""
+    number = int(text[1:])
+    return "".join(_DIGITS_CODE_32[number >> shift & 31] for shift in range(25, -1, -5))
 
 
 def _contiguous(view: View) -> Any:

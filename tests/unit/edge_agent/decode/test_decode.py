@@ -74,6 +74,32 @@ def test_every_code_of_a_pallet_label_is_returned():
     }
 
 
+@pytest.mark.parametrize("degrees", [0, 30, 90])
+@pytest.mark.parametrize("text", ["PO/A12", "A/B-12", "W/O 12%A", "4711$L03", "R/M/N/O 8", "BEAM/I/J"])
+def test_a_code_39_with_a_slash_is_read_as_printed(text: str, degrees: float):
+    assert [(s.format, s.text, s.bytes) for s in decode(turned(drawn(F.Code39, text), degrees))] == [
+        ("Code39", text, text.encode())
+    ]
+
+
+@pytest.mark.parametrize("text", ["495765", "405259", "911989", "H309DB", "L840K1"])
+def test_a_code_39_of_six_characters_is_no_pharmacys_code(text: str):
+    assert [(s.format, s.text, s.identifier) for s in decode(drawn(F.Code39, text))] == [("Code39", text, "]A0")]
+
+
+def test_a_pharmacys_code_32_is_read_as_its_number():
+    assert [(s.format, s.text) for s in decode(drawn(F.Code39, "3PRM8N"))] == [("Code32", "A123456788")]
+
+
+def test_a_code_39_with_small_letters_is_full_ascii():
+    assert [s.text for s in decode(drawn(F.Code39, "A+A-1234"))] == ["Aa-1234"]
+
+
+def test_two_codes_39_are_each_read_as_they_are():
+    label = sheet(900, 500, (20, 20, drawn(F.Code39, "PO/A12")), (20, 250, drawn(F.Code39, "12+A+B")))
+    assert {s.text for s in decode(label)} == {"PO/A12", "12ab"}
+
+
 def test_codes_that_lie_at_an_angle_are_returned_beside_upright_ones():
     slanted = turned(drawn(F.Code128, "SLANTED-35"), 35)
     steep = turned(drawn(F.Code128, "STEEP-60"), 60)
