@@ -115,8 +115,13 @@ class Desk:
             await self._came.wait()
             self._came.clear()
             payload, self._payload = self._payload, None
-            if payload is not None:
+            if payload is None:
+                continue
+            try:
                 await self._take(payload)
+            except Exception as error:  # noqa: BLE001 - whatever a hostile manifest provokes, scans are answered by the last one
+                _log.error("verdict.manifest.crashed", check="report it with this trace", exc_info=error)
+                self._refuse(f"{type(error).__name__}: {error}")
 
     def judge(self, scan: Scan) -> Verdict:
         """Answer a scan and count it; then `kept` or `withdraw` it."""

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta
 
 from edge_agent.reader import Context, Reader
-from edge_agent.readers.serial_scanner.scanner import SerialScanner
+from edge_agent.readers.serial_scanner.scanner import Answers, SerialScanner
 from edge_agent.scanner.settings import ScannerSettings, overridden, profile_of, refuse_non_ascii
 from plumbline.profile import Framing, SerialLine
 
@@ -34,6 +34,12 @@ class Settings(ScannerSettings, frozen=True, kw_only=True, forbid_unknown_fields
     """Silence that ends a label where there is no suffix (default 0.1), and drops an unfinished one where there is (default 2)."""
     accept: str = ""
     """Sent to the scanner once the event is on disk: its command for beep or light."""
+    good: str = ""
+    """Sent instead where the site expects what was scanned; this and the two below: `accept` where they are empty."""
+    warn: str = ""
+    """Sent instead where a person should look: already received, more than ordered, certificate missing, ask."""
+    bad: str = ""
+    """Sent instead for a wrong batch, a wrong site, an unknown code; and, alone, where the scan could not be kept."""
 
 
 def build(name: str, settings: Settings, context: Context) -> Reader:
@@ -41,9 +47,8 @@ def build(name: str, settings: Settings, context: Context) -> Reader:
     profile = profile_of(settings, context)
     line = overridden((profile and profile.serial) or SerialLine(), settings)
     framing = overridden((profile and profile.framing) or Framing(), settings)
-    refuse_non_ascii(
-        prefix=framing.prefix, suffix=framing.suffix, group_separator=framing.group_separator, accept=settings.accept
-    )
+    refuse_non_ascii(accept=settings.accept, good=settings.good, warn=settings.warn, bad=settings.bad)
+    refuse_non_ascii(prefix=framing.prefix, suffix=framing.suffix, group_separator=framing.group_separator)
     return SerialScanner(
         device=name,
         port=settings.port,
@@ -51,7 +56,7 @@ def build(name: str, settings: Settings, context: Context) -> Reader:
         framing=framing,
         idle_timeout_s=framing.idle_timeout_s or (_SILENCE_AS_LOSS_S if framing.suffix else _SILENCE_AS_SUFFIX_S),
         repeat_window_s=settings.repeat_window_s,
-        accept=settings.accept.encode("ascii"),
+        answers=Answers(*(text.encode("ascii") for text in (settings.accept, settings.good, settings.warn, settings.bad))),
         report=context.report,
         expected=context.expected,
     )

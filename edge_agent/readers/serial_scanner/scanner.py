@@ -1,23 +1,41 @@
-"""The serial scanner: port → frames → labels → scans, and the scanner's 'accepted' once a scan is on disk."""
+"""The serial scanner: port → frames → labels → scans, and the answer to the scanner once a scan is on disk."""
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import Final
+from functools import partial
+from typing import Final, NamedTuple
 
 from edge_agent.expected import Expectation
+from edge_agent.outbox import OutboxError
 from edge_agent.reader import Capture, Emit, ReaderError
 from edge_agent.readers.serial_scanner.port import Port, PortError, WriteTimeout, open_port, read_available
 from edge_agent.scanner.framing import Fault, Frame, Frames
 from edge_agent.scanner.label import Labels
 from edge_agent.scanner.repeats import Repeats
 from edge_agent.unplugged import UnpluggedError
+from edge_agent.verdict import Verdict
 from plumbline.profile import Framing, SerialLine
 
 #: The longest that a read waits in its thread, and so the longest that a cancellation waits for it.
 _POLL_S: Final = 0.2
+
+
+class Answers(NamedTuple):
+    """The scanner's commands for beep and light."""
+
+    accept: bytes = b""
+    """The scan is on disk."""
+    good: bytes = b""
+    warn: bytes = b""
+    bad: bytes = b""
+
+    def to(self, verdict: Verdict | None) -> bytes:
+        """What to send for a scan that was kept."""
+        own = {"good": self.good, "warn": self.warn, "bad": self.bad}
+        return (verdict and verdict.signal and own[verdict.signal]) or self.accept
 
 
 class SerialScanner:
@@ -32,7 +50,7 @@ class SerialScanner:
         framing: Framing,
         idle_timeout_s: float,
         repeat_window_s: float,
-        accept: bytes,
+        answers: Answers,
         report: Callable[[str, str], None],
         expected: Expectation | None = None,
     ) -> None:
@@ -41,7 +59,9 @@ class SerialScanner:
         self._line = line
         self._framing = framing
         self._idle_timeout_s = idle_timeout_s
-        self._accept = accept
+        self._answers = answers
+        self._said: tuple[bytes, bytes] = (b"", b"")
+        """The last label, and what was answered."""
         self._report = report
         self._labels = Labels(framing, expected)
         # Lives as long as the reader: a plug that was out for a moment makes no second scan of the same label.
@@ -112,12 +132,7 @@ class SerialScanner:
                 found = list(frames.feed(data))
             elif frames.unfinished and loop.time() - heard_s >= self._idle_timeout_s:
                 found = list(frames.silence())
-            for item in found:
-                if isinstance(item, Fault):
-                    self._report(self._device, item.what)
-                else:
-                    await self._take(item.content, emit)
-                    await self._say_accepted(port, thread)
+            await self._take_all(found, emit, partial(self._say, port, thread))
 
     @asynccontextmanager
     async def _opened(self, thread: ThreadPoolExecutor) -> AsyncGenerator[Port]:
@@ -136,21 +151,46 @@ class SerialScanner:
             # In the port's own thread, after the read that may still wait there.
             await loop.run_in_executor(thread, port.close)
 
-    async def _take(self, content: bytes, emit: Emit) -> None:
+    async def _take_all(self, found: Sequence[Frame | Fault], emit: Emit, say: Callable[[bytes], Awaitable[None]]) -> None:
+        for at, item in enumerate(found, 1):
+            if isinstance(item, Fault):
+                self._report(self._device, item.what)
+                continue
+            try:
+                await self._take(item.content, emit, say)
+            except OutboxError:
+                if left := sum(isinstance(each, Frame) for each in found[at:]):
+                    labels = "label" if left == 1 else "labels"
+                    self._report(self._device, f"{left} more {labels} of the same moment could not be kept; scan them again")
+                raise
+
+    async def _take(self, content: bytes, emit: Emit, say: Callable[[bytes], Awaitable[None]]) -> None:
         label, faults = self._labels.read(content)
         for what in faults:
             self._report(self._device, what)
-        if not self._repeats.seen(content, asyncio.get_running_loop().time()):
-            await emit(Capture(self._device, label))
-
-    async def _say_accepted(self, port: Port, thread: ThreadPoolExecutor) -> None:
-        """Tell the scanner that the label is on disk; for a repeat too, because the first one is."""
-        if not self._accept:
+        if self._repeats.seen(content, asyncio.get_running_loop().time()):
+            last, command = self._said  # the first one is on disk, and so was the answer
+            await say(command if last == content else self._answers.accept)
             return
         try:
-            await asyncio.get_running_loop().run_in_executor(thread, port.write, self._accept)
+            verdict = await emit(Capture(self._device, label))
+        except OutboxError:
+            self._repeats.forget(content)  # scanned again, it is no repetition of anything that is kept
+            await say(self._answers.bad)
+            raise
+        self._said = content, self._answers.to(verdict)
+        await say(self._said[1])
+
+    async def _say(self, port: Port, thread: ThreadPoolExecutor, command: bytes) -> None:
+        """Send the scanner a command."""
+        if not command:
+            return
+        try:
+            await asyncio.get_running_loop().run_in_executor(thread, port.write, command)
         except WriteTimeout:
-            self._report(self._device, "did not take the 'accept' command; check its flow control, or delete 'accept'")
+            self._report(
+                self._device, "did not take the answer to a scan; check its flow control, or delete 'accept' and the like"
+            )
         except PortError as error:
             raise self._gone(error) from error
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 
 from edge_agent.expected import Expectation
+from edge_agent.outbox import OutboxError
 from edge_agent.reader import Capture, Emit, ReaderError
 from edge_agent.readers.wedge_scanner.input_device import InputDevice
 from edge_agent.scanner.framing import Fault, Frame
@@ -109,7 +110,11 @@ class WedgeScanner:
             for what in faults:
                 self._report(self._device, what)
             if not self._repeats.seen(item.content, asyncio.get_running_loop().time()):
-                await emit(Capture(self._device, label))
+                try:
+                    await emit(Capture(self._device, label))
+                except OutboxError:
+                    self._repeats.forget(item.content)  # scanned again, it is no repetition of anything that is kept
+                    raise
 
     def _gone(self, error: Exception) -> ReaderError:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "nothing more comes"
