@@ -28,6 +28,8 @@ _log = structlog.get_logger(__name__)
 RECEIVERS: Final = frozenset({"nmea", "gpsd"})
 _FILE: Final = "clock.json"
 _LOOK_EVERY_S: Final = 1.0
+#: What waits for its correction is looked at again so soon.
+_MOMENT_S: Final = 0.05
 _SAVE_EVERY_NS: Final = 60_000_000_000
 #: Events of each class that are looked at for the times of earlier processes.
 _NEWEST: Final = 1000
@@ -74,6 +76,8 @@ class Timekeeper:
         self._state = _State()
         self._saved_mono: int | None = None
         self._posted: list[str] = []
+        self._stuck = False
+        """The outbox could not be corrected."""
 
     async def begin(self) -> None:
         """Take up what earlier processes knew; before the first event is stamped. Raises `OutboxError`."""
@@ -86,6 +90,7 @@ class Timekeeper:
         clock.remember(newest)
         self._free(event.clock.boot for event in newest if event.clock.quality == "free" or event.clock.original is not None)
         clock.look()
+        await self._note()
         self._post()
 
     async def run(self) -> None:
@@ -93,7 +98,9 @@ class Timekeeper:
         while True:
             try:
                 await self.step()
+                self._stuck = False
             except OutboxError as error:
+                self._stuck = True  # what waits leaves as it is, and ingest corrects it
                 _log.error("clock.correct", error=str(error))  # the next step tries again
             await asyncio.sleep(_LOOK_EVERY_S)
 
@@ -103,16 +110,19 @@ class Timekeeper:
         clock.look()
         if clock.gave_free:
             self._free([clock.boot])
-        first = clock.first
-        if first is not None and clock.boot not in self._outbox.references:
-            _log.info("clock.known", by=first.quality, boot=clock.boot, offset_ns=first.offset_ns)
-            await self._outbox.note_reference(clock.boot, first)
+        await self._note()
         await self._outbox.correct()
         self._post()
         mono = clock.mono()
         if self._saved_mono is None or mono - self._saved_mono >= _SAVE_EVERY_NS:
             content = self._content()
             await asyncio.to_thread(self._write, content)
+
+    async def _note(self) -> None:
+        clock, first = self._clock, self._clock.first
+        if first is not None and clock.boot not in self._outbox.references:
+            _log.info("clock.known", by=first.quality, boot=clock.boot, offset_ns=first.offset_ns)
+            await self._outbox.note_reference(clock.boot, first)
 
     def save(self) -> None:
         """Write down what is known; at the end, while nobody waits."""
@@ -135,6 +145,9 @@ class Timekeeper:
     def hold_s(self, event_class: EventClass) -> float:
         """How long events still wait for the time, so that they leave with the right one; 0: they need not."""
         clock = self._clock
+        if clock.first is not None and not self._stuck:
+            correcting = clock.boot not in self._outbox.references or self._outbox.uncorrected(event_class)
+            return _MOMENT_S if correcting else 0.0
         left_ns = HOLD_NS[event_class] - clock.mono()
         return 0.0 if left_ns <= 0 or clock.first is not None or not self._expects() else left_ns / 1e9
 

@@ -200,6 +200,10 @@ class Outbox:
         """The first reference of each of the last boots in which somebody knew the time, oldest first."""
         return {boot: correction.reference for boot, correction in self._file.corrections.known.items()}
 
+    def uncorrected(self, event_class: EventClass) -> bool:
+        """Whether events of a class are still to be gone through (`correct`)."""
+        return any(correction.left[event_class] for correction in self._file.corrections.known.values())
+
     async def note_reference(self, boot: str, reference: Reference) -> None:
         """Note the first reference of a boot, unless one is noted: what comes from now on is corrected by it. Raises `OutboxError`."""
         await self._ask(partial(_Correct, (boot, reference)))
