@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from msgspec import Meta, Struct
 
 from plumbline.dialects.declaration import Declaration, TimePlace
-from plumbline.dialects.document import FieldError, Json, at, decode, shown, text
+from plumbline.dialects.document import FieldError, Json, at, bare, decode, shown, text
 from plumbline.dialects.mapping import events
 from plumbline.dialects.naming import Namer
 from plumbline.dialects.said import Said, Trouble
@@ -107,12 +107,12 @@ class Declared:
         if self._declaration.payload == "json":
             return decode(payload)
         try:
-            written = payload.decode().strip()
+            written = bare(payload).decode().strip()
         except UnicodeDecodeError:
             raise FieldError("is not text in UTF-8") from None
         if self._declaration.payload == "text":
             return written
-        return [*map(str.strip, written.split(self._declaration.separator, _MOST_RECORDS))]
+        return [_unquoted(value.strip()) for value in written.split(self._declaration.separator, _MOST_RECORDS)]
 
     def _fallback(self, topic: str) -> str:
         told = self._declaration.told_by(topic)
@@ -149,6 +149,10 @@ class Declared:
                 yield Said(device, found, at_ns, declaration.metrics if found.func is Reading else None)
         if nothing:
             yield Trouble(device, "holds none of the declared values")
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
 
 
 def build(settings: Settings, profiles: Mapping[str, DeviceProfile]) -> Declared:

@@ -18,10 +18,15 @@ class FieldError(Exception):
     """A message or one value in it cannot be used; the text says why, for the report."""
 
 
+def bare(payload: bytes) -> bytes:
+    """Without what small devices send besides: the NUL that ends a string in C, and the byte order mark of some libraries."""
+    return payload.removeprefix(b"\xef\xbb\xbf").rstrip(b"\0")
+
+
 def decode(payload: bytes) -> Json:
     """The JSON document. Raises `FieldError` for what is too deep or not JSON (RFC 8259: no NaN)."""
     try:
-        return _decoder.decode(payload)
+        return _decoder.decode(bare(payload))
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError, OverflowError) as error:
         raise FieldError(f"is not JSON that we can read: {error}") from None
 

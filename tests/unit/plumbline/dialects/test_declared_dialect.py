@@ -149,6 +149,14 @@ def test_hostile_json_is_refused_with_a_reason(payload):
         decode(payload)
 
 
+@pytest.mark.parametrize("payload", [b'{"t": 1}\0', b'\xef\xbb\xbf{"t": 1}', b'\xef\xbb\xbf{"t": 1}\r\n\0\0'])
+def test_the_nul_of_c_and_a_byte_order_mark_do_no_harm(payload):
+    assert decode(payload) == {"t": 1}
+    for form, content in (("text", b"\xef\xbb\xbf21.5\0"), ("csv", b"21.5,x\0"), ("csv", b'"21.5","x"\r\n\0')):
+        dialect = make(table(payload=form, metrics={"t": {**CELSIUS, "path": "" if form == "text" else "0"}}), {}, "d")
+        assert values_of(hear(dialect, "d/x", content)[0]) == {"t": 21.5}
+
+
 @given(JSON, st.text(".abz019") | st.sampled_from(["pm.fine", "0.0", "²", "t.999999999999"]))
 def test_a_path_into_any_document_finds_something_or_nothing(document, path):
     at(document, path)
