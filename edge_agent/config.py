@@ -28,6 +28,8 @@ from plumbline.profile import DeviceProfile
 T = TypeVar("T", bound=Struct)
 
 _OWN: Final = frozenset({"edge_agent", "plumbline"})
+#: The profiles that come with this code.
+_SHIPPED: Final = Path(__file__).resolve().parents[1] / "firmware_configs"
 
 
 class ConfigError(SettingsError):
@@ -199,11 +201,12 @@ def load(path: Path) -> Config:
             mistakes.append(f"server.brokers[{i}]: {error}")
     folder = _profiles_folder(base, table.get("profiles"))
     profiles: dict[str, DeviceProfile] = {}
-    if folder is not None:
-        try:
-            profiles = profile.load_all(folder)
-        except SettingsError as error:
-            mistakes.append(f"profiles: {error}")
+    for each in dict.fromkeys((_SHIPPED if _SHIPPED.is_dir() else None, folder)):
+        if each is not None:
+            try:  # the site's own stand beside those of the code, and win over one of the same name
+                profiles |= profile.load_all(each)
+            except SettingsError as error:
+                mistakes.append(f"profiles: {error}")
     readers = _readers(table.get("reader"), mistakes)
     trial = Context(profiles=profiles, base=base)
     for entry in readers:
@@ -242,8 +245,7 @@ def _profiles_folder(base: Path, given: object) -> Path | None:
     """The folder that is named, else `firmware_configs` beside the configuration, else the one that came with this code."""
     if isinstance(given, str):
         return (base / Path(given).expanduser()).resolve()
-    near = (base / "firmware_configs", Path(__file__).resolve().parents[1] / "firmware_configs")
-    return next((folder for folder in near if folder.is_dir()), None)
+    return next((folder for folder in (base / "firmware_configs", _SHIPPED) if folder.is_dir()), None)
 
 
 def _readers(tables: object, mistakes: list[str]) -> list[ReaderEntry]:

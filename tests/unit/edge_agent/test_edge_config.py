@@ -71,9 +71,16 @@ def test_the_profiles_that_come_with_the_code_are_found(tmp_path):
     assert loaded.profiles == load_all(ours)
 
 
-def test_profiles_beside_the_configuration_come_first(tmp_path):
-    (tmp_path / "firmware_configs").mkdir()
-    assert config.load(write(tmp_path, GOOD)).profiles_folder == tmp_path / "firmware_configs"
+def test_profiles_beside_the_configuration_come_first_and_those_of_the_code_stay(tmp_path):
+    ours = Path(config.__file__).parents[1] / "firmware_configs"
+    for name, of in (("our-scanner", "serial-scanner"), ("mt-sics", "continuous-scale")):
+        (tmp_path / "firmware_configs" / name).mkdir(parents=True)
+        text = (ours / of / "profile.toml").read_text().replace(f'id = "{of}"', f'id = "{name}"')
+        (tmp_path / "firmware_configs" / name / "profile.toml").write_text(text)
+    loaded = config.load(write(tmp_path, GOOD))
+    assert loaded.profiles_folder == tmp_path / "firmware_configs"
+    assert set(loaded.profiles) == {*load_all(ours), "our-scanner"}
+    assert loaded.profiles["mt-sics"].title_en == loaded.profiles["continuous-scale"].title_en
 
 
 def test_every_mistake_is_told_at_once(tmp_path):
