@@ -46,12 +46,17 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "deadletters": Command("plumbline.command.deadletters", "List, inspect and replay what ingest could not take.", "ingest"),
     "decode": Command("plumbline.command.decode", "Read the barcodes in photos.", "camera"),
     "nmea": Command("plumbline.command.nmea", "Read the positions in a satellite receiver's log.", "edge"),
-    "scanner": Command("plumbline.command.scanner", "Print the scanner self-test card; learn a scanner's profile from it.", "edge"),
+    "scanner": Command(
+        "plumbline.command.scanner", "Print the scanner self-test card; learn a scanner's profile from it.", "edge"
+    ),
     "gs1": Command("plumbline.command.gs1", "Read GS1 element strings, bracketed text and Digital Links.", "edge"),
     "dashboards": Command("plumbline.command.dashboards", "Build and check the Grafana boards.", "dashboards"),
     "db": Command("plumbline.command.db", "Bring a database to this version.", "ingest"),
     "env": Command("plumbline.command.env", "Make the .env of docker-compose, with fresh passwords.", "edge"),
     "docs": Command("plumbline.command.docs", "Write or check the generated pages of docs/.", "site"),
+    "fleet": Command(
+        "plumbline.command.fleet", "See all gateways and what is wrong with them; change their configuration.", "edge"
+    ),
     "bench": Command("plumbline.command.bench", "Measure: figures, medians, ratios.", "site"),
 }
 
