@@ -21,6 +21,8 @@ _MATRIX: Final = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.AllMatrix])
 _CODE_39: Final = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.Code39Std])
 _SHIFTED: Final = re.compile(r"[$+/%][A-Z]")
 _DIGITS_CODE_32: Final = "0123456789BCDFGHJKLMNPQRSTUVWXYZ"
+#: First digit of an Italian medicine's number: for people, for animals, not a medicine.
+_KINDS_CODE_32: Final = "019"
 #: So many of the six are letters in two thirds of all Codes 32, and hardly ever on a label.
 _LETTERS_CODE_32: Final = 4
 
@@ -118,7 +120,9 @@ def _is_doubtful(barcode: zxingcpp.Barcode) -> bool:
     text = barcode.text
     if barcode.format == zxingcpp.BarcodeFormat.Code39Ext:
         return not (any("a" <= character <= "z" for character in text) and text.isprintable())
-    return barcode.format == zxingcpp.BarcodeFormat.Code32 and sum(map(str.isalpha, _pharmacode(text))) < _LETTERS_CODE_32
+    if barcode.format == zxingcpp.BarcodeFormat.Code32:
+        return text[1] not in _KINDS_CODE_32 or sum(map(str.isalpha, _pharmacode(text))) < _LETTERS_CODE_32
+    return False
 
 
 def _stands_for(printed: str, barcode: zxingcpp.Barcode) -> bool:

@@ -7,7 +7,7 @@ from edge_agent import gs1
 from edge_agent.decode.symbol import ElementStrings, Reading
 
 #: AIM identifiers of symbols that say 'GS1' (FNC1 in first position, DataBar), or hold one GTIN alone (EAN, UPC, ITF-14).
-_GS1: Final = frozenset({"]C1", "]J1", "]d2", "]Q3", "]e0", "]e1", "]e2", "]E0", "]E4", "]I1"})
+_GS1: Final = frozenset({"]C1", "]J1", "]d2", "]d8", "]Q3", "]z1", "]e0", "]e1", "]e2", "]E0", "]E4", "]I1"})
 #: Elsewhere only a Digital Link URI is GS1.
 _URI: Final = re.compile(r"https?://", re.IGNORECASE)
 

@@ -15,8 +15,9 @@ Form = Literal["element_strings", "bracketed", "digital_link", "plain"]
 
 #: No symbol holds more characters.
 MAX_LENGTH: Final = 8192
-#: AIM identifiers (ISO/IEC 15424) of symbols that hold element strings.
-ELEMENT_CARRIERS: Final = frozenset({"]C1", "]d2", "]e0", "]e1", "]e2", "]J1", "]Q3"})
+#: AIM identifiers (ISO/IEC 15424) of symbols that hold element strings: FNC1 in first position. GS1 itself prints neither
+#: Aztec (]z1) nor the longer rectangles of Data Matrix (]d8, ISO/IEC 21471), but label software does.
+ELEMENT_CARRIERS: Final = frozenset({"]C1", "]d2", "]d8", "]e0", "]e1", "]e2", "]J1", "]Q3", "]z1"})
 #: … that hold what they like: a Digital Link, or text of no concern to GS1.
 _TEXT_CARRIERS: Final = frozenset({"]d1", "]J0", "]Q1"})
 #: … that hold the digits of one key alone, with the lengths that they transmit.

@@ -82,7 +82,7 @@ def test_a_code_39_with_a_slash_is_read_as_printed(text: str, degrees: float):
     ]
 
 
-@pytest.mark.parametrize("text", ["495765", "405259", "911989", "H309DB", "L840K1"])
+@pytest.mark.parametrize("text", ["495765", "405259", "911989", "H309DB", "L840K1", "9CMBFB", "PCHP5R"])
 def test_a_code_39_of_six_characters_is_no_pharmacys_code(text: str):
     assert [(s.format, s.text, s.identifier) for s in decode(drawn(F.Code39, text))] == [("Code39", text, "]A0")]
 
@@ -98,6 +98,14 @@ def test_a_code_39_with_small_letters_is_full_ascii():
 def test_two_codes_39_are_each_read_as_they_are():
     label = sheet(900, 500, (20, 20, drawn(F.Code39, "PO/A12")), (20, 250, drawn(F.Code39, "12+A+B")))
     assert {s.text for s in decode(label)} == {"PO/A12", "12ab"}
+
+
+@pytest.mark.parametrize("format_", [F.DataMatrix, F.Aztec, F.Code128, F.QRCode, F.DataBarExp])
+@pytest.mark.parametrize("lot", ["R", "LOT-0815/7"])  # of different sizes: square and rectangular symbols
+def test_fnc1_in_first_position_means_gs1_whatever_the_symbol(format_: F, lot: str):
+    barcode = zxingcpp.create_barcode(f"(01)09506000134352(10){lot}(21)A1", format_, gs1=True)
+    [symbol] = decode(np.array(zxingcpp.write_barcode_to_image(barcode, scale=4, add_quiet_zones=True)))
+    assert symbol.gs1 == (("01", "09506000134352"), ("10", lot), ("21", "A1"))
 
 
 def test_codes_that_lie_at_an_angle_are_returned_beside_upright_ones():
