@@ -25,6 +25,7 @@ from edge_agent.fleet import RemoteConfig, Versions
 from edge_agent.health import HealthReport
 from edge_agent.notify import Notify, feed
 from edge_agent.outbox import Outbox, OutboxError
+from edge_agent.page import Page
 from edge_agent.reader import Capture, Context, Reader
 from edge_agent.runs import begun, ended
 from edge_agent.stall import StallWatch
@@ -91,6 +92,15 @@ class Agent:
         self.desk = Desk(config.data, site=config.site, outbox=self.outbox)
         """Answers scans."""
         self.channel.listen(self.desk.topic, self.desk.hear)
+        self.page = Page(
+            config.page,
+            site=config.site,
+            gateway=config.gateway,
+            desk=self.desk,
+            channel=self.channel,
+            outbox=self.outbox,
+            take=self.take,
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then drain and close.
@@ -140,7 +150,9 @@ class Agent:
             flushing = group.create_task(self._flush(), name="filters")
             expecting = group.create_task(self._watch_expected(), name="expected")
             keeping = group.create_task(keeper.run(), name="timekeeper")
-            following = [] if remote is None else [group.create_task(remote.run(), name="remote-config")]
+            following = [group.create_task(self.page.run(), name="page")]
+            if remote is not None:
+                following.append(group.create_task(remote.run(), name="remote-config"))
 
             async def lives() -> bool:
                 with contextlib.suppress(OutboxError):  # the disk's trouble, which is told elsewhere: its thread answers

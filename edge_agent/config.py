@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta, Struct, structs
 
 from edge_agent.outbox import Fsync
+from edge_agent.page.settings import PageSettings
 from edge_agent.reader import Context, Reader
 from edge_agent.readers import READERS
 from plumbline import profile, settings
@@ -144,6 +145,7 @@ class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     outbox: OutboxSettings = OutboxSettings()
     health: HealthSettings = HealthSettings()
     supervisor: SupervisorSettings = SupervisorSettings()
+    page: PageSettings = PageSettings()
     remote: RemoteSettings = RemoteSettings()
     log: LogSettings = LogSettings()
     reader: tuple[dict[str, Any], ...] = ()
@@ -182,6 +184,7 @@ class Config:
     outbox: OutboxSettings
     health: HealthSettings
     supervisor: SupervisorSettings
+    page: PageSettings
     remote: RemoteSettings
     log: LogSettings
     readers: tuple[ReaderEntry, ...]
@@ -229,6 +232,7 @@ def load(path: Path) -> Config:
         outbox=file.outbox,
         health=file.health,
         supervisor=file.supervisor,
+        page=file.page,
         remote=file.remote,
         log=file.log,
         readers=tuple(readers),

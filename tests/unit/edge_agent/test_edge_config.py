@@ -15,6 +15,7 @@ from edge_agent.config import (
     SupervisorSettings,
     UplinkSettings,
 )
+from edge_agent.page import PageSettings
 from plumbline.errors import SettingsError
 from plumbline.profile import load_all
 
@@ -48,6 +49,7 @@ def test_the_sample_loads_and_shows_every_default():
         OutboxSettings,
         FsyncSettings,
         HealthSettings,
+        PageSettings,
         SupervisorSettings,
         LogSettings,
         RemoteSettings,
