@@ -41,7 +41,7 @@ def _csum(text: str) -> str | None:
     if not is_digits(text):
         return "must be digits"
     right = check_digit(text[:-1])
-    return None if text[-1] == right else f"the check digit is {text[-1]}, not {right}"
+    return None if text[-1] == right else f"the check digit is {text[-1]}, and should be {right}"
 
 
 def _csumalpha(text: str) -> str | None:

@@ -78,7 +78,7 @@ def test_text_that_is_not_the_concern_of_gs1_has_no_elements(text: str) -> None:
         ("", "empty"),
         ("]C1", r"the symbol \(]C1\) is empty"),
         ("]C001", "']C0' is not the symbology identifier"),
-        (f"]C101{GTIN[:-1]}4", r"AI \(01\): the check digit is 4, not 3"),
+        (f"]C101{GTIN[:-1]}4", r"AI \(01\): the check digit is 4, and should be 3"),
         ("]C1010952123454", r"AI \(01\): the value is too short: 14 characters expected"),
         ("]C110ABCDEFGHIJKLMNOPQRSTU", r"AI \(10\): the value has 21 characters, 20 at most"),
         ("]C110A~B", r"AI \(10\): the character '~' is not of character set 82"),

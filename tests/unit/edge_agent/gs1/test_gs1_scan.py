@@ -35,7 +35,7 @@ def test_a_label_of_the_sites_own_is_not_gs1() -> None:
 def test_a_broken_gs1_symbol_says_what_broke() -> None:
     content = read_scan(b"0109506000134353", "0109506000134353", "]C1")
     assert content.gs1 is None
-    assert content.fault == "a label breaks the GS1 rules: AI (01): the check digit is 3, not 2"
+    assert content.fault == "a label breaks the GS1 rules: AI (01): the check digit is 3, and should be 2"
 
 
 AMBIGUOUS = f"01{GTIN}10ABC17251231"
@@ -101,7 +101,7 @@ def test_an_own_code_that_could_be_parted_is_no_gs1() -> None:
 def test_a_broken_key_without_identifier_is_said_to_be_broken() -> None:
     content = read_scan(b"", "0109506000134353")
     assert content.gs1 is None
-    assert content.fault == "a label breaks the GS1 rules: AI (01): the check digit is 3, not 2"
+    assert content.fault == "a label breaks the GS1 rules: AI (01): the check digit is 3, and should be 2"
 
 
 def test_too_many_readings_are_a_fault_and_no_reading() -> None:
