@@ -50,6 +50,12 @@ class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`mqtt://user:password@host:1883`, `mqtts://…`, `ws://…`, `wss://…`; the first that answers, in this order."""
     version: Version = "5"
     keepalive_s: Annotated[int, Meta(ge=5, le=3600)] = 20
+    ca_file: str | None = None
+    """Certificates (PEM) of who signed the brokers' (`mqtts://`, `wss://`); default: whom the system trusts."""
+    cert_file: str | None = None
+    """This gateway's own certificate (PEM), for brokers that ask for one."""
+    key_file: str | None = None
+    """Its key, where that is not in `cert_file`; without a password."""
     home_every_s: Annotated[float, Meta(gt=0, le=86_400)] = 300.0
     """On a lesser broker, how often a better one is tried; we go back to it when it works."""
 
@@ -227,7 +233,7 @@ def load(path: Path) -> Config:
         profiles_folder=folder,
         profiles=profiles,
         expected=None if file.expected is None else (base / Path(file.expected).expanduser()).resolve(),
-        server=file.server,
+        server=_placed_files(file.server, base),
         uplink=file.uplink,
         outbox=file.outbox,
         health=file.health,
@@ -237,6 +243,13 @@ def load(path: Path) -> Config:
         log=file.log,
         readers=tuple(readers),
     )
+
+
+def _placed_files(server: Server, base: Path) -> Server:
+    """With absolute paths. Whether the files are there is seen at each connection: without them scans are still kept."""
+    names = ("ca_file", "cert_file", "key_file")
+    given = {name: getattr(server, name) for name in names if getattr(server, name) is not None}
+    return structs.replace(server, **{name: str((base / Path(path).expanduser()).resolve()) for name, path in given.items()})
 
 
 def _brokers(table: dict[str, Any]) -> list[str]:

@@ -41,6 +41,35 @@ class Will:
     retain: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Whom to trust and who we are, for `mqtts://` and `wss://`. The files are read at each connection: they may be renewed."""
+
+    ca_file: str | None = None
+    """Certificates (PEM) of who may sign for the broker; `None`: whom the system trusts."""
+    cert_file: str | None = None
+    """Our own certificate (PEM), for a broker that asks for one."""
+    key_file: str | None = None
+    """Its key, where that is not in `cert_file`."""
+
+    def context(self) -> ssl.SSLContext:
+        """Read the files. Raises `MqttError` that names the one that is missing or wrong."""
+        what = f"ca_file {self.ca_file}"
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)
+            if self.cert_file is not None:
+                what = f"cert_file {self.cert_file}" + (f" with key_file {self.key_file}" if self.key_file else "")
+                context.load_cert_chain(self.cert_file, self.key_file, password=_no_password)
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            raise MqttError(f"{what}: cannot be used ({why}); a PEM file that the agent may read is needed") from None
+        return context
+
+
+def _no_password() -> str:
+    raise ValueError("the key has a password, and nobody is there to type it")
+
+
 class Message:
     """A message that arrived. It stays the broker's until `ack` is called (QoS 1)."""
 
@@ -70,6 +99,7 @@ class Connection:
         inbound: how many messages may be unacknowledged at once.
         keepalive_s: the longest silence before a ping.
         connect_timeout_s: how long the broker may take to answer.
+        tls: for `mqtts://` and `wss://`.
     """
 
     def __init__(
@@ -83,8 +113,10 @@ class Connection:
         inbound: int = 128,
         keepalive_s: int = 20,
         connect_timeout_s: float = 10.0,
+        tls: Tls | None = None,
     ) -> None:
         self._address = address
+        self._tls = (tls or Tls()) if address.scheme in {"mqtts", "wss"} else None
         self._five = version == "5"
         self._expiry_s = session_expiry_s
         self._inbound = inbound
@@ -113,8 +145,6 @@ class Connection:
             client.username_pw_set(address.username, address.password)
         if address.scheme in {"ws", "wss"}:
             client.ws_set_options(path=address.path)
-        if address.scheme in {"mqtts", "wss"}:
-            client.tls_set_context(ssl.create_default_context())  # pyright: ignore[reportUnknownMemberType] - paho leaves it untyped
         if will is not None:
             client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
         client.connect_timeout = connect_timeout_s
@@ -159,10 +189,14 @@ class Connection:
         except TimeoutError:
             await self._stop(connecting)
             raise MqttError(f"{self._address}: no answer in {self._timeout_s:g} s; check host, port and firewall") from None
+        except ssl.SSLError as error:
+            await self._stop(connecting)
+            raise MqttError(f"{self._address}: {_tls_trouble(error)}") from None
         except OSError as error:
             await self._stop(connecting)
+            speaks = " and speaks TLS on this port" if self._tls is not None else ""
             raise MqttError(
-                f"{self._address}: {error.strerror or error}; check that the broker runs and the address is right"
+                f"{self._address}: {error.strerror or error}; check that the broker runs{speaks}, and that the address is right"
             ) from None
         except ValueError as error:
             await self._stop(connecting)
@@ -233,6 +267,8 @@ class Connection:
 
     def _open(self, properties: Properties | None) -> None:
         """Resolve the name, open the socket, shake hands: what blocks, in a thread."""
+        if self._tls is not None:
+            self._client.tls_set_context(self._tls.context())  # pyright: ignore[reportUnknownMemberType] - paho leaves it untyped
         self._client.connect(
             self._address.host,
             self._address.port,
@@ -260,6 +296,8 @@ class Connection:
             self._socket = sock
             with contextlib.suppress(OSError, AttributeError):  # small packets shall not wait 40 ms for each other (Nagle)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                # What nobody took for so long will not be taken: the kernel's own patience is a quarter of an hour (RFC 5482)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 2000 * self._keepalive_s)
             self._loop.add_reader(sock, self._read)
 
         self._in_loop(watch)
@@ -314,7 +352,9 @@ class Connection:
     def _on_disconnect(
         self, _c: paho.Client, _u: Any, _f: paho.DisconnectFlags, code: ReasonCode, _p: Properties | None
     ) -> None:
-        self._in_loop(self._end, f"{self._address}: connection lost: {code}")
+        asked = self._tls is not None and not self._connected.done()
+        advice = "; check cert_file: the broker may want a certificate that it knows" if asked else ""
+        self._in_loop(self._end, f"{self._address}: connection lost: {code}{advice}")
 
     def _end(self, why: str) -> None:
         """Let nobody wait any longer: publishers, subscribers, the reader of messages. The first reason stands."""
@@ -376,6 +416,16 @@ class Connection:
             self._loop.remove_writer(self._socket)
             self._socket.close()
             self._socket = None
+
+
+def _tls_trouble(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"its certificate is not trusted: {error.verify_message}; give ca_file who signed it, use the name that stands in"
+            " it, and check this machine's clock"
+        )
+    reason = error.reason or str(error)
+    return f"no TLS connection: {reason}; check that the broker speaks TLS on this port, and cert_file if it asks for one"
 
 
 async def keep_connected(
