@@ -25,7 +25,9 @@ from edge_agent.decode.wholeness import is_read_along, lies_on_paper
 #: The untouched picture, reduced where it is large, and in its full size.
 PLAIN: Final = "plain"
 FULL: Final = "full"
-_UNTOUCHED: Final = frozenset({("zxing", PLAIN), ("zxing", FULL)})
+#: … and a quarter turned, which changes no pixel.
+QUARTER: Final = "quarter"
+_UNTOUCHED: Final = frozenset({("zxing", PLAIN), ("zxing", FULL), ("zxing", QUARTER)})
 #: Votes that a symbology needs, by how much its own checks catch.
 _NEEDED: Final = {"UPCE": 4.0, "Codabar": 3.0}
 _NEEDED_USUALLY: Final = 2.0

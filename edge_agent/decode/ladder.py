@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from edge_agent.decode import engines, matrix_reading, strip_reading, strips
-from edge_agent.decode.ballot import FULL, PLAIN, Ballot, Claim
+from edge_agent.decode.ballot import FULL, PLAIN, QUARTER, Ballot, Claim
 from edge_agent.decode.picture import Gray
 from edge_agent.decode.strips import Region, Texture
 from edge_agent.decode.symbol import STRONG, Damaged
@@ -15,6 +15,8 @@ from edge_agent.decode.view import Point, Quad, View, centre, contains, extent
 #: The first look takes at most so many megapixels, the second all that most photos have.
 _FIRST_LOOK_MP: Final = 4.5
 _SECOND_LOOK_MP: Final = 24.0
+#: Of these zxing-cpp looks for upright ones only where it found lying ones.
+_ONE_WAY: Final = frozenset({"PDF417", "CompactPDF417", "MicroPDF417"})
 #: A picture of so few pixels a side shows a code of a pixel or two a module.
 _TINY: Final = 100
 #: Pixels to which a picture is reduced for the search of its regions.
@@ -60,6 +62,8 @@ def climb(gray: Gray, budget: Budget) -> list[Claim]:
     first = whole.limited(_FIRST_LOOK_MP)
     readings, damaged = engines.zxing_with_damaged(first)
     ballot.add(readings, PLAIN)
+    if any(reading.format in _ONE_WAY for reading in readings):
+        ballot.add(engines.zxing(first.quarter_turned(1), matrix_only=True), QUARTER)
     _confirm(ballot, gray, budget)
     if first is not whole and not budget.over:
         ballot.add(engines.zxing(whole.limited(_SECOND_LOOK_MP)), FULL)
