@@ -13,6 +13,7 @@ from edge_agent.readers.camera.capture import Scribe
 from edge_agent.readers.camera.messages import Begun, Ended, Look, Looked, Lost, Opened, Reply, Seen, Still, Trouble, Watch
 from edge_agent.readers.camera.process import Worker, WorkerDiedError
 from edge_agent.readers.camera.sightings import Sightings
+from edge_agent.unplugged import UnpluggedError
 
 #: A look leaves this much of its patience for the end of the worker.
 _LEAVE_S: Final = 0.5
@@ -103,9 +104,16 @@ class Stream:
             case Trouble(what):
                 self._scribe.report(self._name, what)
             case Lost(what, check):
-                raise ReaderError(self._name, what, check)
+                raise self._lost(what, check)
             case _:  # a sign of life
                 pass
+
+    def _lost(self, what: str, check: str) -> ReaderError:
+        address = self._watch.source.address
+        device_file = f"/dev/video{address}" if isinstance(address, int) else address
+        if device_file.startswith("/dev/"):
+            return UnpluggedError(self._name, what, check, device_file)
+        return ReaderError(self._name, what, check)
 
     async def _scan(self, seen: Seen, emit: Emit) -> None:
         fresh = self._sightings.fresh(seen.codes, seen.at_s, changed=seen.changed)

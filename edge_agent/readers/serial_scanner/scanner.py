@@ -1,7 +1,6 @@
 """The serial scanner: port → frames → labels → scans, and the answer to the scanner once a scan is on disk."""
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -9,6 +8,7 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from edge_agent.expected import Expectation
+from edge_agent.link.line import reason
 from edge_agent.outbox import OutboxError
 from edge_agent.reader import Capture, Emit, ReaderError
 from edge_agent.readers.serial_scanner.port import Port, PortError, WriteTimeout, open_port, read_available
@@ -219,7 +219,4 @@ def _close_late(opening: asyncio.Future[Port]) -> None:
 
 
 def _reason(error: Exception) -> str:
-    number = getattr(error, "errno", None)
-    if isinstance(number, int):
-        return os.strerror(number)
-    return "it is gone" if "returned no data" in str(error) else str(error)  # what pyserial guesses of it, in fewer words
+    return "it is gone" if "returned no data" in str(error) else reason(error)  # what pyserial guesses of it, in fewer words

@@ -25,6 +25,7 @@ from edge_agent.readers.camera import album
 from edge_agent.readers.camera.messages import Code
 from edge_agent.readers.camera.settling import Settling, Stamp
 from edge_agent.readers.camera.sightings import Sightings
+from edge_agent.unplugged import UnpluggedError
 from plumbline import settings
 from plumbline.errors import SettingsError
 from tests.cameras import Kept, label, make, network_camera, png, running, write_video
@@ -178,8 +179,9 @@ async def test_a_video_that_is_not_there_says_what_to_check(tmp_path):
 
 async def test_an_unplugged_camera_says_what_to_check(tmp_path):
     kept = Kept()
-    with pytest.raises(ReaderError, match="cannot open camera 63; check that it is plugged in"):
+    with pytest.raises(UnpluggedError, match="cannot open camera 63; check that it is plugged in") as failed:
         await make(kept, tmp_path, device=63).run(kept.emit)
+    assert str(failed.value.device_file) == "/dev/video63"
 
 
 async def test_an_unreachable_stream_says_what_to_check_without_the_password(tmp_path):

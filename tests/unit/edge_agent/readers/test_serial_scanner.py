@@ -296,6 +296,12 @@ async def test_a_port_that_is_not_there_is_named_with_what_to_check():
         await bench.reader.run(bench.emit)
 
 
+async def test_a_port_that_another_program_has_is_said_to_be_taken():
+    async with running() as (bench, _):
+        with pytest.raises(ReaderError, match=r"cannot be opened \(another program has it open\); check"):
+            await Bench(port=bench.port).reader.check(0.1)
+
+
 async def test_the_scanner_hears_accepted_only_after_the_event_is_kept():
     async with running(accept="\x07OK") as (bench, _):
         heard = bytearray()
