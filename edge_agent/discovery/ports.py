@@ -10,6 +10,7 @@ import serial
 
 from edge_agent import nmea
 from edge_agent.discovery.seen import Seen, name_from
+from edge_agent.link.line import reason
 
 #: In the order of likelihood: receivers, then what adapters and scales are usually set to.
 SPEEDS: Final = (9600, 115200, 38400, 4800, 19200, 57600)
@@ -68,7 +69,7 @@ def look(port: str, product: str, patience_s: float) -> Seen:
         try:
             data = _listen(port, speed, patience_s / len(speeds))
         except (OSError, ValueError) as error:
-            trouble = _reason(error)
+            trouble = reason(error)
             break
         heard = heard or bool(data)
         if found := _understood(port, product, speed, data):
@@ -139,7 +140,3 @@ def _by_name(port: str, product: str, *, heard: bool, trouble: str) -> Seen:
 
 def _reader(kind: str, name: str, **keys: Any) -> dict[str, Any]:
     return {"type": kind, "name": name, **keys}
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)

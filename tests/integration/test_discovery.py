@@ -130,7 +130,7 @@ async def test_a_port_that_is_in_use_is_said_so_and_not_disturbed(tmp_path):
         assert await owner.stdout.readline() == b"open\n"
         [seen] = await looked(nowhere(tmp_path, dev=dev))
         await owner.communicate(b"")
-    assert "satellite receiver u-blox_AG (it cannot be opened" in seen.what
+    assert "satellite receiver u-blox_AG (it cannot be opened: another program has it open)" in seen.what
     assert "stop what uses it" in seen.todo
 
 
