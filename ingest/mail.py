@@ -35,6 +35,11 @@ async def deliver(connection: AsyncConnection, events: Iterable[Event], *, now: 
     ]
     if rows:
         await connection.execute(insert_into(connection, inbox).on_conflict_do_nothing(index_elements=["event_id"]), rows)
-        if is_postgresql(connection):
-            await connection.exec_driver_sql(f"NOTIFY {CHANNEL}")
+        await announce(connection)
     return len(rows)
+
+
+async def announce(connection: AsyncConnection) -> None:
+    """Say that there is something new in the inbox, once this transaction is committed."""
+    if is_postgresql(connection):
+        await connection.exec_driver_sql(f"NOTIFY {CHANNEL}")

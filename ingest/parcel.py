@@ -24,7 +24,7 @@ class Letter(NamedTuple):
     topic: str
     reason: str
     """A short stable word: `codec.CodecError.reason`, or `misplaced`, `unknown_site`, `reserved_name`, `clock_ahead`,
-    `point_refused`, `database_refused`."""
+    `clock_unset`, `point_refused`, `database_refused`."""
     detail: str
     payload: bytes
     stream: StreamKey | None = None
@@ -88,6 +88,8 @@ def wrong_with(event: Event, site: SiteFile | None, now: int) -> tuple[str, str]
         return "unknown_site", f"there is no site file for '{event.site}'; add it to the sites folder, restart, replay"
     if type(event) is Reading and event.measurement in OWN_MEASUREMENTS:
         return "reserved_name", f"a reading may not be called '{event.measurement}'; rename it in the device profile"
+    if event.clock.unset and event.event_class == "telemetry":
+        return "clock_unset", f"the clock of '{event.gateway}' was not set; it is taken in by itself once its time is known"
     if event.at > now + AHEAD_NS:
         days = (event.at - now) // AHEAD_NS
         return "clock_ahead", f"its time is {days} days ahead of ours; set the clock of '{event.gateway}', or ours, and replay"

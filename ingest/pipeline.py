@@ -21,7 +21,7 @@ import structlog
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ingest import deadletters, gateways, ledger, mail
+from ingest import corrections, deadletters, gateways, ledger, mail
 from ingest.days import SiteDays
 from ingest.gateways import Heard, Place
 from ingest.metrics import Metrics
@@ -106,6 +106,7 @@ class Pipeline:
         Raises `SeriesUnavailableError` or SQLAlchemy's `DBAPIError` and `OSError` where a store is away: nothing is
         committed then, and the same group is to be tried again.
         """
+        await self._straighten(parcels)
         refused = await self._write_points(parcels) if self._class == "telemetry" else []
         await self._checkpoint("points")
         try:
@@ -125,6 +126,15 @@ class Pipeline:
             letter = Letter(parcels[0].topic, "database_refused", detail, parcels[0].payload)
             whole = Parcel(parcels[0].topic, b"", parcels[0].received_at, parcels[0].ack, letters=[letter])
             return await self._settle([whole], refused)
+
+    async def _straighten(self, parcels: Sequence[Parcel]) -> None:
+        """Correct events whose time nobody vouched for when they left, where it is known by now."""
+        if gateways_in_doubt := corrections.doubtful(parcels):
+            async with self._engine.connect() as connection:
+                await connection.execution_options(read_only=True)
+                references = await corrections.known(connection, gateways_in_doubt)
+            if references:
+                corrections.straighten(parcels, references, self._sites)
 
     async def _write_points(self, parcels: Sequence[Parcel]) -> list[Letter]:
         """Telemetry: the points of events that are not settled; returns letters for those that the store refuses."""
@@ -187,7 +197,11 @@ class Pipeline:
                 selection = self._movements.choose(event for event in fresh if type(event) is Fix)
                 outcome.delivered = await mail.deliver(connection, selection.fixes, now=now, projected=True)
             else:
-                outcome.delivered = await mail.deliver(connection, fresh, now=now, projected=False)
+                timed = [event for event in fresh if not event.clock.unset]
+                outcome.delivered = await mail.deliver(connection, timed, now=now, projected=False)
+                if len(timed) < len(fresh):  # no points at a time that is certainly wrong: they wait for the correction
+                    untimed = [event for event in fresh if event.clock.unset]
+                    outcome.delivered += await mail.deliver(connection, untimed, now=now, projected=True)
             await deadletters.keep(connection, [*((letter, None) for letter in uncounted), *counted], now=now)
             await gateways.hear(connection, heard, now)
             await self._checkpoint("inbox")

@@ -1,4 +1,4 @@
-"""The ingest service: two lanes, presence, projector and replayer in one task group."""
+"""The ingest service: two lanes, presence, clocks, projector and replayer in one task group."""
 
 import asyncio
 import socket
@@ -10,6 +10,7 @@ import structlog
 from prometheus_client import start_http_server
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ingest.clocks import ClockLane
 from ingest.deadletters import LIMIT_BYTES, Retention
 from ingest.metrics import Metrics
 from ingest.patience import Patience, Stop
@@ -144,6 +145,16 @@ class IngestService:
             patience=patience,
             clock=clock,
         )
+        self._clocks = ClockLane(
+            connect=lambda: self._connect("clock", 0),
+            engine=engine,
+            stop=self._stop,
+            metrics=self.metrics,
+            retention=retention,
+            on_commit=self._committed,
+            patience=patience,
+            clock=clock,
+        )
         self._replayer = Replayer(
             engine=engine,
             store=store,
@@ -171,6 +182,7 @@ class IngestService:
                 for event_class, lane in self._lanes.items():
                     group.create_task(lane.run(), name=f"ingest-{event_class}")
                 group.create_task(self._presence.run(), name="ingest-presence")
+                group.create_task(self._clocks.run(), name="ingest-clocks")
                 group.create_task(self._projector.run(), name="ingest-projector")
                 group.create_task(self._replayer.run(), name="ingest-replayer")
         finally:

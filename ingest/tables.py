@@ -1,4 +1,4 @@
-"""The tables that belong to ingest alone: the ledger and the dead letters.
+"""The tables that belong to ingest alone: the ledger, the dead letters, and how the time of boots is known.
 
 What tracking reads too (`inbox`, `gateway`) stands in `plumbline.inbox`. `ingest/migrations/` makes both; a test holds them together.
 """
@@ -55,6 +55,18 @@ ledger_thinned: Final = Table(
     Column("first", BigInteger, primary_key=True),
     Column("last", BigInteger, nullable=False),
     Column("told_at", BigInteger, nullable=False),  # ns, when the gateway's word was committed
+)
+
+clock_reference: Final = Table(
+    "clock_reference",
+    metadata,
+    Column("site", String(64), primary_key=True),
+    Column("gateway", String(64), primary_key=True),
+    Column("boot", String(256), primary_key=True),
+    Column("quality", String(8), nullable=False),  # who knew the time first: ntp, gps
+    Column("offset_ns", BigInteger, nullable=False),  # UTC minus the gateway's monotonic clock
+    Column("before_ns", BigInteger, nullable=False),  # of the monotonic clock: what was stamped before is corrected
+    Column("told_at", BigInteger, nullable=False),  # ns, ingest's clock
 )
 
 dead_letter: Final = Table(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline.text import Text, visible
@@ -71,6 +71,11 @@ async def newest(connection: AsyncConnection, site: str) -> Sequence[Entry]:
         Entry(row.id, row.site, row.at, row.kind, Text(row.text_en, row.text_zh), row.level)
         for row in await connection.execute(statement)
     ]
+
+
+async def move(connection: AsyncConnection, entry: str, at: int) -> None:
+    """Give an entry that is on the list another time."""
+    await connection.execute(update(activity).where(activity.c.id == entry).values(at=at))
 
 
 def of_changes(changes: Sequence[Change], now: int) -> Sequence[Entry]:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from datetime import tzinfo
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline.event import CheckIn, Event, Inspection, Scan, State
@@ -37,9 +37,12 @@ class Draft:
         self._presence: dict[tuple[str, str], CheckIn] = {}
         self._states: dict[tuple[str, str], list[State]] = defaultdict(list)
         self._entries: list[Entry] = []
+        self._corrected: list[Event] = []
 
     def add(self, event: Event) -> None:
-        """Take in an event."""
+        """Take in an event; one whose time was corrected may have been taken in before."""
+        if event.clock.original is not None:
+            self._corrected.append(event)
         match event:
             case Scan():
                 self._scans.append(event)
@@ -59,8 +62,9 @@ class Draft:
 
     async def commit(self, connection: AsyncConnection, *, zones: Mapping[str, tzinfo], now: int) -> Outcome:
         """Write everything into the caller's transaction."""
+        moved = await self._correct(connection)
         linked = await self._link(connection)
-        lines = {share.line.id for _, found in linked for share in found.shares}.union(self._also)
+        lines = {share.line.id for _, found in linked for share in found.shares}.union(self._also, moved)
         recomputed = await progress.recompute(connection, lines, zones=zones, now=now)
         certified = await catalogue.with_certificates(connection, (share.line for _, found in linked for share in found.shares))
         batches = {scan.id: identify(scan.text, scan.gs1).batch for scan, _ in linked}
@@ -77,6 +81,24 @@ class Draft:
         self._entries += activity.of_changes(recomputed.changes, now)
         entries = await activity.add(connection, self._entries)
         return Outcome(activity=entries, orders=recomputed.orders, notices=bool(recomputed.changes))
+
+    async def _correct(self, connection: AsyncConnection) -> set[str]:
+        """Move what was taken in at a wrong time; returns the lines to bring up to date. A scan that is known is not linked anew."""
+        lines: set[str] = set()
+        known: set[str] = set()
+        for event in self._corrected:
+            for table in (evidence, unlinked_scan):
+                here = table.c.event_id == event.id
+                if (await connection.execute(update(table).where(here).values(at=event.at))).rowcount:
+                    known.add(event.id)
+            if event.id in known:
+                lines.update(
+                    (await connection.execute(select(evidence.c.line_id).where(evidence.c.event_id == event.id))).scalars()
+                )
+            await activity.move(connection, event.id, event.at)
+            await _move_newest(connection, event)
+        self._scans = [scan for scan in self._scans if scan.id not in known]
+        return lines
 
     async def _link(self, connection: AsyncConnection) -> list[tuple[Scan, Linked]]:
         identities = {scan.id: identify(scan.text, scan.gs1) for scan in self._scans}
@@ -169,6 +191,18 @@ class Draft:
             values = {"state": state, "since": since, "at": at, "code": code}
             statement = insert(connection, equipment_state).values(site=site, device=device, **values)
             await connection.execute(statement.on_conflict_do_update(index_elements=["site", "device"], set_=values))
+
+
+async def _move_newest(connection: AsyncConnection, event: Event) -> None:
+    """Where a corrected event is the newest of its person or machine, it was so at the right time."""
+    before = event.clock.original
+    if isinstance(event, CheckIn):
+        here = (presence.c.site == event.site) & (presence.c.person == visible(event.person)) & (presence.c.at == before)
+        await connection.execute(update(presence).where(here).values(at=event.at))
+    elif isinstance(event, State):
+        machine = (equipment_state.c.site == event.site) & (equipment_state.c.device == event.device)
+        for column in (equipment_state.c.at, equipment_state.c.since):
+            await connection.execute(update(equipment_state).where(machine & (column == before)).values({column: event.at}))
 
 
 def device_title(sites: Mapping[str, SiteFile], site: str, device: str) -> Text:

@@ -15,7 +15,7 @@ import msgspec
 import typer
 
 from edge_agent.readers import READERS
-from plumbline import delivery, dialects, event, fleet, manifest, profile, site, topics
+from plumbline import clock_set, delivery, dialects, event, fleet, manifest, profile, site, topics
 from plumbline.cli import COMMANDS
 from plumbline.command import docs_readers
 from plumbline.command.docs_tables import fields_table, settings_tables
@@ -91,6 +91,7 @@ def topics_page() -> str:
     described: list[tuple[str, Callable[..., str], tuple[Any, ...], str]] = [
         ("gateway → ingest", topics.events, ("{site}", "{gateway}", "{class}"), "`Batch`"),
         ("gateway → all", topics.presence, ("{site}", "{gateway}"), "`Presence`, retained"),
+        ("gateway → ingest", topics.clock, ("{site}", "{gateway}"), "`ClockSet`, retained"),
         ("gateway → itself", topics.canary, ("{site}", "{gateway}"), "`Canary`"),
         ("ingest → gateway", topics.committed, ("{site}", "{gateway}", "{class}"), "`Watermark`, retained"),
         ("ingest → gateway", topics.replay, ("{site}", "{gateway}"), "`ReplayRequest`"),
@@ -110,10 +111,13 @@ def topics_page() -> str:
         "| way | topic | payload | meaning |\n|---|---|---|---|\n" + "\n".join(rows) + "\n",
         (
             f"Ingest subscribes to `{topics.all_events()}` (to `{topics.all_events(None)}` on a broker without shared "
-            f"subscriptions) and to `{topics.all_presence()}`.\n"
+            f"subscriptions), to `{topics.all_presence()}` and to `{topics.all_clocks()}`.\n"
         ),
     ]
     for struct in (delivery.BatchHeader, delivery.Watermark, delivery.Presence, delivery.ReplayRequest, delivery.Canary):
+        parts += [f"## {struct.__name__}\n", inspect.cleandoc(struct.__doc__ or "") + "\n", fields_table(struct)]
+    parts += ["# Clocks that are set late\n", inspect.cleandoc(clock_set.__doc__ or "") + "\n"]
+    for struct in (clock_set.ClockSet, clock_set.BootReference):
         parts += [f"## {struct.__name__}\n", inspect.cleandoc(struct.__doc__ or "") + "\n", fields_table(struct)]
     parts += ["# Configuration and state of gateways\n", inspect.cleandoc(fleet.__doc__ or "") + "\n"]
     for struct in (fleet.DesiredConfig, fleet.ReportedConfig, fleet.PastConfig, fleet.GatewayStatus):
