@@ -80,7 +80,7 @@ class News:
             "at_ms": scan.at // 1_000_000,
             "device": scan.device,
             "typed": scan.typed,
-            "code": visible(scan.text or scan.raw.decode("latin-1"), 80),
+            "code": visible(_code(scan), 80),
             "kind": verdict.kind,
             "signal": verdict.signal,
             "title": _both(verdict.title),
@@ -108,6 +108,13 @@ class News:
         message = "state", msgspec.json.encode(self.state())
         for screen in self.screens:
             screen.put(message)
+
+
+def _code(scan: Scan) -> str:
+    """The code as it is printed below a symbol."""
+    if scan.gs1:
+        return " ".join(f"({ai}){value}" for ai, value in scan.gs1)
+    return scan.text or scan.raw.decode("latin-1")
 
 
 def _both(text: Text) -> dict[str, str]:

@@ -30,6 +30,8 @@ _log = structlog.get_logger(__name__)
 
 #: How often every screen hears how the gateway is, so that it sees a dead connection too.
 _STATE_EVERY_S: Final = 4.0
+#: How often it is looked whether that has changed.
+_LOOK_EVERY_S: Final = 0.5
 _GRACE_S: Final = 1
 #: Connections at a time: whoever floods the page must not take the scanners' file descriptors.
 _MOST_CONNECTIONS: Final = 100
@@ -135,9 +137,15 @@ class Page:
         _log.info("page.open", listen=self._settings.listen, port=self.port)
         serving = asyncio.create_task(server.serve(sockets=[listener]), name="page-http")
         try:
+            told: object = None
             while not serving.done():
-                await asyncio.wait([serving], timeout=_STATE_EVERY_S)
-                self.news.say_state()
+                await asyncio.wait([serving], timeout=_LOOK_EVERY_S)
+                now = self.news.state()
+                news = [now[key] for key in ("online", "waiting", "fault", "clock")]
+                beat = int(time.monotonic() / _STATE_EVERY_S)
+                if told != (news, beat):
+                    self.news.say_state()
+                told = (news, beat)
             if (error := serving.exception()) is not None:
                 _log.error("page.crashed", check="report it with this trace", exc_info=error)
         except asyncio.CancelledError:

@@ -93,7 +93,7 @@
     if (!scan) {
       card.className = 'info';
       icon($('card-icon'), 'info');
-      text('card-title', say('wait')); text('card-detail', say('wait_detail')); text('card-todo', ''); text('card-code', '');
+      text('card-title', say('wait')); text('card-detail', say('wait_detail')); text('card-todo', ''); text('card-code', ''); text('card-where', '');
       return;
     }
     var old = !connected || Date.now() - shownAt > OLD_AFTER_MS;
@@ -103,7 +103,8 @@
     text('card-title', scan.title[language]);
     text('card-detail', scan.detail[language]);
     text('card-todo', scan.todo ? scan.todo[language] : '');
-    text('card-code', scan.code + ' · ' + (scan.typed ? say('typed') : scan.device) + ' · ' + time(scan.at_ms));
+    text('card-code', scan.code);
+    text('card-where', (scan.typed ? say('typed') : scan.device) + ' · ' + time(scan.at_ms));
   }
   function row(scan) {
     var li = document.createElement('li'), what = document.createElement('div');
