@@ -72,18 +72,22 @@ class Receiver:
     async def check(self, patience_s: float) -> str:
         """Listen until two fixes came, at most `patience_s` seconds. Raises `ReaderError` where no sentence comes."""
         stream = NmeaStream(today=_today, source=self._source)
-        size, last, fixes = 0, None, 0
+        size, last, fixes, first = 0, None, 0, b""
         async with self._link.opened() as line:
             end_s = asyncio.get_running_loop().time() + patience_s
             while fixes < _ENOUGH_FIXES and asyncio.get_running_loop().time() < end_s:
                 chunk = await line.read()
-                size += len(chunk)
+                size, first = size + len(chunk), first or chunk
                 for epoch in stream.feed(chunk) if chunk else stream.flush():
                     last, fixes = epoch, fixes + (epoch.mode > 1)
         for epoch in stream.flush() + stream.release():
             last, fixes = epoch, fixes + (epoch.mode > 1)
         if not stream.counts.sentences:
-            raise ReaderError(self._name, f"{_unread(stream, size)} in {patience_s:g} s", self._link.advice)
+            what = f"{_unread(stream, size)} in {patience_s:g} s"
+            if first:  # readable text is another device, anything else most often a wrong speed
+                what += f", beginning {repr(first[:24].decode('latin-1'))[:64]}"
+                raise ReaderError(self._name, what, f"{self._link.advice}; whether it is a receiver at all")
+            raise ReaderError(self._name, what, self._link.advice)
         return f"{self._link.place}: {stream.counts.sentences} sentences, {_position(last)}{_doubts(stream)}"
 
     def _believes(self, epoch: Epoch) -> bool:
