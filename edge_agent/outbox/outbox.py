@@ -12,24 +12,21 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, NamedTuple, Self
 
-import msgspec
 import structlog
-from msgspec import structs
 
-from edge_agent.outbox.correction import ROOM_BYTES
-from edge_agent.outbox.errors import OutboxDamagedError, OutboxError, OutboxFullError, OutboxRefusedError, explain
+from edge_agent.outbox.errors import OutboxDamagedError, OutboxError, OutboxFullError, explain
 from edge_agent.outbox.file import OutboxFile, Stored, Stream, connect, read
+from edge_agent.outbox.requests import Append, Broken, Commit, Correct, Sync, Work, apply, is_telemetry
 from edge_agent.outbox.reserve import Reserve
 from edge_agent.outbox.salvage import finish, put_aside, rescue_all
 from plumbline import ranges
 from plumbline.clock import Reference
-from plumbline.codec import MAX_EVENT_BYTES, decode_event, encode
+from plumbline.codec import decode_event
 from plumbline.delivery import Watermark
 from plumbline.errors import CodecError
 from plumbline.event import CLASSES, Event, EventClass
@@ -52,47 +49,6 @@ class Chunk(NamedTuple):
 
     epoch: str
     events: list[Stored]
-
-
-@dataclass(slots=True, eq=False)
-class _Append:
-    events: Sequence[Event]
-    done: asyncio.Future[None]
-
-
-@dataclass(slots=True, eq=False)
-class _Commit:
-    watermark: Watermark
-    done: asyncio.Future[None]
-
-
-@dataclass(slots=True, eq=False)
-class _Sync:
-    done: asyncio.Future[None]
-
-
-@dataclass(slots=True, eq=False)
-class _Correct:
-    """The first reference of a boot is to be noted, or the next slice to be corrected."""
-
-    first: tuple[str, Reference] | None
-    done: asyncio.Future[None]
-
-
-@dataclass(slots=True, eq=False)
-class _Broken:
-    """Somebody who read the file of `epoch` found it damaged."""
-
-    epoch: str
-    error: OutboxDamagedError
-    done: asyncio.Future[None]
-
-
-_Work = _Append | _Commit | _Sync | _Correct | _Broken
-
-
-def _is_telemetry(work: _Work) -> bool:
-    return type(work) is _Append and all(event.event_class == "telemetry" for event in work.events)
 
 
 class Outbox:
@@ -128,7 +84,7 @@ class Outbox:
         self._reserve = Reserve(path)
         self.full: str | None = None
         """What is wrong while the disk has no room; the agent's health says it."""
-        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._listeners: list[Callable[[], None]] = []
         self._reader: sqlite3.Connection | None = None
         self._replacing = threading.Lock()
@@ -180,7 +136,7 @@ class Outbox:
         All are kept or none. Raises `OutboxError` where they could not be (disk full, read-only, broken): nothing was
         kept then, trying again may help; `OutboxRefusedError` where an event cannot be written as JSON or is too large.
         """
-        await self._ask(partial(_Append, events))
+        await self._ask(partial(Append, events))
 
     async def commit_watermark(self, watermark: Watermark) -> bool:
         """Note what ingest holds; `False` where the watermark speaks of another epoch, which is ignored and logged.
@@ -192,7 +148,7 @@ class Outbox:
         if watermark.epoch != self.epoch or (watermark.site, watermark.gateway) != (self.site, self.gateway):
             _log.info("outbox.watermark.other_epoch", said=watermark.epoch, ours=self.epoch, event_class=watermark.event_class)
             return False
-        await self._ask(partial(_Commit, watermark))
+        await self._ask(partial(Commit, watermark))
         return True
 
     @property
@@ -206,7 +162,7 @@ class Outbox:
 
     async def note_reference(self, boot: str, reference: Reference) -> None:
         """Note the first reference of a boot, unless one is noted: what comes from now on is corrected by it. Raises `OutboxError`."""
-        await self._ask(partial(_Correct, (boot, reference)))
+        await self._ask(partial(Correct, (boot, reference)))
 
     async def correct(self) -> None:
         """Correct what is kept and was stamped before the reference of its boot, in slices. Raises `OutboxError`.
@@ -214,7 +170,7 @@ class Outbox:
         Where it is interrupted, the next call goes on.
         """
         while not all(correction.done for correction in self._file.corrections.known.values()):
-            await self._ask(partial(_Correct, None))
+            await self._ask(partial(Correct, None))
 
     async def newest(self, count: int) -> list[Event]:
         """The newest `count` events of each class, committed or not, oldest first. Raises `OutboxError`."""
@@ -235,7 +191,7 @@ class Outbox:
         stream = self.stream(event_class)
         last = stream.last
         if stream.durable < last:
-            await self._ask(_Sync)
+            await self._ask(Sync)
         gone = [*stream.committed, *stream.thinned, *held]
         owed = ranges.difference(((after + 1, last),), gone) if after < last else ()
         return await self._read(event_class, owed, max_events, max_bytes)
@@ -248,7 +204,7 @@ class Outbox:
         inside = tuple((first, min(last, durable)) for first, last in ranges.union(wanted) if first <= durable)
         return await self._read(event_class, inside, max_events, max_bytes)
 
-    async def _ask(self, work: Callable[[asyncio.Future[None]], _Work]) -> None:
+    async def _ask(self, work: Callable[[asyncio.Future[None]], Work]) -> None:
         """Hand a request to the writing thread and wait for its answer."""
         if self._closed:
             raise OutboxError(f"{self.path}: is closed; the agent is stopping")
@@ -274,7 +230,7 @@ class Outbox:
         try:
             return await self._loop.run_in_executor(self._reading, work)
         except OutboxDamagedError as error:
-            await self._ask(partial(_Broken, self.epoch, error))
+            await self._ask(partial(Broken, self.epoch, error))
             raise
 
     # What follows runs in threads.
@@ -314,7 +270,7 @@ class Outbox:
     def _write(self) -> None:
         running = True
         while running:
-            group: list[_Work] = []
+            group: list[Work] = []
             item = self._queue.get()
             while item is not None:
                 group.append(item)
@@ -329,7 +285,7 @@ class Outbox:
             if group:
                 self._carry_out(group)
 
-    def _carry_out(self, group: list[_Work]) -> None:
+    def _carry_out(self, group: list[Work]) -> None:
         try:
             try:
                 answers = self._transact(group)
@@ -342,13 +298,13 @@ class Outbox:
             answers = [error] * len(group)
         except Exception as error:  # noqa: BLE001 - a mistake of ours must reach those who wait, not end this thread silently
             answers = [error] * len(group)
-        appended = any(type(work) is _Append and answer is None for work, answer in zip(group, answers, strict=True))
+        appended = any(type(work) is Append and answer is None for work, answer in zip(group, answers, strict=True))
         try:
             self._loop.call_soon_threadsafe(self._settle, group, answers, appended)
         except RuntimeError:  # the loop is closed: nobody waits any more
             _log.debug("outbox.nobody_waits", requests=len(group))
 
-    def _squeeze(self, group: list[_Work], error: OutboxFullError) -> list[Exception | None]:
+    def _squeeze(self, group: list[Work], error: OutboxFullError) -> list[Exception | None]:
         """The disk is full: make room within the file and try again; where that is not enough, keep business events alone.
 
         The file may not grow any more then: its log, which cannot be written back into a file that finds no room, would
@@ -358,7 +314,7 @@ class Outbox:
             _log.error("outbox.full", error=str(error), check="free some space; telemetry is thinned meanwhile, scans are kept")
         self.full = str(error)
         self._reserve.give_up()
-        urgent = [work for work in group if not _is_telemetry(work)]
+        urgent = [work for work in group if not is_telemetry(work)]
         try:
             self._file.shorten_log()
             self._file.may_grow(False)
@@ -372,7 +328,7 @@ class Outbox:
             answers = iter(self._transact(urgent)) if urgent else iter(())
         except OutboxError as still:
             return [still] * len(group)
-        return [error if _is_telemetry(work) else next(answers) for work in group]
+        return [error if is_telemetry(work) else next(answers) for work in group]
 
     def _free_in_steps(self, wanted: int) -> int:
         """Make room in transactions whose log is small enough for what room there is."""
@@ -388,16 +344,16 @@ class Outbox:
             _log.warning("outbox.made_room", freed_bytes=freed)
         return freed
 
-    def _transact(self, group: list[_Work]) -> list[Exception | None]:
+    def _transact(self, group: list[Work]) -> list[Exception | None]:
         if self._lost:
             file = self._open()
             with self._replacing:
                 self._file, self._lost = file, False
-        full = any(type(work) is _Sync or (type(work) is _Correct and work.first) for work in group) or any(
-            event.event_class in self._full for work in group if isinstance(work, _Append) for event in work.events
+        full = any(type(work) is Sync or (type(work) is Correct and work.first) for work in group) or any(
+            event.event_class in self._full for work in group if isinstance(work, Append) for event in work.events
         )
         with self._file.transaction(full=full):
-            answers = [self._apply(work, self._file) for work in group]
+            answers = [apply(work, self._file) for work in group]
             excess = self._file.kept_bytes - self._max_bytes
             # A tenth more, so that not each of the next events drops a block of its own.
             if excess > 0 and (freed := self._file.make_room(excess + self._max_bytes // 10)):
@@ -409,62 +365,7 @@ class Outbox:
             self.full = None
         return answers
 
-    def _apply(self, work: _Work, file: OutboxFile) -> Exception | None:  # noqa: C901 - one case for each kind of request
-        """Do one request within a transaction; what is wrong with it alone is its answer, what is wrong for all is raised."""
-        match work:
-            case _Append():
-                try:
-                    bodies = self._encoded(work.events)
-                except OutboxRefusedError as error:
-                    return error
-                for event_class, texts in bodies.items():
-                    file.append(event_class, texts)
-            case _Commit():
-                if work.watermark.epoch == file.epoch:
-                    self._commit(file, work.watermark)
-            case _Sync():
-                file.mark()
-            case _Correct():
-                if work.first is None:
-                    file.corrections.step(file.streams)
-                else:
-                    file.corrections.note(*work.first, file.streams)
-            case _Broken():
-                if work.epoch == file.epoch:
-                    raise work.error
-        return None
-
-    def _commit(self, file: OutboxFile, mark: Watermark) -> None:
-        newest = max([mark.upto, *(last for _, last in mark.beyond)])
-        ours = file.streams[mark.event_class].last
-        if newest > ours:
-            raise OutboxDamagedError(
-                f"{self.path}: ingest holds {mark.event_class} number {newest} but this file ends at {ours}: it is an older"
-                " copy; it is put aside and what ingest does not hold moves to a new one"
-            )
-        file.commit_watermark(mark.event_class, mark.upto, mark.beyond)
-
-    def _encoded(self, events: Sequence[Event]) -> dict[EventClass, list[bytes]]:
-        """Number and encode; touches nothing, so that an event that cannot be written leaves no hole."""
-        bodies: dict[EventClass, list[bytes]] = {}
-        streams, epoch, corrections = self._file.streams, self._file.epoch, self._file.corrections
-        for given in events:
-            event = corrections.settle(given)
-            texts = bodies.setdefault(event.event_class, [])
-            seq = streams[event.event_class].last + len(texts) + 1
-            try:
-                body = encode(structs.replace(event, epoch=epoch, seq=seq))
-            except (msgspec.MsgspecError, UnicodeError, TypeError, ValueError, OverflowError, RecursionError) as error:
-                raise OutboxRefusedError(f"{event.device}: the event {event.id} cannot be written as JSON: {error}") from error
-            limit = MAX_EVENT_BYTES - (ROOM_BYTES if event.clock.quality == "free" else 0)
-            if len(body) > limit:
-                raise OutboxRefusedError(
-                    f"{event.device}: the event {event.id} has {len(body)} bytes, at most {limit} are sent"
-                )
-            texts.append(body)
-        return bodies
-
-    def _settle(self, group: list[_Work], answers: list[Any], appended: bool) -> None:
+    def _settle(self, group: list[Work], answers: list[Any], appended: bool) -> None:
         for work, answer in zip(group, answers, strict=True):
             if work.done.done():  # whoever waited was cancelled
                 continue
