@@ -54,7 +54,8 @@ class Meaning:
                 "encoding", f"sent {shown(content)}, which is not {self._shape.encoding}; check 'encoding' and its speed"
             )
             return
-        match = self._match(text.strip(" \t\0"))
+        whole = text.strip("\0")  # blanks may belong to a column of fixed width
+        match = self._match(whole) or self._match(whole.rstrip(" \t\0"))
         if match is None:
             yield Fault("misfit", f"sent {shown(content)}, which fits no pattern; check 'patterns'")
             return

@@ -35,6 +35,8 @@ _BLANKS: Final = r"[ \t]*+"
 _MINUS: Final = "-\u2212"
 #: The same and the plus, for a class of characters.
 _SIGNS: Final = "+\\-\u2212"
+#: Scales put their sign in front of the blanks. Blanks between digits part two numbers.
+_GAP: Final = re.compile(r"^([+\-\u2212])[ \t]+")
 _VALUE: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
@@ -76,7 +78,9 @@ class Pattern:
         _refuse_twins(text, self._places)
         number = _number(shape.decimal, shape.thousands)
         written = [_expression(text, parts, at, number) for at in range(len(parts))]
-        self._expression = re.compile("".join([_BLANKS, *written, _BLANKS, r"\Z"]), re.DOTALL | re.ASCII)
+        # Blanks in front of a first column of fixed width are part of it.
+        lead = "" if self._places and parts[0] is self._places[0] and self._places[0].width is not None else _BLANKS
+        self._expression = re.compile("".join([lead, *written, _BLANKS, r"\Z"]), re.DOTALL | re.ASCII)
 
     def names(self, *kinds: str) -> set[str]:
         """The named places of these kinds."""
@@ -111,7 +115,7 @@ class Pattern:
         return Match(numbers, units, words, self._begins)
 
     def _value(self, part: str) -> float | None:
-        text = part.replace(" ", "").replace("\t", "").replace("\u2212", "-")
+        text = _GAP.sub(r"\1", part).replace("\u2212", "-")
         if self._thousands:
             text = text.replace(self._thousands, "")
         text = text.replace(self._decimal, ".")
