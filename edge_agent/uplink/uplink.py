@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
+from typing import Final
 
 import structlog
 
@@ -22,6 +23,10 @@ from plumbline.event import CLASSES, EventClass
 from plumbline.mqtt import Connection, Tls, Will
 
 _log = structlog.get_logger(__name__)
+
+#: A connection that held so long was no mistake: the next one is tried at once. (Two gateways of one name throw each other
+#: out faster than that.)
+_STEADY_S: Final = 5.0
 
 
 class Uplink:
@@ -88,7 +93,7 @@ class Uplink:
             if error is None:
                 attempt = 0
                 continue
-            attempt = 1 if held_s > CAP_S else attempt + 1
+            attempt = 1 if held_s > _STEADY_S else attempt + 1
             wait_s = delay_s(attempt, self._chance)
             self._trouble = str(error)
             _log.warning("uplink.offline", error=str(error), next_try_s=round(wait_s, 1))

@@ -45,8 +45,8 @@ def fix(n):
 
 
 @contextlib.asynccontextmanager
-async def sending(outbox, url, settings=FAST, channel=None, **server):
-    uplink = Uplink(outbox, server=Server(brokers=(url,), **server), settings=settings, channel=channel)
+async def sending_to(outbox, urls, settings=FAST, channel=None, **server):
+    uplink = Uplink(outbox, server=Server(brokers=urls, **server), settings=settings, channel=channel)
     task = asyncio.create_task(uplink.run())
     try:
         yield uplink
@@ -56,6 +56,10 @@ async def sending(outbox, url, settings=FAST, channel=None, **server):
         task.cancel()
         for ended in done:
             ended.result()
+
+
+def sending(outbox, url, settings=FAST, channel=None, **server):
+    return sending_to(outbox, (url,), settings, channel, **server)
 
 
 @contextlib.asynccontextmanager
