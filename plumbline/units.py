@@ -99,4 +99,5 @@ def convert(value: float, unit: str, to: str) -> float:
     (base, factor, offset), (other, other_factor, other_offset) = _TO_BASE[unit], _TO_BASE[to]
     if base != other:
         raise KeyError(to)
-    return (value * factor + (offset - other_offset)) / other_factor
+    exact = (value * factor + (offset - other_offset)) / other_factor
+    return float(f"{exact:.14g}")  # 64.4 degF are 18 Cel, not 18.000000000000014: no sensor has so many digits

@@ -30,6 +30,10 @@ def test_units_convert_as_defined(value, unit, to, expected):
     assert convert(value, unit, to) == pytest.approx(expected, rel=1e-9)
 
 
+def test_a_converted_value_has_no_digits_that_only_arithmetic_made():
+    assert repr(convert(64.4, "[degF]", "Cel")) == "18.0"
+
+
 @given(st.sampled_from(sorted(known_units("Cel")) + sorted(known_units("Pa"))), st.floats(-1e6, 1e6))
 def test_a_conversion_there_and_back_changes_nothing(unit, value):
     for to in known_units(unit):
