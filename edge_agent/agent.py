@@ -30,7 +30,7 @@ from edge_agent.reader import Capture, Context, Reader
 from edge_agent.runs import begun, ended
 from edge_agent.stall import StallWatch
 from edge_agent.supervisor import Supervisor
-from edge_agent.timekeeper import RECEIVERS, Timekeeper, time_daemon
+from edge_agent.timekeeper import RECEIVERS, Timekeeper
 from edge_agent.uplink import Uplink
 from edge_agent.verdict import Desk, Verdict
 from plumbline import fleet, topics
@@ -115,13 +115,12 @@ class Agent:
 
     async def _run(self, stop: asyncio.Event) -> None:
         config = self._config
-        receives = any(entry.type in RECEIVERS for entry in config.readers)
         keeper = Timekeeper(
             self._completer.clock,
             outbox=self.outbox,
             data=config.data,
             channel=self.channel,
-            expects=lambda: receives or time_daemon(),
+            receives=any(entry.type in RECEIVERS for entry in config.readers),
         )
         await keeper.begin()
         uplink = Uplink(self.outbox, server=config.server, settings=config.uplink, channel=self.channel, hold_s=keeper.hold_s)
@@ -157,7 +156,7 @@ class Agent:
             async def lives() -> bool:
                 with contextlib.suppress(OutboxError):  # the disk's trouble, which is told elsewhere: its thread answers
                     await self.outbox.append(())
-                return not reading.done()
+                return not reading.done() or not config.readers
 
             feeding = group.create_task(feed(self._notify, lives=lives, status=report.summary), name="watchdog")
             self._notify.ready(report.summary())

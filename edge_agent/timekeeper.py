@@ -35,7 +35,7 @@ _SAVE_EVERY_NS: Final = 60_000_000_000
 _NEWEST: Final = 1000
 _BOOTS: Final = 16
 #: So long after the boot events wait for the time, where somebody is there who will tell it.
-HOLD_NS: Final[dict[EventClass, int]] = {"business": 30_000_000_000, "telemetry": 600_000_000_000}
+HOLD_NS: Final[dict[EventClass, int]] = {"business": 30_000_000_000, "telemetry": 300_000_000_000}
 #: What a running time daemon leaves in the file system: systemd-timesyncd, chrony, ntpd, OpenNTPD.
 _DAEMONS: Final = ("systemd/timesync", "chrony", "ntpd.pid", "openntpd", "ntpd.sock")
 
@@ -62,17 +62,26 @@ class Timekeeper:
         outbox: holds them.
         data: the agent's data folder.
         channel: tells ingest.
-        expects: whether somebody will tell the time: a daemon, or a receiver in the configuration.
+        receives: whether a satellite receiver is configured.
+        daemon: whether a time daemon runs, which will set the clock.
     """
 
     def __init__(
-        self, clock: EventClock, *, outbox: Outbox, data: Path, channel: Channel, expects: Callable[[], bool] = time_daemon
+        self,
+        clock: EventClock,
+        *,
+        outbox: Outbox,
+        data: Path,
+        channel: Channel,
+        receives: bool = False,
+        daemon: Callable[[], bool] = time_daemon,
     ) -> None:
         self._clock = clock
         self._outbox = outbox
         self._path = data / _FILE
         self._channel = channel
-        self._expects = expects
+        self._receives = receives
+        self._daemon = daemon
         self._state = _State()
         self._saved_mono: int | None = None
         self._posted: list[str] = []
@@ -149,7 +158,11 @@ class Timekeeper:
             correcting = clock.boot not in self._outbox.references or self._outbox.uncorrected(event_class)
             return _MOMENT_S if correcting else 0.0
         left_ns = HOLD_NS[event_class] - clock.mono()
-        return 0.0 if left_ns <= 0 or clock.first is not None or not self._expects() else left_ns / 1e9
+        if left_ns <= 0 or clock.first is not None:
+            return 0.0
+        # A receiver may stand indoors and never have a fix: worth waiting for only where the clock is certainly wrong.
+        expected = (self._receives and clock.now().unset) or self._daemon()
+        return left_ns / 1e9 if expected else 0.0
 
     def health(self) -> tuple[dict[str, float], str]:
         """For the gateway's health: figures, and who vouches for the clock."""

@@ -10,12 +10,15 @@ import pytest
 from edge_agent import config
 from edge_agent.agent import Agent
 from edge_agent.examination import examine
+from edge_agent.outbox import Outbox
+from edge_agent.uplink import Uplink
 from plumbline import clock_set, topics
 from plumbline.clock import EventClock, boot_id
 from plumbline.discipline import EARLIEST_NS
-from plumbline.event import Fix, Health
+from plumbline.event import CLASSES, Fix, Health
 from plumbline.mqtt import Connection
 from tests.integration.tiny_ingest import TinyIngest, until
+from tests.unit.edge_agent.outbox_events import event
 
 S = 10**9
 
@@ -125,6 +128,23 @@ async def test_a_gateway_in_1970_without_a_time_server_takes_the_time_from_its_r
             assert (boot.boot, boot.quality) == (boot_id(), "gps")
             right = first.clock.mono + boot.offset_ns
             assert began_ns - 2 * S <= right <= last.at
+
+
+async def test_events_leave_when_they_need_not_wait_for_the_time_any_more(mosquitto, tmp_path):
+    held = {"business": 3600.0, "telemetry": 3600.0}
+    settings = config.UplinkSettings(linger_ms=config.Linger(business=0, telemetry=0))
+    async with TinyIngest(mosquitto.url, "held-ingest") as ingest, Outbox(tmp_path / "o.db", site="s", gateway="g") as outbox:
+        uplink = Uplink(outbox, server=config.Server(brokers=(mosquitto.url,)), settings=settings, hold_s=held.__getitem__)
+        task = asyncio.create_task(uplink.run())
+        await outbox.append([event(n, name) for n in range(3) for name in CLASSES])
+        await until(lambda: uplink.connected, "the connection")
+        held["telemetry"] = 0.0
+        await until(lambda: len(ingest.received["telemetry"]) == 3, "telemetry")
+        assert not ingest.received["business"]
+        held["business"] = 0.0
+        await until(lambda: len(ingest.received["business"]) == 3, "business")
+        uplink.stop()
+        await task
 
 
 async def test_what_waited_while_the_broker_was_away_leaves_with_the_right_time(mosquitto, tmp_path):

@@ -43,8 +43,10 @@ class World:
     def outbox(self):
         return Outbox(self.folder / "outbox.db", site="s", gateway="g")
 
-    async def keeper(self, outbox, clock, *, expects=False):
-        keeper = Timekeeper(clock, outbox=outbox, data=self.folder, channel=self.channel, expects=lambda: expects)
+    async def keeper(self, outbox, clock, *, daemon=False, receives=False):
+        keeper = Timekeeper(
+            clock, outbox=outbox, data=self.folder, channel=self.channel, receives=receives, daemon=lambda: daemon
+        )
         await keeper.begin()
         return keeper
 
@@ -149,10 +151,14 @@ async def test_events_wait_for_the_time_only_where_somebody_will_tell_it_and_not
     async with world.outbox() as outbox:
         clock = world.clock()
         assert (await world.keeper(outbox, clock)).hold_s("business") == 0
-        keeper = await world.keeper(outbox, clock, expects=True)
-        assert [keeper.hold_s(name) for name in CLASSES] == [25.0, 595.0]
+        receiving = await world.keeper(outbox, clock, receives=True)
+        keeper = await world.keeper(outbox, clock, daemon=True)
+        for one in (receiving, keeper):
+            assert [one.hold_s(name) for name in CLASSES] == [25.0, 295.0]
+        world.wall = world.true
+        assert [receiving.hold_s(name) for name in CLASSES] == [0.0, 0.0]
         world.true = world.booted + HOLD_NS["business"]
-        assert [keeper.hold_s(name) for name in CLASSES] == [0.0, 570.0]
+        assert [keeper.hold_s(name) for name in CLASSES] == [0.0, 270.0]
         world.synced = True
         await keeper.step()
         assert [keeper.hold_s(name) for name in CLASSES] == [0.0, 0.0]
