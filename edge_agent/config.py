@@ -140,13 +140,20 @@ class SupervisorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
     """How long an open breaker waits between two tries."""
 
 
-class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class GatewayFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The gateway's TOML file."""
+
     site: Name
+    """As in the site file of the server."""
     gateway: Name
+    """Unique within the site."""
     server: Server
     data: str = "data"
+    """The outbox and what readers keep; relative to this file. One agent per folder."""
     profiles: str | None = None
+    """Folder of device profiles, `<id>/profile.toml`; default: `firmware_configs` beside this file, else those of the code."""
     expected: str | None = None
+    """File of what is to arrive: chooses between readings of a damaged scan."""
     uplink: UplinkSettings = UplinkSettings()
     outbox: OutboxSettings = OutboxSettings()
     health: HealthSettings = HealthSettings()
@@ -155,6 +162,7 @@ class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     remote: RemoteSettings = RemoteSettings()
     log: LogSettings = LogSettings()
     reader: tuple[dict[str, Any], ...] = ()
+    """One table for each device, or family of devices: `type`, `name`, and the reader's own keys."""
 
 
 @runtime_checkable
@@ -201,7 +209,7 @@ def load(path: Path) -> Config:
     path = path.absolute()
     table = settings.load(path, dict[str, Any])
     mistakes: list[str] = []
-    file = _checked(table, _File, "", mistakes)
+    file = _checked(table, GatewayFile, "", mistakes)
     base = path.parent
     for i, url in enumerate(_brokers(table)):
         try:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final
 import msgspec
 import typer
 
+from edge_agent.config import GatewayFile
 from edge_agent.readers import READERS
 from plumbline import clock_set, delivery, dialects, event, fleet, manifest, profile, site, topics
 from plumbline.cli import COMMANDS
@@ -154,6 +155,18 @@ def reader_page(name: str) -> str:
     return _NOTE + docs_readers.reader_page(name)
 
 
+def gateways_page() -> str:
+    """How gateways are run, and every key of their file."""
+    readme = Path(__file__).parents[2] / "deploy" / "gateway" / "README.md"
+    parts = [
+        _NOTE + readme.read_text(encoding="utf-8").rstrip() + "\n",
+        "## The gateway's file\n",
+        "`edge_agent/sample.toml` shows all of it; `plumbline edge check` tells all mistakes in one. Readers: [readers](readers/README.md).\n",
+        settings_tables(GatewayFile),
+    ]
+    return "\n".join(parts)
+
+
 def dialects_page() -> str:
     """The dialects of MQTT devices, with their settings."""
     parts = [_NOTE + "# Dialects of MQTT devices\n", inspect.cleandoc(dialects.__doc__ or "") + "\n"]
@@ -194,6 +207,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "site.md": site_page,
     "profile.md": profile_page,
     "dialects.md": dialects_page,
+    "gateways.md": gateways_page,
     "readers/README.md": readers_page,
     **{f"readers/{name}.md": partial(reader_page, name) for name in READERS},
     "order.schema.json": order_schema,

@@ -20,7 +20,7 @@ from plumbline.mqtt import Connection, Version, keep_connected
 app = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, help="See all gateways; change their files."
 )
-app.add_typer(fleet_config.app, name="config")
+app.add_typer(fleet_config.commands, name="config")
 
 _REFRESH_S: Final = 1.0
 

@@ -24,7 +24,7 @@ from plumbline.ids import is_name
 from plumbline.mqtt import Version
 from plumbline.secrets import hidden, hidden_file
 
-app = typer.Typer(
+commands = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -65,7 +65,7 @@ class Place(NamedTuple):
         return f"{self.site}/{self.gateway}"
 
 
-@app.command("get")
+@commands.command("get")
 def get(target: Target, broker: Broker, version: MqttVersion = "5") -> None:
     """Print the file that a gateway has, each password in it as `…`; it can be edited and set again as it is."""
     reported = _reported(asyncio.run(_look(broker, version, _place(target))), _place(target))
@@ -75,7 +75,7 @@ def get(target: Target, broker: Broker, version: MqttVersion = "5") -> None:
     typer.echo(reported.text, nl=False)
 
 
-@app.command("history")
+@commands.command("history")
 def history(target: Target, broker: Broker, version: MqttVersion = "5") -> None:
     """What became of each version, the newest first."""
     reported = _reported(asyncio.run(_look(broker, version, _place(target))), _place(target))
@@ -87,7 +87,7 @@ def history(target: Target, broker: Broker, version: MqttVersion = "5") -> None:
     Console().print(table if reported.history else f"version {reported.version}: nothing has been sent to it yet")
 
 
-@app.command("set")
+@commands.command("set")
 def set_file(
     target: Target,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The gateway's TOML file as it shall be.")],
@@ -116,7 +116,7 @@ def set_file(
     _finish(console, broker, version, place, desired, wait)
 
 
-@app.command("rollback")
+@commands.command("rollback")
 def rollback(
     target: Target,
     broker: Broker,

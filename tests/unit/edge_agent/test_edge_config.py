@@ -54,7 +54,7 @@ def test_the_sample_loads_and_shows_every_default():
         LogSettings,
         RemoteSettings,
         config.Server,
-        config._File,
+        config.GatewayFile,
     ):
         assert all(name in text for name in kind.__struct_fields__), kind
 
