@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ingest.mail import announce
-from ingest.parcel import Letter, Parcel, wrong_with
+from ingest.parcel import AHEAD_NS, Letter, Parcel, wrong_with
 from ingest.tables import clock_reference, dead_letter
 from ingest.upsert import insert_into
 from plumbline import codec
@@ -50,7 +50,15 @@ class Boot(NamedTuple):
 
 
 async def learn(connection: AsyncConnection, said: ClockSet, now: int) -> None:
-    """Note the references that are new; the first word about a boot counts."""
+    """Note the references that are new; the first word about a boot counts. One from a day ahead of us is not believed."""
+    ahead = [one for one in said.boots if one.before_ns + one.offset_ns > now + AHEAD_NS]
+    for one in ahead:
+        _log.warning(
+            "a gateway's clock was set ahead of ours: nothing is corrected by it",
+            gateway=said.gateway,
+            boot=one.boot,
+            check="the gateway's time server or receiver, and our own clock",
+        )
     rows = [
         {
             "site": said.site,
@@ -62,6 +70,7 @@ async def learn(connection: AsyncConnection, said: ClockSet, now: int) -> None:
             "told_at": now,
         }
         for one in said.boots
+        if one not in ahead
     ]
     if rows:
         await connection.execute(insert_into(connection, clock_reference).on_conflict_do_nothing(), rows)

@@ -181,6 +181,17 @@ async def test_a_letter_about_a_clock_that_was_far_ahead_is_made_good(engine):
     assert (stream.received, stream.dead, stream.missing) == (1, 0, 0)
 
 
+async def test_a_reference_that_lies_days_ahead_of_the_office_corrects_nothing(engine):
+    office = Office(engine)
+    await office.take(lost(scan(1)))
+    (one,) = SAID.boots
+    wrong = structs.replace(SAID, boots=(structs.replace(one, offset_ns=OFFSET + 2 * 86_400 * S),))
+    async with engine.begin() as connection:
+        await learn(connection, wrong, NOON)
+    await office.settle()
+    assert [row.at for row in await inbox_rows(engine)] == [LONG_AGO + 1]
+
+
 # All of it, with a real agent.
 
 SETTINGS = """
