@@ -106,10 +106,11 @@ class EpochBuilder:
         """Finish the open epoch: the line is quiet or closed. What comes later with the same time is a new epoch."""
         current, self._open = self._open, None
         contradicted, self._contradicted = self._contradicted, False
+        vouching = {address[-3:] for address in self._seen}
         self._seen.clear()
         if current is None:
             return None
-        epoch = self._finish(current)
+        epoch = self._finish(current, vouched=len(vouching) > 1)
         if epoch is None or epoch.mode == 1:
             return epoch
         if not contradicted and self._last is not None and self._last.time_ns == epoch.time_ns is not None:
@@ -127,7 +128,7 @@ class EpochBuilder:
             return address in self._seen  # a receiver without the time repeats its cycle
         return self._open.time_ms is not None and observation.time_ms != self._open.time_ms
 
-    def _finish(self, seen: Observation) -> Epoch | None:
+    def _finish(self, seen: Observation, *, vouched: bool) -> Epoch | None:
         if seen.mode is not None:
             self._mode, self._mode_age = seen.mode, 0
         else:
@@ -137,8 +138,9 @@ class EpochBuilder:
         time_ns = self._dates.time_ns(seen)
         if seen.valid is None and seen.position is None:
             return None  # GSA, VTG, ZDA alone: nothing was said about a position
-        # A receiver that contradicts itself (GSA: no fix; GGA: fix) is not believed: a wrong place costs more than none.
-        if seen.valid is False or seen.position is None or seen.mode == 1:
+        # GSA's 'no fix' beside one sentence that has one is believed: a wrong place costs more than none. Where two kinds
+        # of sentence vouch for the place, GSA is the one that lags behind, as gpsd judges too.
+        if seen.valid is False or seen.position is None or (seen.mode == 1 and not vouched):
             self._mode = None
             void_at = None if seen.position is None else (seen.position.lat, seen.position.lon)
             return Epoch(time_ns=time_ns, hdop=seen.hdop, sats_used=seen.sats_used, void_at=void_at)

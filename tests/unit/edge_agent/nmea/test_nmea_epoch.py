@@ -143,8 +143,13 @@ def test_degrees_that_lost_their_minutes_are_no_place(lon: str) -> None:
 
 
 def test_a_receiver_that_contradicts_itself_has_no_fix() -> None:
-    [epoch] = epochs(GGA, "GPGSA,A,1,,,,,,,,,,,,,,,", RMC)
+    [epoch] = epochs(GGA, "GPGSA,A,1,,,,,,,,,,,,,,,")
     assert (epoch.mode, epoch.lat) == (1, None)
+
+
+def test_two_kinds_of_sentence_that_vouch_for_a_place_outweigh_a_mode_that_lags_behind() -> None:
+    [epoch] = epochs(GGA, "GPGSA,A,1,,,,,,,,,,,,,,,", RMC)
+    assert (epoch.mode, epoch.lat) == (3, pytest.approx(48.1173))
 
 
 def test_the_best_constellation_of_several_gives_the_mode() -> None:
