@@ -41,6 +41,25 @@ class Link(Protocol):
         """Batches sent again because they were not committed in time."""
         ...
 
+    @property
+    def canaries_lost(self) -> int:
+        """Messages to ourselves that did not come back."""
+        ...
+
+    @property
+    def rank(self) -> int | None:
+        """Which server of the list answers, 0 the preferred one; `None`: none."""
+        ...
+
+    @property
+    def ingest_silent_s(self) -> float:
+        """How long ingest has owed an answer while a broker has batches for it."""
+        ...
+
+    def text(self) -> str:
+        """Where the link stands, in a sentence."""
+        ...
+
 
 class _Stamp(msgspec.Struct):
     """As much of a waiting event as its age needs."""
@@ -116,7 +135,7 @@ class HealthReport:
         values["agent_uptime_s"] = time.monotonic() - self._since_s
         values["agent_starts"] = float(self._runs.starts)
         values["agent_crashes"] = float(self._runs.crashes)
-        texts = {"agent": __version__, "clock": known_by, "broker": self._channel.broker or "none"}
+        texts = {"agent": __version__, "clock": known_by, "broker": self._channel.broker or "none", "link": self._link.text()}
         if self.config is not None:
             texts["config"] = self.config()
         return Said(
@@ -161,11 +180,14 @@ class HealthReport:
         }
 
     def _link_values(self) -> dict[str, float]:
-        return {
+        values = {} if self._link.rank is None else {"link_rank": float(self._link.rank)}
+        return values | {
             "online": float(self._link.connected),
             "link_since_s": time.monotonic() - self._channel.changed_s,
             "link_connections": float(self._channel.connections),
             "batches_resent": float(self._link.resent),
+            "canaries_lost": float(self._link.canaries_lost),
+            "ingest_silent_s": self._link.ingest_silent_s,
         }
 
     async def _oldest_s(self) -> float | None:

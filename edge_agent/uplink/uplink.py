@@ -81,8 +81,7 @@ class Uplink:
         self._since_ns = time.time_ns()
         self.connections = 0
         """How often a connection was made."""
-        self.canaries_lost = 0
-        """Canaries that did not come back: connections that were made anew for it."""
+        self._canaries_lost = 0
         outbox.when_appended(self._wake.set)
 
     async def run(self) -> None:
@@ -122,6 +121,11 @@ class Uplink:
     def resent(self) -> int:
         """Batches sent again because no watermark covered them in time."""
         return self._resent + (self._session.sender.resent if self._session is not None else 0)
+
+    @property
+    def canaries_lost(self) -> int:
+        """Canaries that did not come back: connections that were made anew for it."""
+        return self._canaries_lost
 
     @property
     def rank(self) -> int | None:
@@ -200,7 +204,7 @@ class Uplink:
         except* MqttError as group:
             failure = first_of(group)
         if isinstance(failure, CanaryLostError):
-            self.canaries_lost += 1
+            self._canaries_lost += 1
         return served, failure
 
     def _leave(self) -> None:
