@@ -111,13 +111,12 @@ class Engine:
         keys: list[tuple[str, str]] = []
         for share in found.shares:
             key = (share.line.id, piece)
-            standing = index.standings[share.line.id]
             new = key not in self._here and not self._in_office(index, *key)
             if new:
                 self._here[key] = share.quantity
                 self._sums[share.line.id] = self._sums.get(share.line.id, Decimal(0)) + share.quantity
                 keys.append(key)
-            arrived = standing.arrived + self._sums.get(share.line.id, Decimal(0))
+            arrived = index.arrived[share.line.id] + self._sums.get(share.line.id, Decimal(0))
             counted.append(Counted(share, new, arrived, lacks_certificate(share.line, identity.batch)))
         taken.keys = tuple(keys)
         return found, counted
@@ -133,7 +132,7 @@ class Engine:
     def _in_office(self, index: Index, line: str, piece: str) -> bool:
         if piece.startswith(ANONYMOUS):
             return piece[-12:] in index.counted
-        return piece in index.standings[line].pieces
+        return (line, piece) in index.pieces
 
     def _confirmed(self, event_ids: Iterable[str]) -> list[str]:
         """Scans all of whose pieces the office has counted."""
