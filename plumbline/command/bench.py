@@ -54,6 +54,25 @@ def one_agent(
     _say("A gateway's agent", figures, as_json=as_json)
 
 
+@app.command("edge")
+def edge(
+    events: Annotated[int, typer.Option(help="How many events the outbox is measured with.", min=10_000)] = 100_000,
+    backlog: Annotated[
+        int, typer.Option(help="Events that wait when the link comes back; 5,184,000 are 72 hours at 20 a second.", min=1000)
+    ] = 500_000,
+    scans: Annotated[int, typer.Option(help="Labels scanned for the verdict.", min=10)] = 300,
+    seconds: Annotated[float, typer.Option(help="How long 500 events/s flow for the latency.", min=1)] = 15,
+    keep: Annotated[Path | None, typer.Option(help="Keep data and logs in this new folder.")] = None,
+    as_json: Json = False,
+) -> None:
+    """The agent's promises: durable events/s, scan to verdict, capture to committed, live data fresh behind a backlog."""
+    from plumbline.command import bench_edge  # noqa: PLC0415 - each benchmark needs only its own packages
+
+    with _folder(keep) as folder:
+        figures = asyncio.run(bench_edge.measure(folder, events=events, backlog=backlog, scans=scans, seconds=seconds))
+    _say("A gateway's promises", figures, as_json=as_json)
+
+
 @app.command("outbox")
 def outbox(
     events: Annotated[int, typer.Option(help="How many events.", min=1000)] = 100_000,
