@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 import structlog
@@ -19,6 +20,7 @@ from plumbline.secrets import hidden, hidden_file
 _log = structlog.get_logger(__name__)
 
 _LONGEST: Final = 256
+_AGAIN_S: Final = 10.0
 
 
 def trouble(*, connected: bool, waited_s: float, well: tuple[str, ...], lines: Mapping[str, str]) -> str | None:
@@ -76,17 +78,13 @@ class RemoteConfig:
     async def run(self) -> None:
         """Judge the trial, where there is one; then follow what is desired."""
         self.report()
-        try:
-            if self._versions.record.trial is not None:
-                await self._probation()
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
-                if (desired := self._wanted) is not None:
-                    await self._take(desired)
-        except OSError as error:  # the folder cannot be written any more: the configuration in force stands
-            _log.error("config.disk", error=str(error), check=f"the disk of {self._versions.folder}, and who owns it")
-            await asyncio.Event().wait()
+        if self._versions.record.trial is not None:
+            await self._probation()
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if (desired := self._wanted) is not None:
+                await self._take(desired)
 
     def text(self) -> str:
         """The configuration in a few words, for health."""
@@ -152,11 +150,11 @@ class RemoteConfig:
             lines=self._readers(),
         )
         if why is None:
-            self._versions.accept()
+            await self._insist(self._versions.accept)
             _log.info("config.applied", version=trial.version, by=trial.by)
             self.report()
         else:
-            self._versions.undo(why)
+            await self._insist(partial(self._versions.undo, why))
             self._restart()
             await asyncio.Event().wait()
 
@@ -178,12 +176,12 @@ class RemoteConfig:
         try:
             text, mistakes = await self._checked(desired)
         except (OSError, UnicodeDecodeError) as error:
-            self._refuse(desired, f"the gateway file cannot be tried or replaced: {error}; check who owns its folder")
+            await self._refuse(desired, f"the gateway file cannot be tried or replaced: {error}; check who owns its folder")
             return
         if mistakes:
-            self._refuse(desired, f"{len(mistakes)} mistake{'s' * (len(mistakes) != 1)}", tuple(mistakes))
+            await self._refuse(desired, f"{len(mistakes)} mistake{'s' * (len(mistakes) != 1)}", tuple(mistakes))
         elif text == self._versions.current():
-            self._versions.same(desired)
+            await self._insist(partial(self._versions.same, desired))
             _log.info("config.applied", version=desired.version, by=desired.by, changed=False)
             self.report()
         else:
@@ -191,7 +189,7 @@ class RemoteConfig:
             try:
                 self._versions.place(text, desired, well=well, probation_s=self._settings.probation_s)
             except OSError as error:
-                self._refuse(desired, f"the gateway file cannot be replaced: {error}; check who owns its folder")
+                await self._refuse(desired, f"the gateway file cannot be replaced: {error}; check who owns its folder")
                 return
             _log.warning("config.placed", version=desired.version, by=desired.by)
             self.report()
@@ -214,7 +212,18 @@ class RemoteConfig:
             return "", ["text: neither a text nor a version to restore is given"]
         return text, mistakes + await mistakes_in(text, self._versions.path)
 
-    def _refuse(self, desired: DesiredConfig, reason: str, mistakes: tuple[str, ...] = ()) -> None:
+    async def _refuse(self, desired: DesiredConfig, reason: str, mistakes: tuple[str, ...] = ()) -> None:
         _log.warning("config.refused", version=desired.version, by=desired.by, reason=reason, mistakes=mistakes)
-        self._versions.refuse(desired, hidden(reason), mistakes)
+        await self._insist(partial(self._versions.refuse, desired, hidden(reason), mistakes))
         self.report()
+
+    async def _insist(self, note: Callable[[], None]) -> None:
+        """Bring a decision to the disk; where that is full or read-only, again until it is not."""
+        while True:
+            try:
+                note()
+            except OSError as error:
+                _log.error("config.disk", error=str(error), check=f"the disk of {self._versions.folder}, and who owns it")
+                await asyncio.sleep(_AGAIN_S)
+            else:
+                return

@@ -91,6 +91,9 @@ class Versions:
 
     def begin(self) -> None:
         """What a start does before it reads the file: finish what was interrupted, count a trial, note a hand's change."""
+        for dots in (".", ".."):  # of a write or a check that was killed; it holds passwords
+            for left in self.path.parent.glob(f"{dots}{self.path.name}.*"):
+                left.unlink(missing_ok=True)
         record, trial = self.record, self.record.trial
         if not self.folder.is_dir():
             return

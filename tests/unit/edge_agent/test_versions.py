@@ -166,6 +166,13 @@ def test_a_record_that_a_disk_has_damaged_costs_the_memory_and_not_the_configura
     assert path.read_text() == NEW
 
 
+def test_what_a_killed_check_has_left_behind_is_removed(path):
+    left = path.with_name(".gateway.toml.desired")
+    left.write_text(NEW)
+    started(path)
+    assert not left.exists()
+
+
 def test_many_versions_leave_a_bounded_folder(path):
     for n in range(1, 60):
         place(path, OLD + f"# {n}\n", n).accept()
