@@ -44,6 +44,17 @@ def free_port(host: str = "127.0.0.1") -> int:
         return int(probe.getsockname()[1])
 
 
+def is_free(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether nobody listens on this port now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
 @contextlib.asynccontextmanager
 async def own_broker(
     *, folder: Path, host: str, port: int, prefer: Literal["mosquitto", "amqtt"] = "mosquitto"

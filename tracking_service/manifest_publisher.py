@@ -196,7 +196,7 @@ class ManifestPublisher:
             return len(payload)
         self._told[site] = (epoch, version)
         await connection.publish(topics.manifest(site), payload, retain=True)
-        _log.info("tracking.manifest.published", site=site, version=version, bytes=len(payload))
+        _log.debug("tracking.manifest.published", site=site, version=version, bytes=len(payload))
         return len(payload)
 
     async def _numbered(self, connection: AsyncConnection, site: str, digest: str) -> tuple[str, int, int]:

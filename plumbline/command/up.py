@@ -90,15 +90,17 @@ class _Up:
             folder = self._data / "broker"
             broker = await stack.enter_async_context(own_broker(folder=folder, host=broker_host, port=broker_port))
             await stack.enter_async_context(self._services(broker, sites))
+            pages: Mapping[str, int] = {}
             if demo_speed is not None:
-                from plumbline.demo import stage  # noqa: PLC0415
+                from plumbline.demo import gateways, stage  # noqa: PLC0415
 
                 site = next(iter(sites.values()))[0]
+                pages = gateways.page_ports()
                 playing = stage.playing(
-                    site=site, folder=self._data / "gateways", broker=broker, api=self._api, speed=demo_speed
+                    site=site, folder=self._data / "gateways", broker=broker, api=self._api, speed=demo_speed, pages=pages
                 )
                 await stack.enter_async_context(playing)
-            self._welcome(broker)
+            self._welcome(broker, pages)
             await stopped.wait()
             _log.info("stopping")
 
@@ -150,10 +152,14 @@ class _Up:
         host = "127.0.0.1" if self._host in {"0.0.0.0", "::"} else self._host  # noqa: S104 - compared, not bound
         return f"http://{host}:{self._port}"
 
-    def _welcome(self, broker: OwnBroker) -> None:
+    def _welcome(self, broker: OwnBroker, pages: Mapping[str, int]) -> None:
         lines = [
             f"The wall      {self._api}/",
             f"The API       {self._api}/docs",
+            *(
+                f"The page of   {gateway}: http://127.0.0.1:{port}/  (what who scans there is told)"
+                for gateway, port in pages.items()
+            ),
             f"The broker    {broker.url}  ({broker.kind}; gateways connect here)",
             f"The data      {self._data.resolve()}",
             "Stop it with Ctrl-C.",

@@ -2,16 +2,26 @@
 
 import contextlib
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from plumbline import child
+from plumbline.broker import free_port, is_free
 from plumbline.mqtt import Version
 
 GATE: Final = "gw-gate"
 YARD: Final = "gw-yard"
+
+
+#: Where the gateways' own pages are, where nobody else is there.
+_PAGES: Final = {GATE: 8090, YARD: 8091}
+
+
+def page_ports() -> Mapping[str, int]:
+    """A port for each gateway's page: the usual one where it is free."""
+    return {gateway: port if is_free(port) else free_port() for gateway, port in _PAGES.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +36,8 @@ class Wiring:
     local: str
     """The gateway's own broker, where its devices publish."""
     version: Version
+    page: int
+    """Port of the gateway's own page."""
 
     def config(self, gateway: str) -> str:
         """The TOML text of a gateway's configuration."""
@@ -41,6 +53,9 @@ version = "{self.version}"
 
 [health]
 every_s = 5.0
+
+[page]
+listen = "127.0.0.1:{self.page}"
 {readers}"""
 
     def _gate(self) -> str:

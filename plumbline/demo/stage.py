@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import math
 import random
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -187,8 +187,13 @@ def weather(minute: float, busy: float, dice: random.Random) -> dict[str, float]
 
 
 @contextlib.asynccontextmanager
-async def playing(*, site: SiteFile, folder: Path, broker: OwnBroker, api: str, speed: float) -> AsyncGenerator[None]:
-    """Play the demo for the length of the block. `api` is the tracking service's URL, where the orders are posted."""
+async def playing(
+    *, site: SiteFile, folder: Path, broker: OwnBroker, api: str, speed: float, pages: Mapping[str, int]
+) -> AsyncGenerator[None]:
+    """Play the demo for the length of the block.
+
+    `api` is the tracking service's URL, where the orders are posted; `pages` are the ports of the gateways' own pages.
+    """
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     pace = Pace(speed=speed)
@@ -197,9 +202,21 @@ async def playing(*, site: SiteFile, folder: Path, broker: OwnBroker, api: str, 
     async with Link(address.host, address.port) as link:
         await _post_orders(api, site.id, pace.calendar(datetime.now(UTC), ZoneInfo(site.timezone)))
         stage = Stage(site=site, folder=folder, sensors=sensors, link=link, pace=pace, now=lambda: datetime.now(UTC))
-        gate = gateways.Wiring(site=site.id, folder=folder, server=broker.url, local=broker.url, version=broker.version)
+        gate = gateways.Wiring(
+            site=site.id,
+            folder=folder,
+            server=broker.url,
+            local=broker.url,
+            version=broker.version,
+            page=pages[gateways.GATE],
+        )
         yard = gateways.Wiring(
-            site=site.id, folder=folder, server=f"mqtt://{address.host}:{link.port}", local=broker.url, version=broker.version
+            site=site.id,
+            folder=folder,
+            server=f"mqtt://{address.host}:{link.port}",
+            local=broker.url,
+            version=broker.version,
+            page=pages[gateways.YARD],
         )
         try:
             async with gateways.agent(gateways.GATE, gate), gateways.agent(gateways.YARD, yard), asyncio.TaskGroup() as tasks:
