@@ -169,7 +169,8 @@ class EventClock:
     def remember(self, events: Iterable[Event]) -> None:
         """What earlier processes and boots gave: the next time of each device is later.
 
-        A time that a device told may be any, and so may one that nobody vouched for in another boot: those do not count.
+        A time that a device told may be any, and so may one that nobody vouched for in another boot: those do not count,
+        unless they are times that had certainly passed.
         """
         floor = self.floor()
         for event in events:
@@ -178,7 +179,7 @@ class EventClock:
                 usual = None if not ours else self.first and clock.mono + self.first.offset_ns
                 counts = event.at <= floor + UNSET_NS if not ours else usual is not None and abs(event.at - usual) <= AHEAD_NS
             else:
-                counts = ours
+                counts = ours or clock.unset
             last = self._last.get(event.device)
             if counts and (last is None or event.at > last.at):
                 mono = max(clock.mono if ours else -1, -1 if last is None else last.mono)

@@ -46,7 +46,7 @@ class Gateway:
         self.clock.remember(self.outbox())
 
     def boot(self, off_ns, wall) -> None:
-        self.known = self.clock.floor(), self.known[1]
+        self.known = max(self.known[0], self.clock.floor()), self.known[1]
         self.true += off_ns
         self.booted, self.boots, self.wall_offset, self.synced = self.true, self.boots + 1, wall - self.true, False
         self.start()
@@ -290,6 +290,8 @@ def set_wall(gateway, value, _rtc):
 def sync(gateway, value, _rtc):
     if value:
         gateway.sync()
+        gateway.true += 10 * S  # the timekeeper looks every second, and the kernel is asked every ten
+        gateway.look()
     else:
         gateway.synced = False
 
@@ -328,3 +330,25 @@ def test_whatever_happens_order_is_kept_and_corrections_are_true(rtc, story):
         key = event.device, event.clock.boot
         assert event.at > latest.get(key, -1)
         latest[key] = event.at
+
+
+unset = st.lists(
+    st.one_of(
+        st.tuples(st.just("scan"), st.sampled_from(["gate", "crane"])),
+        st.tuples(st.just("pass"), st.integers(0, 2 * HOUR)),
+        st.tuples(st.just("sync"), st.booleans()),
+        st.tuples(st.just("gps"), st.integers(0, SPREAD_NS - 1)),
+        st.tuples(st.just("restart"), st.none()),
+        st.tuples(st.just("reboot"), st.integers(60 * S, DAY)),
+    ),
+    max_size=60,
+)
+
+
+@given(unset)
+def test_without_a_battery_order_is_kept_over_reboots_too(story):
+    gateway = Gateway(wall=0)
+    for what, value in story:
+        gateway.true += S
+        ACTS[what](gateway, value, False)
+    gateway.assert_ordered()
