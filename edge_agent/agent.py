@@ -138,6 +138,7 @@ class Agent:
             refused=lambda: self._refused,
             time_known=keeper.health,
             expected=self._expected,
+            answers=lambda: {"manifest": self.desk.text(), "page": self.page.text()},
         )
         remote = None if self._versions is None else self._remote(self._versions, report, stop)
         names = [entry.name for entry in config.readers]

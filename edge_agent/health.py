@@ -4,7 +4,7 @@ Units stand in the names. What a gateway cannot measure is absent, never zero.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
@@ -93,6 +93,7 @@ class HealthReport:
         refused: how many messages the agent itself refused.
         expected: what the site expects, where it is configured.
         time_known: figures of the clock, and who vouches for it (`Timekeeper.health`).
+        answers: what scans are answered by, and where that is shown, in words.
         root: where `proc` and `sys` are.
     """
 
@@ -108,6 +109,7 @@ class HealthReport:
         refused: Callable[[], int],
         time_known: Callable[[], tuple[dict[str, float], str]],
         expected: Expected | None = None,
+        answers: Callable[[], Mapping[str, str]] = dict[str, str],
         root: Path = Path("/"),
     ) -> None:
         self._data = data
@@ -118,6 +120,7 @@ class HealthReport:
         self._runs = runs
         self._refused = refused
         self._expected = expected
+        self._answers = answers
         self.config: Callable[[], str] | None = None
         """The configuration in force in a few words, where the server may change it."""
         self._time_known = time_known
@@ -138,6 +141,7 @@ class HealthReport:
         texts = {"agent": __version__, "clock": known_by, "broker": self._channel.broker or "none", "link": self._link.text()}
         if self.config is not None:
             texts["config"] = self.config()
+        texts |= self._answers()
         return Said(
             {name: round(value, 3) for name, value in values.items()},
             {name: hidden(line) for name, line in self.readers().items()},

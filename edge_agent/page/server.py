@@ -91,6 +91,12 @@ class Page:
         desk.when_told(self.news.tell)
         desk.when_moved(self.news.say_state)
 
+    def text(self) -> str:
+        """Whether it is open, in a few words."""
+        if not self._settings.listen:
+            return "off"
+        return self.fault or f"open on {self._settings.listen}"
+
     async def run(self) -> None:
         """Serve until cancelled. Where the port cannot be had it is tried again: a gateway without its page still works."""
         if not self._settings.listen:

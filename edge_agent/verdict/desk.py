@@ -66,6 +66,12 @@ class Desk:
         """What is expected; `None`: no manifest was ever received."""
         return self._engine.index
 
+    def text(self) -> str:
+        """What scans are answered by, in a few words."""
+        index = self._engine.index
+        held = "none yet" if index is None else f"version {index.version}, {index.lines} lines"
+        return f"{held}; {self.fault}" if self.fault else held
+
     def knows(self, ai: str, value: str) -> bool:
         """Whether the site expects this value: the desk is an `Expectation` for readers of codes."""
         index = self._engine.index

@@ -32,6 +32,8 @@ brokers = ["{url}"]
 [page]
 listen = "127.0.0.1:0"
 {page}
+[health]
+{health}
 [[reader]]
 type = "serial_scanner"
 name = "gate"
@@ -49,11 +51,11 @@ WRONG = b"]C1010950600013435210LOT9\r\n"
 class Gateway:
     """An agent with one scanner at the end of a pseudo-terminal."""
 
-    def __init__(self, folder, url: str, page: str = "") -> None:
+    def __init__(self, folder, url: str, page: str = "", health: str = "") -> None:
         self.near, self.far = os.openpty()
         tty.setraw(self.far)
         path = folder / "gateway.toml"
-        path.write_text(SETTINGS.format(url=url, port=os.ttyname(self.far), page=page))
+        path.write_text(SETTINGS.format(url=url, port=os.ttyname(self.far), page=page, health=health))
         self.agent = Agent(config.load(path), drain_s=0.1)
         self.heard = bytearray()
 
@@ -90,8 +92,8 @@ class Gateway:
 
 
 @contextlib.asynccontextmanager
-async def gateway(folder, url: str, page: str = ""):
-    async with Gateway(folder, url, page).running() as one:
+async def gateway(folder, url: str, page: str = "", health: str = ""):
+    async with Gateway(folder, url, page, health).running() as one:
         yield one
 
 
@@ -141,6 +143,16 @@ async def test_a_scan_is_answered_with_the_office_without_it_and_after_a_restart
     assert [verdict for _, verdict in told()] == [
         "expected", "already_received", "expected", "wrong_batch", "unknown", "already_received", "already_received", "expected",
     ]  # fmt: skip
+
+
+async def test_health_says_what_scans_are_answered_by(tmp_path, broker):
+    await publish(broker.url, site.payload(version=7))
+    async with TinyIngest(broker.url, "health-ingest") as ingest, gateway(tmp_path, broker.url, health="every_s = 0.2"):
+        await until(lambda: ingest.health and "7" in ingest.health[-1].texts["manifest"], "health with the manifest")
+        assert ingest.health[-1].texts["manifest"] == "version 7, 5 lines"
+        assert ingest.health[-1].texts["page"] == "open on 127.0.0.1:0"
+        await publish(broker.url, b"nonsense")
+        await until(lambda: "refused" in ingest.health[-1].texts["manifest"], "the refusal")
 
 
 async def test_without_any_manifest_the_scanner_hears_accepted(tmp_path, broker):
