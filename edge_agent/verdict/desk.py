@@ -11,7 +11,7 @@ from typing import Final, Protocol, Self
 import structlog
 
 from edge_agent.outbox import Outbox, OutboxError
-from edge_agent.verdict.engine import Engine
+from edge_agent.verdict.engine import MOST, Engine
 from edge_agent.verdict.index import Index
 from edge_agent.verdict.journal import Journal
 from edge_agent.verdict.store import Held, Store
@@ -121,6 +121,8 @@ class Desk:
             await self._came.wait()
             self._came.clear()
             payload, self._payload = self._payload, None
+            if self._journal.lines > 2 * MOST:
+                await self._journal.replace(self._engine.taken)
             if payload is None:
                 continue
             try:
@@ -138,6 +140,8 @@ class Desk:
         identity = self._engine.identity_of(scan.id)
         if identity is not None:
             self._journal.add(scan.id, identity)
+            if self._journal.lines > 2 * MOST:  # no office tells what need not be remembered
+                self._came.set()
         self._tell(scan, verdict)
 
     def withdraw(self, scan: Scan) -> None:

@@ -34,6 +34,8 @@ class Journal:
         self._path = path
         self._file: FileIO | None = None
         self._failing = False
+        self.lines = 0
+        """How many it holds, or may hold."""
         self._late: list[bytes] | None = None
         """What is added while the file is being replaced."""
 
@@ -55,6 +57,7 @@ class Journal:
                 bad += bool(line)
             else:
                 found[entry.id] = entry.identity
+        self.lines = len(lines)
         if bad:
             _log.warning("verdict.journal.torn", file=str(self._path), lines=bad)
         return found
@@ -62,6 +65,7 @@ class Journal:
     def add(self, event_id: str, identity: Identity) -> None:
         """Note a scan."""
         line = _encoder.encode(_Entry(event_id, identity)) + b"\n"
+        self.lines += 1
         if self._late is not None:
             self._late.append(line)
             return
@@ -75,6 +79,7 @@ class Journal:
         """Hold these scans, and those that are added meanwhile, and no others."""
         self.close()
         self._late = []
+        self.lines = len(taken)
         content = b"".join(_encoder.encode(_Entry(event_id, identity)) + b"\n" for event_id, identity in taken.items())
         try:
             await asyncio.to_thread(durable.write, self._path, content)

@@ -190,3 +190,14 @@ def test_a_manifest_reads_as_it_was_written(made: Manifest):
 def test_bytes_that_are_no_manifest_raise_nothing_but_a_codec_error(data):
     with contextlib.suppress(CodecError):
         manifest.decode(data, site=site.SITE)
+
+
+async def test_the_journal_of_a_gateway_without_an_office_does_not_grow_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr("edge_agent.verdict.engine.MOST", 10)
+    monkeypatch.setattr("edge_agent.verdict.desk.MOST", 10)
+    async with desk(tmp_path) as (one, outbox):
+        for n in range(100):
+            await scanned(one, outbox, f"PL1:PO-1/10/{n}")
+    lines = (tmp_path / "scanned.jsonl").read_bytes().splitlines()
+    assert 10 <= len(lines) <= 25
+    assert b"PL1:PO-1/10/99" in lines[-1]
