@@ -76,7 +76,7 @@ class UplinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     window: Annotated[int, Meta(ge=1, le=500)] = 16
     """Batches of one class that may be under way without being committed."""
     resend_after_s: Annotated[float, Meta(gt=0, le=3600)] = 15.0
-    """What is not committed by then is sent again; while ingest is silent one batch asks for all, after twice that time."""
+    """What is not committed by then is sent again; while ingest is silent one batch asks for all."""
     drain_bytes_per_s: Annotated[int, Meta(ge=0, le=2**32)] = 250_000
     """What a backlog may take of the link, compressed; 0: all that live data leaves. Live data always goes first."""
     compression: Literal["auto", "off"] = "auto"

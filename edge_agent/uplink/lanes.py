@@ -20,7 +20,13 @@ from plumbline.event import CLASSES, EventClass
 from plumbline.ranges import Pairs
 
 #: Live data that waits longer than this without leaving becomes backlog, so that newer data goes first.
-STALE_S: Final = 10.0
+STALE_S: Final = 20.0
+#: How much of it stays live: after a silence (of the link, or of ingest) what nobody could have told of in time, so that it is
+#: not older than 30 s when it arrives; where the link is simply too slow, what is new.
+_AFTER_SILENCE_S: Final = 30.0
+_TOO_SLOW_S: Final = 2.0
+#: ... and never more than so many batches.
+_LIVE_BATCHES: Final = 4
 #: Holes that one class may tear; then live data waits for its turn. Ingest tells 256 ranges and keeps 10,000.
 MOST_HOLES: Final = 64
 #: A batch of the backlog that is committed so fast lets one more be under way; one that takes so long halves them.
@@ -39,7 +45,6 @@ class Sent:
     """When the broker acknowledged it; before, when it was sent."""
     acknowledged: asyncio.Future[None]
     """By the broker: until then it is not sent again, for it has not left us."""
-    tries: int = 1
 
 
 @dataclass(slots=True)
@@ -68,27 +73,31 @@ class Lane:
     """When a live event was first seen waiting for company."""
     heard_at: float = 0.0
     """When ingest last said anything about this class."""
-    marks: deque[tuple[float, int]] = field(default_factory=deque[tuple[float, int]])
-    """(time, newest number then), about one a second, none older than needed to know what is stale."""
+    silence_s: float = 0.0
+    """How long ingest had said nothing before."""
+    marks: deque[tuple[float, int]] = field(default_factory=lambda: deque([(float("-inf"), 0)]))
+    """(time, newest number then), about one a second, the first one older than anything that is asked for."""
 
-    def resume(self, stream: Stream, *, same: bool, few: int, few_bytes: int) -> None:
+    def resume(self, stream: Stream, now: float, *, same: bool, few: int, few_bytes: int) -> None:
         """Begin a connection behind what is committed: what was under way on the old one counts as lost.
 
-        A backlog that fits one batch is no backlog: it goes first and leaves no hole.
+        A backlog that fits one batch is no backlog: it goes first and leaves no hole. What is quite new is none either.
         """
         self.held = ranges.union(self.held if same else (), stream.committed)
         self.cursor, self.owed = ranges.watermark(self.held)[0], ()
         self.live, self.late, self.late_room = [], [], min(2, self.window)
         self.wanted, self.replaying = self.wanted if same else (), None
         self.told, self.since = (), None
-        self.marks.clear()
+        if not same:
+            self.marks = deque([(float("-inf"), stream.last)])
         waiting = ranges.difference(((1, stream.last),), self.held)
         if ranges.count(waiting) > few or stream.pending_bytes > few_bytes:
-            self.cursor, self.owed = stream.last, waiting
+            begin = self._older_than(_AFTER_SILENCE_S, now, stream.last - _LIVE_BATCHES * few)
+            self.cursor, self.owed = begin, ranges.difference(waiting, ((begin + 1, stream.last),))
 
     def cover(self, upto: int, beyond: Sequence[tuple[int, int]], now: float) -> None:
         """Take a watermark: free what it covers."""
-        self.heard_at = now
+        self.silence_s, self.heard_at = now - self.heard_at, now
         self.held = ranges.union(self.held, ((1, upto),) if upto else (), beyond)
         self.live = [sent for sent in self.live if self._open(sent)]
         kept: list[Sent] = []
@@ -102,7 +111,6 @@ class Lane:
         self.late = kept
 
     def _open(self, sent: Sent) -> bool:
-        sent.tries = 1  # ingest lives: no more patience than usual
         return bool(ranges.difference(sent.numbers, self.held))
 
     @property
@@ -117,22 +125,27 @@ class Lane:
         return self.owed[0][0] - 1 if self.owed else self.cursor
 
     def note(self, now: float, last: int) -> None:
-        """Remember when numbers were given, as far as `leap` needs it."""
+        """Remember when numbers were given, as far as somebody asks for it."""
         marks = self.marks
-        if (not marks or now - marks[-1][0] >= _MARK_S) and last > (marks[-1][1] if marks else self.cursor):
+        if now - marks[-1][0] >= _MARK_S and last > marks[-1][1]:
             marks.append((now, last))
-        while len(marks) > 1 and marks[1][0] <= now - STALE_S:
+        while len(marks) > 1 and marks[1][0] <= now - _AFTER_SILENCE_S:
             marks.popleft()
+
+    def _older_than(self, seconds: float, now: float, least: int = 0) -> int:
+        """The newest number that is known to be so old, or `least`."""
+        return max(least, next((last for at, last in reversed(self.marks) if at <= now - seconds), self.marks[0][1]))
 
     def leap(self, now: float, few: int) -> bool:
         """Where live data waits for long, make it backlog and go on with what is new; false where that is not needed or wise.
 
         What is not more than `few` events needs no leap: it leaves with the new ones.
         """
-        if not self.marks or self.marks[0][0] > now - STALE_S or self.marks[0][1] <= self.cursor:
+        if self._older_than(STALE_S, now) <= self.cursor or len(self.owed) >= MOST_HOLES:
             return False
-        newest = self.marks[-1][1]
-        if newest - self.cursor <= few or len(self.owed) >= MOST_HOLES:
+        keep_s = _AFTER_SILENCE_S if self.silence_s > STALE_S / 2 else _TOO_SLOW_S
+        newest = self._older_than(keep_s, now, self.marks[-1][1] - _LIVE_BATCHES * few)
+        if newest - self.cursor <= few:
             return False
         self.owed = ranges.difference(ranges.union(self.owed, ((self.cursor + 1, newest),)), self.held)
         self.cursor, self.since = newest, None
@@ -166,12 +179,17 @@ class Lanes:
     def __iter__(self) -> Iterator[Lane]:
         return iter(self._lanes.values())
 
-    def resume(self) -> None:
+    def note(self, now: float) -> None:
+        """Events were appended."""
+        for name, lane in self._lanes.items():
+            lane.note(now, self._outbox.stream(name).last)
+
+    def resume(self, now: float) -> None:
         """Begin a connection, or an epoch."""
         same = self.epoch == self._outbox.epoch
         self.epoch = self._outbox.epoch
         for name, lane in self._lanes.items():
-            lane.resume(self._outbox.stream(name), same=same, few=self._few, few_bytes=self._few_bytes)
+            lane.resume(self._outbox.stream(name), now, same=same, few=self._few, few_bytes=self._few_bytes)
 
     def delivered(self, now: float) -> None:
         """The broker has a batch: from now on ingest owes an answer, if it did not before."""

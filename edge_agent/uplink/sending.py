@@ -25,8 +25,6 @@ from plumbline.ranges import Pairs
 
 _log = structlog.get_logger(__name__)
 
-#: A batch that stays uncommitted while ingest is silent waits at most this many times `resend_after_s`.
-_MOST_PATIENT: Final = 2
 #: Ranges of thinned numbers in one batch.
 _TOLD_RANGES: Final = 2000
 _END: Final = 2**63 - 1
@@ -83,7 +81,7 @@ class Sender:
         while not self._ending:
             self._wake.clear()
             if self._lanes.epoch != self._outbox.epoch:
-                self._lanes.resume()
+                self._lanes.resume(self._now())
             try:
                 wait_s = await self._step()
             except OutboxError as error:
@@ -125,7 +123,7 @@ class Sender:
                 asked = asked or unanswered
                 continue
             asked = asked or unanswered
-            left_s = sent.at + self._settings.resend_after_s * min(2 ** (sent.tries - 1), _MOST_PATIENT) - now
+            left_s = sent.at + self._settings.resend_after_s - now
             if left_s <= 0:
                 await self._resend(lane, sent)
                 return 0.0
@@ -135,7 +133,6 @@ class Sender:
     async def _live(self, lane: Lane, now: float) -> float | None:
         if (held_s := self._lanes.hold_s(lane.event_class)) > 0:
             return min(held_s, _LOOK_EVERY_S)
-        lane.note(now, self._outbox.stream(lane.event_class).last)
         if len(lane.live) >= lane.window or (lane.event_class == "telemetry" and not self._pace.room):
             return None
         if lane.leap(now, self._settings.batch_events):
@@ -220,7 +217,6 @@ class Sender:
         if not chunk.events and not dropped:  # committed and forgotten meanwhile
             (lane.live if sent in lane.live else lane.late).remove(sent)
             return
-        sent.tries += 1
         self._publish(lane, chunk, dropped, sent=sent)
         self.resent += 1
         _log.info("uplink.resent", event_class=lane.event_class, events=len(chunk.events), first=missing[0][0])

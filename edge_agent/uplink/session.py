@@ -129,7 +129,7 @@ class Session:
         begin = now()
         await self._connection.publish(self._presence_topic, presence(self._outbox, online=True), retain=True)
         self._pace.round_trip(now() - begin)
-        self._lanes.resume()
+        self._lanes.resume(now())
 
     def _retain(self, topic: str, payload: bytes) -> None:
         """Publish without waiting; on a connection that is just being lost the channel says it again at the next."""

@@ -82,7 +82,7 @@ class Uplink:
         self.connections = 0
         """How often a connection was made."""
         self._canaries_lost = 0
-        outbox.when_appended(self._wake.set)
+        outbox.when_appended(self._appended)
 
     async def run(self) -> None:
         """Stay connected and send, until `stop`."""
@@ -109,6 +109,10 @@ class Uplink:
         while self.connected and any(self._outbox.stream(name).pending for name in CLASSES):
             changed = self._changed = asyncio.get_running_loop().create_future()
             await changed
+
+    def _appended(self) -> None:
+        self._lanes.note(asyncio.get_running_loop().time())
+        self._wake.set()
 
     # What health says.
 

@@ -312,3 +312,54 @@ async def test_what_is_posted_is_retained_again_after_the_broker_forgot_it_and_w
         broker.start()
         async with sending(outbox, broker.url, channel=channel), watching(broker.url, "plumbline/v1/s/g/reported") as again:
             await until(lambda: again.payloads and again.payloads[-1] == b"now", "what was posted, again")
+
+
+async def test_when_ingest_comes_back_the_newest_events_go_first_though_the_connection_never_broke(
+    broker, tmp_path, monkeypatch
+):
+    for name, seconds in {"STALE_S": 0.2, "_AFTER_SILENCE_S": 0.3, "_TOO_SLOW_S": 0.05, "_MARK_S": 0.02}.items():
+        monkeypatch.setattr(f"edge_agent.uplink.lanes.{name}", seconds)
+    settings = UplinkSettings(**{name: getattr(FAST, name) for name in FAST.__struct_fields__} | {"drain_bytes_per_s": 2000})
+    async with (
+        outbox_at(tmp_path) as outbox,
+        TinyIngest(broker.url, "ingest") as ingest,
+        sending(outbox, broker.url, settings) as uplink,
+    ):
+        await until(lambda: uplink.connected, "the connection")
+        ingest.silent = True
+        for n in range(30):
+            await outbox.append([fix(n * 100 + i + 1) for i in range(100)])
+            await asyncio.sleep(0.02)  # so that there is something older than the rest
+        await until(lambda: uplink.ingest_silent_s > 0.3, "ingest to be missed")
+        ingest.silent = False
+        await outbox.append([fix(3001)])
+        await until(lambda: 3001 in ingest.received["telemetry"], "the newest event", 20)
+        assert len(ingest.received["telemetry"]) < 2000, "the backlog went first"
+        assert len(uplink._lanes["telemetry"].owed) == 1
+
+
+async def test_a_business_backlog_is_sent_before_one_of_telemetry_and_tears_one_hole_a_class(broker, tmp_path):
+    async with outbox_at(tmp_path) as outbox:
+        await outbox.append([fix(n + 1) for n in range(3000)])
+        await outbox.append([scan(n + 1) for n in range(500)])
+        async with TinyIngest(broker.url, "ingest") as ingest, sending(outbox, broker.url):
+            await until(lambda: outbox.stream("business").pending == 0, "the scans to be committed")
+            assert outbox.stream("telemetry").pending > 1000
+            await outbox.append([fix(3001), scan(501)])
+            await until(lambda: 3001 in ingest.received["telemetry"], "the live reading")
+            await until(lambda: left(outbox) == 0, "the rest")
+        assert ingest.most_beyond <= 2
+
+
+async def test_thinned_numbers_are_told_with_the_backlog_around_them_so_that_ingest_never_keeps_many_holes(broker, tmp_path):
+    async with outbox_at(tmp_path, max_bytes=1_000_000) as outbox:
+        for n in range(200):
+            await outbox.append([fix(n * 100 + i + 1) for i in range(100)])
+        assert len(outbox.stream("telemetry").thinned) > 4
+        async with TinyIngest(broker.url, "ingest") as ingest, sending(outbox, broker.url) as uplink:
+            await until(lambda: uplink.connected, "the connection")
+            await outbox.append([fix(20_001)])
+            await until(lambda: left(outbox) == 0 and not outbox.stream("telemetry").thinned, "everything to be settled")
+            held = ranges.union(ranges.of(ingest.received["telemetry"]), ingest.thinned["telemetry"])
+            assert held == ((1, 20_001),)
+        assert ingest.most_beyond <= 4

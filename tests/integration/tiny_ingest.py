@@ -33,6 +33,7 @@ class TinyIngest:
         self.copies = []
         self.presence = []
         self.silent = False
+        self.most_beyond = 0
         self.clashes = []
         self.epoch = None
         self.connection = None
@@ -93,6 +94,7 @@ class TinyIngest:
         upto, beyond = ranges.watermark(
             ranges.union(ranges.of(numbers if numbers is not None else self.received[event_class]), self.thinned[event_class])
         )
+        self.most_beyond = max(self.most_beyond, len(beyond))
         mark = Watermark(site="s", gateway="g", epoch=self.epoch, event_class=event_class, upto=upto, beyond=beyond)
         self.connection.publish_soon(topics.committed("s", "g", event_class), codec.encode(mark), retain=True)
 

@@ -4,13 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.outbox.file import Stream
-from edge_agent.uplink.lanes import MOST_HOLES, STALE_S, Lane
+from edge_agent.uplink.lanes import MOST_HOLES, Lane
 from plumbline import ranges
 
 
 def lane(stream, few=10):
     one = Lane("telemetry", 0.1, 16)
-    one.resume(stream, same=False, few=few, few_bytes=10**6)
+    one.resume(stream, 0.0, same=False, few=few, few_bytes=10**6)
     return one
 
 
@@ -25,14 +25,37 @@ def test_what_fits_a_batch_is_no_backlog():
     assert (one.cursor, one.owed, one.progress) == (400, (), 400)
 
 
-def test_live_data_that_could_not_leave_for_long_becomes_backlog_and_the_newest_goes_first():
+def waited(seconds=60):
+    """A lane of which nothing could leave, with a hundred events a second."""
     one = lane(Stream())
-    for second in range(60):
+    for second in range(seconds):
         one.note(float(second), (second + 1) * 100)
-        assert len(one.marks) <= STALE_S + 2, "memory grows while nothing leaves"
-    assert one.leap(60.0, 10)
-    assert (one.cursor, one.owed) == (6000, ((1, 6000),))
-    assert not one.leap(60.0, 10), "it leapt already"
+        assert len(one.marks) <= 33, "memory grows while nothing leaves"
+    return one
+
+
+def test_live_data_that_could_not_leave_for_long_becomes_backlog_and_the_newest_goes_first():
+    one = waited()
+    assert one.leap(60.0, 100)
+    assert (one.cursor, one.owed) == (5900, ((1, 5900),)), "what came in the last two seconds is still live"
+    assert not one.leap(60.0, 100), "it leapt already"
+
+
+def test_after_a_silence_what_nobody_could_have_told_of_in_time_stays_live():
+    one = waited()
+    one.cover(0, (), 60.0)
+    assert one.leap(60.0, 1000)
+    assert (one.cursor, one.owed) == (3100, ((1, 3100),))
+    one = waited()
+    one.cover(0, (), 60.0)
+    assert one.leap(60.0, 100)
+    assert one.cursor == 6000 - 4 * 100, "but not more than a few batches"
+
+
+def test_on_a_new_connection_the_last_half_minute_goes_first():
+    one = waited()
+    one.resume(Stream(last=6000, committed=((1, 50),)), 60.0, same=True, few=1000, few_bytes=10**6)
+    assert (one.cursor, one.owed) == (3100, ((51, 3100),))
 
 
 def test_data_that_leaves_in_time_stays_live():
@@ -52,6 +75,7 @@ def test_a_link_that_is_always_too_slow_does_not_tear_a_hole_each_time():
             one.note(now, int(now) * 100)
         one.leap(now, 10)
         one.cursor += 50  # a little leaves
+        one.heard_at, one.silence_s = now, 1.0
     assert len(one.owed) <= MOST_HOLES
 
 
