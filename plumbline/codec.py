@@ -73,22 +73,22 @@ def decode_event(data: bytes) -> Event:
 
     Raises `CodecError`: `too_large`, `not_json`, `newer_version`, `unknown_kind` or `invalid` (with the JSON path).
     """
-    return _decode(_event, data, MAX_EVENT_BYTES)
+    return decode_as(_event, data, MAX_EVENT_BYTES)
 
 
 def decode_presence(data: bytes) -> Presence:
     """Read a gateway's birth or will. Raises `CodecError`."""
-    return _decode(_presence, data, MAX_EVENT_BYTES)
+    return decode_as(_presence, data, MAX_EVENT_BYTES)
 
 
 def decode_watermark(data: bytes) -> Watermark:
     """Read a committed watermark. Raises `CodecError`."""
-    return _decode(_watermark, data, MAX_BATCH_BYTES)
+    return decode_as(_watermark, data, MAX_BATCH_BYTES)
 
 
 def decode_replay(data: bytes) -> ReplayRequest:
     """Read a replay request. Raises `CodecError`."""
-    return _decode(_replay, data, MAX_BATCH_BYTES)
+    return decode_as(_replay, data, MAX_BATCH_BYTES)
 
 
 def decode_batch(data: bytes) -> DecodedBatch:
@@ -98,7 +98,7 @@ def decode_batch(data: bytes) -> DecodedBatch:
     """
     data = expanded(data, MAX_BATCH_BYTES)
     try:
-        batch = _decode(_batch, data, MAX_BATCH_BYTES)
+        batch = decode_as(_batch, data, MAX_BATCH_BYTES)
     except CodecError as error:
         if error.reason in ("too_large", "not_json", "newer_version"):
             raise
@@ -116,7 +116,7 @@ def decode_batch(data: bytes) -> DecodedBatch:
 
 
 def _salvage(data: bytes) -> DecodedBatch:
-    batch = _decode(_raw_batch, data, MAX_BATCH_BYTES)
+    batch = decode_as(_raw_batch, data, MAX_BATCH_BYTES)
     events: list[Event] = []
     refused: list[Refused] = []
     for seq, raw in zip(_numbers(batch.ranges, len(batch.events)), batch.events, strict=True):
@@ -157,37 +157,38 @@ def _misplaced(event: Event, seq: int, batch: BatchHeader) -> CodecError | None:
     return None
 
 
-def _newer(version: int, kind: str | None) -> CodecError:
+def _newer(version: int, kind: str | None, newest: int = VERSION) -> CodecError:
     return CodecError(
-        "newer_version", f"version {version} of {kind or 'the form'}, this code reads up to {VERSION}; upgrade, then replay"
+        "newer_version", f"version {version} of {kind or 'the form'}, this code reads up to {newest}; upgrade, then replay"
     )
 
 
-def _decode(decoder: msgspec.json.Decoder[T], data: bytes, limit: int) -> T:
+def decode_as(decoder: msgspec.json.Decoder[T], data: bytes, limit: int, *, newest: int = VERSION) -> T:
+    """Read one message of at most `limit` bytes, whose version `v` may be `newest` at most. Raises `CodecError`."""
     if len(data) > limit:
         raise CodecError("too_large", f"{len(data)} bytes, at most {limit} are read")
     try:
         value = decoder.decode(data)
     except msgspec.ValidationError as error:
-        raise _why(data, str(error)) from None
+        raise _why(data, str(error), newest) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CodecError("not_json", str(error)) from None
     except (RecursionError, ValueError, OverflowError) as error:
         raise CodecError("invalid", str(error) or type(error).__name__) from None
     version = getattr(value, "v", 1)
-    if version > VERSION:
-        raise _newer(version, None)
+    if version > newest:
+        raise _newer(version, None, newest)
     return value
 
 
-def _why(data: bytes, detail: str) -> CodecError:
+def _why(data: bytes, detail: str, newest: int) -> CodecError:
     """Tell a newer version or an unknown kind from a plain mistake, so that an upgrade can replay them."""
     try:
         peek = _peek.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
         return CodecError("invalid", detail)
-    if peek.v > VERSION:
-        return _newer(peek.v, peek.kind)
+    if peek.v > newest:
+        return _newer(peek.v, peek.kind, newest)
     if peek.kind is not None and peek.kind not in KINDS:
         return CodecError("unknown_kind", f"{peek.kind[:64]!r}; this code knows {', '.join(KINDS)}")
     return CodecError("invalid", detail)

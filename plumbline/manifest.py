@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from plumbline.codec import decode_as
 from plumbline.compression import expanded
 from plumbline.errors import CodecError
 from plumbline.event import Name, Nanoseconds, ShortText
@@ -123,10 +124,6 @@ _decoder: Final = msgspec.json.Decoder(Manifest)
 _encoder: Final = msgspec.json.Encoder()
 
 
-class _Peek(Struct):
-    v: int = 1
-
-
 def digest_of(content: Content) -> str:
     """SHA-256 of the content as JSON, in hexadecimal; of a `Manifest` too."""
     values = {name: getattr(content, name) for name in Content.__struct_fields__}
@@ -144,31 +141,7 @@ def decode(data: bytes, *, site: str) -> Manifest:
     Raises `CodecError`: `too_large`, `not_json`, `newer_version` or `invalid` (with the JSON path, or where it is of
     another site).
     """
-    data = expanded(data, MAX_BYTES)
-    if len(data) > MAX_BYTES:
-        raise CodecError("too_large", f"{len(data)} bytes, at most {MAX_BYTES} are read")
-    try:
-        manifest = _decoder.decode(data)
-    except msgspec.ValidationError as error:
-        raise _why(data, str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CodecError("not_json", str(error)) from None
-    except (RecursionError, ValueError, OverflowError) as error:
-        raise CodecError("invalid", str(error) or type(error).__name__) from None
-    if manifest.v > FORM:
-        raise _newer(manifest.v)
+    manifest = decode_as(_decoder, expanded(data, MAX_BYTES), MAX_BYTES, newest=FORM)
     if manifest.site != site:
         raise CodecError("invalid", f"it is of site {manifest.site}, this gateway stands on {site} - at `$.site`")
     return manifest
-
-
-def _newer(version: int) -> CodecError:
-    return CodecError("newer_version", f"version {version} of the manifest, this code reads up to {FORM}; upgrade the gateway")
-
-
-def _why(data: bytes, detail: str) -> CodecError:
-    try:
-        version = msgspec.json.decode(data, type=_Peek).v
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
-        version = 1
-    return _newer(version) if version > FORM else CodecError("invalid", detail)
