@@ -176,7 +176,7 @@ class Agent:
             keeping.cancel()
             keeper.save()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._drain_s):
+                async with asyncio.timeout(0 if self.restart else self._drain_s):  # who begins anew sends it in a moment
                     await uplink.drained()
             uplink.stop()
             if uplink.connected:  # otherwise nobody hears a goodbye

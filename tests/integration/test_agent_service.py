@@ -92,7 +92,7 @@ async def test_an_ordinary_user_runs_it_and_systemd_hears_of_it(mosquitto, home,
     hearing = asyncio.create_task(manager.hear())
     environment = PYTHON | {
         "NOTIFY_SOCKET": str(manager.path),
-        "WATCHDOG_USEC": "900000",
+        "WATCHDOG_USEC": "3000000",
         "HOME": str(home),
     }
     with (home / "stderr").open("wb") as log:

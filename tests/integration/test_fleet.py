@@ -31,7 +31,7 @@ brokers = ["{url}"]
 [health]
 every_s = 0.3
 [remote]
-probation_s = 3
+probation_s = 2
 [[reader]]
 type = "mqtt"
 name = "near"
