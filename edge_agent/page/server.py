@@ -171,11 +171,21 @@ class Page:
             "since_s": round(time.monotonic() - self._channel.changed_s, 1),
             "waiting": sum(self._outbox.stream(name).pending for name in CLASSES),
             "manifest": index
-            and {"version": index.version, "lines": index.lines, "age_s": round(max(0.0, time.time() - index.at / 1e9), 1)},
+            and {
+                "version": index.version,
+                "lines": index.lines,
+                "age_s": round(max(0.0, time.time() - index.at / 1e9), 1),
+                "latest": self._is_latest(),
+            },
             "fault": self._desk.fault,
             "clock": self._quality(),
             "typing": self._settings.typing,
         }
+
+    def _is_latest(self) -> bool:
+        """Whether the broker that answers now has told its manifest since it answers."""
+        taken_s = self._desk.taken_s
+        return self._channel.broker is not None and taken_s is not None and taken_s >= self._channel.changed_s
 
     async def _typed(self, typed: TypedCode) -> Verdict | None:
         now = time.monotonic()

@@ -215,6 +215,7 @@ async def test_every_open_screen_is_pushed_each_answer_and_may_filter_by_device(
             )  # fmt: skip
             states = [data async for name, data in _until_state(streams[2])]
             assert states[-1]["manifest"]["lines"] == 5
+            assert states[-1]["manifest"]["latest"] is True
         await until(lambda: not one.agent.page.news.screens, "the screens to be forgotten")
 
 

@@ -9,7 +9,7 @@
       typing: 'Label cannot be read? Type its code:', send: 'Send', sending: 'Sending …', refused: 'Not taken: ',
       lost: 'No connection to the gateway. What stands here is old; trying again …',
       online: 'Office reached', offline: 'Office not reached', waiting: ' waiting', sent: 'all sent',
-      list: 'Deliveries: ', lines: ' lines, ', old: ' old', fresh: 'up to date', no_list: 'No delivery list yet', list_fault: 'Delivery list refused',
+      list: 'Deliveries: ', lines: ' lines, ', old: ' old', fresh: 'latest', no_list: 'No delivery list yet', list_fault: 'Delivery list refused',
       clock_ok: 'Clock set', clock_free: 'Clock not set', s: ' s', min: ' min', h: ' h', d: ' d', ago: ' ago', since: ' for ', typed: 'typed',
       only: 'only '
     },
@@ -146,7 +146,7 @@
     chip(list, 'tray', state.waiting && !state.online ? 'warn' : 'good', state.waiting ? state.waiting + say('waiting') : say('sent'));
     if (state.fault) { chip(list, 'warn', 'bad', say('list_fault')); }
     if (!plan) { chip(list, 'list', 'warn', say('no_list')); } else {
-      chip(list, 'list', 'good', say('list') + plan.lines + say('lines') + (state.online ? say('fresh') : span(plan.age_s + gone) + say('old')));
+      chip(list, 'list', 'good', say('list') + plan.lines + say('lines') + (plan.latest ? say('fresh') : span(plan.age_s + gone) + say('old')));
     }
     chip(list, 'clock', state.clock === 'free' ? 'warn' : 'good', say(state.clock === 'free' ? 'clock_free' : 'clock_ok'));
     $('typing').hidden = !state.typing;
