@@ -64,6 +64,10 @@ class Pace:
         fits = under_way * QUEUE_S / queued_s if queued_s > 0 else MOST
         self.allowance = max(LEAST, min(MOST, self.allowance * 2, fits))
 
+    def refused(self, size: int) -> None:
+        """The broker did not take a message of `size` bytes: it is not under way any more."""
+        self._under_way -= size
+
     def round_trip(self, took_s: float) -> None:
         """A message too small to queue took so long to be acknowledged."""
         self._least_s = min(self._least_s, took_s)

@@ -19,6 +19,7 @@ from edge_agent.uplink.pace import Pace
 from plumbline import codec, ranges, topics
 from plumbline.compression import compressed
 from plumbline.delivery import BatchHeader
+from plumbline.errors import MqttRefusedError
 from plumbline.event import EventClass
 from plumbline.mqtt import Connection
 from plumbline.ranges import Pairs
@@ -265,7 +266,13 @@ class Sender:
         under_way = self._pace.sent(size, sum(len(event.body) for event in chunk.events), now, late=late)
 
         def settled(done: asyncio.Future[None]) -> None:
-            if done.cancelled() or done.exception() is not None:
+            if done.cancelled():
+                return
+            if (error := done.exception()) is not None:  # refused, or the connection is lost, which its reader says
+                self._pace.refused(size)
+                self._wake.set()  # it is due again after a while
+                if isinstance(error, MqttRefusedError):
+                    _log.error("uplink.batch_refused", error=str(error), event_class=lane.event_class)
                 return
             sent.at = self._now()  # from now on its time to be committed counts
             self._pace.acknowledged(size, under_way, sent.at - now)

@@ -127,6 +127,21 @@ async def test_access_rules_that_know_no_canary_cost_the_proof_and_nothing_else(
             assert uplink.connections == connections <= 2
 
 
+async def test_batches_that_the_access_rules_forbid_are_sent_again_and_block_nothing_for_good(tmp_path):
+    server, rules = with_rules(tmp_path / "broker", f"topic deny {topics.events('s', 'g', 'telemetry')}\n{ALL}")
+    with running(server):
+        async with outbox_at(tmp_path) as outbox, TinyIngest(server.url, "ingest"):
+            await outbox.append([*scans(1, 3), *(reading(n, site="s", gateway="g") for n in range(1, 2001))])
+            async with sending_to(outbox, (server.url,), CANARY) as uplink:
+                await until(lambda: outbox.stream("business").pending == 0, "the scans")
+                await until(lambda: uplink.resent > 2, "the readings to be tried again")
+                assert outbox.stream("telemetry").pending == 2000
+                rules.write_text(ALL)
+                server.process.send_signal(signal.SIGHUP)
+                await until(lambda: left(outbox) == 0, "the readings")
+                assert uplink.connections == 1
+
+
 class Moody(TinyIngest):
     """Loses batches, takes some twice, forgets to answer, and answers late with what was true before."""
 
