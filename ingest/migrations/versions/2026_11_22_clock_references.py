@@ -20,4 +20,3 @@ def upgrade() -> None:
         sa.Column("before_ns", sa.BigInteger, nullable=False),
         sa.Column("told_at", sa.BigInteger, nullable=False),
     )
-

@@ -111,7 +111,9 @@ def test_fnc1_in_first_position_means_gs1_whatever_the_symbol(format_: F, lot: s
 def test_pdf417_in_both_directions_are_returned_on_a_full_sheet():
     texts = [f"PALLET-{i:02}" for i in range(12)]
     images = [drawn(F.PDF417, text, 2) for text in texts]
-    placed = [(40 + 300 * (i % 4), 40 + 300 * (i // 4), np.rot90(image) if i % 4 > 1 else image) for i, image in enumerate(images)]
+    placed = [
+        (40 + 300 * (i % 4), 40 + 300 * (i // 4), np.rot90(image) if i % 4 > 1 else image) for i, image in enumerate(images)
+    ]
     assert sorted(s.text for s in decode(sheet(1300, 1000, *placed))) == texts
 
 
