@@ -60,7 +60,8 @@ def fleet(
     if as_json:
         print(json.dumps([one.as_json(now) for one in by_trouble(found, now)], ensure_ascii=False, indent=2))
     elif found:
-        Console().print(drawn(found, now))
+        console = Console()
+        console.print(drawn(found, now, console.width))
     else:
         print("no gateway has been heard of yet")
 
@@ -81,13 +82,13 @@ async def _watch(broker: str | None, version: Version, database: str | None, sit
     with Live(console=Console(), screen=True, auto_refresh=False) as live:
         if broker is None:
             while True:
-                live.update(drawn(await _from_database(database, site), time.time_ns()), refresh=True)
+                live.update(drawn(await _from_database(database, site), time.time_ns(), live.console.width), refresh=True)
                 await asyncio.sleep(_REFRESH_S)
         seen = Fleet(site)
         async with asyncio.TaskGroup() as group:
             group.create_task(_follow(broker, version, seen), name="fleet-follow")
             while True:
-                live.update(drawn(list(seen.known.values()), time.time_ns()), refresh=True)
+                live.update(drawn(list(seen.known.values()), time.time_ns(), live.console.width), refresh=True)
                 await asyncio.sleep(_REFRESH_S)
 
 

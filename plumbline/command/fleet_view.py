@@ -7,11 +7,19 @@ from typing import Any, Final, Literal, NamedTuple
 
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 Level = Literal["bad", "look", "note"]
 _RANK: Final[Mapping[Level, int]] = {"bad": 0, "look": 1, "note": 2}
 _COLOUR: Final[Mapping[Level, str]] = {"bad": "red", "look": "yellow", "note": "cyan"}
 _MARK: Final[Mapping[Level, str]] = {"bad": "✗", "look": "!", "note": "…"}
+
+_COLUMNS: Final = ("gateway", "state", "agent", "config", "waiting", "oldest", "disk free", "°C", "clock", "heard")
+_FIGURES: Final = frozenset({"waiting", "oldest", "disk free", "°C", "clock", "heard"})
+#: What a narrow terminal does without, in this order: what is wrong with any of them is told in words.
+_GO_FIRST: Final = ("°C", "disk free", "clock", "agent", "heard", "oldest", "config", "waiting")
+#: Columns that what is wrong needs.
+_ROOM: Final = 42
 
 _LITTLE_BYTES: Final = 500e6
 _HOT_CELSIUS: Final = 80.0
@@ -137,21 +145,30 @@ def by_trouble(fleet: Iterable[Known], now: int) -> Sequence[Known]:
     return sorted(fleet, key=rank)
 
 
-def drawn(fleet: Sequence[Known], now: int) -> Table:
-    """The fleet as a table."""
+def drawn(fleet: Sequence[Known], now: int, width: int) -> Table:
+    """The fleet as a table, `width` columns wide: where that is little, figures go first, and what is wrong stays."""
+    rows = [_cells(one, now) for one in by_trouble(fleet, now)]
     table = Table(
         title=_title(fleet, now), title_justify="left", title_style="bold", box=None, header_style="dim", padding=(0, 1)
     )
-    table.add_column("gateway", no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    for name in ("agent", "config"):
-        table.add_column(name, no_wrap=True)
-    for name in ("waiting", "oldest", "disk free", "°C", "clock", "heard"):
-        table.add_column(name, justify="right", no_wrap=True)
+    shown = _that_fit(rows, width)
+    for name in shown:
+        table.add_column(name, justify="right" if name in _FIGURES else "left", no_wrap=True)
     table.add_column("what is wrong", overflow="fold", ratio=1)
-    for one in by_trouble(fleet, now):
-        table.add_row(*_cells(one, now))
+    for row in rows:
+        table.add_row(*(row[name] for name in shown), row["what is wrong"])
     return table
+
+
+def _that_fit(rows: Sequence[Mapping[str, str]], width: int) -> Sequence[str]:
+    """The columns beside which what is wrong can be read."""
+    widths = {name: 2 + max((Text.from_markup(row[name]).cell_len for row in rows), default=0) for name in _COLUMNS}
+    shown = {name: max(widths[name], 2 + len(name)) for name in _COLUMNS}
+    for name in _GO_FIRST:
+        if sum(shown.values()) + _ROOM <= width:
+            break
+        del shown[name]
+    return tuple(shown)
 
 
 def _title(fleet: Sequence[Known], now: int) -> str:
@@ -164,7 +181,7 @@ def _title(fleet: Sequence[Known], now: int) -> str:
     )
 
 
-def _cells(one: Known, now: int) -> Sequence[str]:
+def _cells(one: Known, now: int) -> Mapping[str, str]:
     troubles, values = one.troubles(now), one.values
     said = ""
     if troubles:
@@ -178,19 +195,19 @@ def _cells(one: Known, now: int) -> Sequence[str]:
     if one.desired is not None and one.desired != one.version:
         config += f" → {one.desired}"
     clock = {1.0: escape(one.texts.get("clock", "set")), 0.0: "[yellow]free[/]"}.get(values.get("clock_disciplined", -1.0), "")
-    return (
-        f"{escape(one.site)}/[bold]{escape(one.gateway)}[/]",
-        state,
-        escape(one.agent or ""),
-        config,
-        "" if one.waiting is None else f"{one.waiting:,}",
-        "" if "oldest_waiting_s" not in values else _span(values["oldest_waiting_s"]),
-        "" if "disk_free_bytes" not in values else _size(values["disk_free_bytes"]),
-        "" if "temperature_celsius" not in values else f"{values['temperature_celsius']:.0f}",
-        clock,
-        _ago(one.last_seen, now),
-        said,
-    )
+    return {
+        "gateway": f"{escape(one.site)}/[bold]{escape(one.gateway)}[/]",
+        "state": state,
+        "agent": escape(one.agent or ""),
+        "config": config,
+        "waiting": "" if one.waiting is None else f"{one.waiting:,}",
+        "oldest": "" if "oldest_waiting_s" not in values else _span(values["oldest_waiting_s"]),
+        "disk free": "" if "disk_free_bytes" not in values else _size(values["disk_free_bytes"]),
+        "°C": "" if "temperature_celsius" not in values else f"{values['temperature_celsius']:.0f}",
+        "clock": clock,
+        "heard": _ago(one.last_seen, now),
+        "what is wrong": said,
+    }
 
 
 def _short(what: str) -> str:

@@ -91,7 +91,21 @@ words = st.text(max_size=40)
 )
 def test_whatever_gateways_say_the_table_is_drawn(fleet, width):
     out = io.StringIO()
-    Console(file=out, width=width).print(drawn(fleet, NOW))
+    Console(file=out, width=width).print(drawn(fleet, NOW, width))
     assert out.getvalue()
     for one in fleet:
         assert one.as_json(NOW)["troubles"] is not None
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_what_is_wrong_can_be_read_in_any_terminal_and_no_name_is_cut(width):
+    values = {"disk_free_bytes": 78.6e9, "clock_disciplined": 0.0, "queue_business_events": 1200.0, "oldest_waiting_s": 4.0}
+    fleet = [gateway(site="harbour-east", gateway=name, agent="0.1.0", values=values) for name in ("gw-gate", "gw-yard")]
+    out = io.StringIO()
+    Console(file=out, width=width).print(drawn(fleet, NOW, width))
+    for name in ("gw-gate", "gw-yard"):
+        line = next(line for line in out.getvalue().splitlines() if name in line)
+        assert line.lstrip().startswith(f"harbour-east/{name} ")
+        assert "! nobody sets its clock" in line
+        assert "…" not in line
+    assert ("78.6 GB" in out.getvalue()) is (width >= 160), "figures go first"
