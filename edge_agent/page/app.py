@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from edge_agent.page.news import MOST_SCREENS, News, Screen
 from edge_agent.verdict import Verdict
+from plumbline.text import Text
 
 STATIC: Final = Path(__file__).parent / "static"
 _TYPES: Final = {
@@ -43,10 +44,10 @@ class TypedCode(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RefusedError(Exception):
-    """A request is not taken; `status` is HTTP's, the text is for the person."""
+    """A request is not taken; `status` is HTTP's, the text is for the person, in both languages."""
 
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
+    def __init__(self, status: int, detail: Text) -> None:
+        super().__init__(detail.en)
         self.status = status
         self.detail = detail
 
@@ -77,7 +78,7 @@ def create_app(news: News, typed: Typed | None) -> Starlette:
         try:
             verdict = await _type(request, typed)
         except RefusedError as error:
-            return _json(error.status, {"status": error.status, "detail": error.detail})
+            return _json(error.status, {"status": error.status, "detail": error.detail.en, "zh": error.detail.zh})
         return _json(200, {"kind": verdict.kind if verdict else None})
 
     routes = [Route("/" if name == "index.html" else f"/{name}", file(name)) for name in _TYPES]
@@ -91,23 +92,25 @@ def create_app(news: News, typed: Typed | None) -> Starlette:
 
 async def _type(request: Request, typed: Typed | None) -> Verdict | None:
     if typed is None:
-        raise RefusedError(403, "codes cannot be typed on this gateway (typing in [page])")
+        raise RefusedError(
+            403, Text("codes cannot be typed on this gateway (typing in [page])", "此网关不允许手工输入（[page] 的 typing）")
+        )
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise RefusedError(415, "the content must be application/json")
+        raise RefusedError(415, Text("the content must be application/json", "内容必须为 application/json"))
     origin = request.headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        raise RefusedError(403, "only the gateway's own page may send codes")
+        raise RefusedError(403, Text("only the gateway's own page may send codes", "只能从网关自己的页面提交"))
     body = b""
     async for part in request.stream():
         body += part
         if len(body) > _LARGEST_BODY:
-            raise RefusedError(413, f"at most {_LARGEST_BODY} bytes are read")
+            raise RefusedError(413, Text(f"at most {_LARGEST_BODY} bytes are read", f"内容过长，最多 {_LARGEST_BODY} 字节"))
     try:
         code = msgspec.json.decode(body, type=TypedCode)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise RefusedError(422, str(error)) from None
+        raise RefusedError(422, Text(str(error), f"内容无法读取：{error}")) from None
     if not code.code.isprintable() or not code.code.strip():
-        raise RefusedError(422, "a code has printable characters")
+        raise RefusedError(422, Text("a code has printable characters only", "条码只能包含可见字符"))
     return await typed(code)
 
 

@@ -14,7 +14,7 @@ from plumbline.text import Text, visible
 #: Scans that a screen shows.
 KEPT: Final = 50
 #: Screens at a time.
-MOST_SCREENS: Final = 40
+MOST_SCREENS: Final = 60
 #: Messages that wait for a slow screen; then it gets everything anew.
 _WAITING: Final = 100
 

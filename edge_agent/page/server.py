@@ -25,6 +25,7 @@ from plumbline import clock
 from plumbline.backoff import delay_s
 from plumbline.event import CLASSES, Scan
 from plumbline.linking import check_digit_fits
+from plumbline.text import Text
 
 _log = structlog.get_logger(__name__)
 
@@ -192,7 +193,7 @@ class Page:
         self._allowance = min(_TYPED_PER_S, self._allowance + (now - self._asked_s) * _TYPED_PER_S)
         self._asked_s = now
         if self._allowance < 1:
-            raise RefusedError(429, "too many codes in one second; send it again")
+            raise RefusedError(429, Text("too many codes in one second; send it again", "提交过快，请重新提交"))
         self._allowance -= 1
         text = typed.code.strip()
         if len(text) == 18 and text.isascii() and text.isdigit() and check_digit_fits(text) and self._desk.knows("00", text):
@@ -211,7 +212,7 @@ class Page:
         try:
             return await self._take(Capture(self._settings.device, scan))
         except OutboxError as error:
-            raise RefusedError(507, str(error)) from None
+            raise RefusedError(507, Text(str(error), f"网关未能保存：{error}")) from None
 
 
 class _Connection(H11Protocol):

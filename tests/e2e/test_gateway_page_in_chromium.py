@@ -66,6 +66,10 @@ async def phone(browser, tmp_path, broker) -> None:
         os.write(one.near, b"]Q1<img src=x onerror=alert(1)>\r\n")
         await expect(card).to_contain_text("<img src=x onerror=alert(1)>")
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out of the phone"
+        # nor does what stands in the address break the page
+        await chinese.goto(f"{url}?device=%&lang=constructor")
+        await expect(chinese.locator("#card h1")).to_have_text("Scan a label")
+        await expect(chinese.locator("#site")).to_contain_text("only %")
         assert not faults
     await expect(page.locator("#lost")).to_be_visible(timeout=30_000)
     await expect(card).to_have_class(re.compile(r"\bold\b"))

@@ -257,6 +257,7 @@ async def test_what_is_not_a_typed_code_of_our_own_page_is_refused(tmp_path, bro
         answer = await http.post("/api/scan", content=content, headers=headers)
         assert answer.status_code == status
         assert answer.json()["detail"]
+        assert answer.json()["zh"] != answer.json()["detail"]
 
 
 async def test_typing_can_be_switched_off(tmp_path, broker):

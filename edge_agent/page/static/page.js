@@ -30,12 +30,13 @@
   var query = {};
   location.search.slice(1).split('&').forEach(function (pair) {
     var at = pair.indexOf('=');
-    if (at > 0) { query[pair.slice(0, at)] = decodeURIComponent(pair.slice(at + 1).replace(/\+/g, ' ')); }
+    if (at > 0) { query[pair.slice(0, at)] = plain(pair.slice(at + 1).replace(/\+/g, ' ')); }
   });
   var language = query.lang || stored('lang') || (/^zh/i.test(navigator.language || '') ? 'zh' : 'en');
-  if (!WORDS[language]) { language = 'en'; }
+  if (language !== 'zh') { language = 'en'; }
   var state = null, stateAt = 0, scans = [], shownAt = 0, audio = null, connected = false;
 
+  function plain(value) { try { return decodeURIComponent(value); } catch (e) { return value; } }
   function $(id) { return document.getElementById(id); }
   function say(key) { return WORDS[language][key]; }
   function text(id, value) { $(id).textContent = value; }
@@ -56,6 +57,7 @@
   /* Sound: the tap that switches it on is what browsers ask for. */
   function beep(signal, kind) {
     if (!audio) { return; }
+    if (audio.state !== 'running' && audio.resume) { audio.resume(); } /* a phone that slept stops its sound */
     var tones = { good: [[1320, 0.14]], warn: [[740, 0.16], [740, 0.16]], bad: [[196, 0.55]], info: [[660, 0.08]] }[signal || 'info'];
     if (kind === 'not_kept') { tones = [[196, 0.2], [196, 0.2], [196, 0.2]]; }
     var at = audio.currentTime + 0.01;
@@ -204,7 +206,7 @@
     ask.timeout = 10000;
     ask.onload = function () {
       var ok = ask.status === 200, problem = '';
-      if (!ok) { try { problem = JSON.parse(ask.responseText).detail; } catch (e) { problem = String(ask.status); } }
+      if (!ok) { try { problem = JSON.parse(ask.responseText); problem = problem[language] || problem.detail; } catch (e) { problem = String(ask.status); } }
       text('typing-answer', ok ? '' : say('refused') + problem);
       if (ok) { $('code').value = ''; $('code').blur(); window.scrollTo(0, 0); }
     };
