@@ -71,7 +71,8 @@ def get(target: Target, broker: Broker, version: MqttVersion = "5") -> None:
     reported = _reported(asyncio.run(_look(broker, version, _place(target))), _place(target))
     if reported.text is None:
         raise PlumblineError(f"{target}: keeps its file to itself, for a password might show; look at it on the gateway")
-    typer.echo(f"version {reported.version}, {_words(reported.state)} {at(reported.at)}", err=True)
+    since = f"{_words(reported.state)} {at(reported.at)}" if reported.at else "as it was put there"
+    typer.echo(f"version {reported.version}, {since}", err=True)
     typer.echo(reported.text, nl=False)
 
 
