@@ -23,7 +23,7 @@ from edge_agent.outbox.errors import OutboxDamagedError, OutboxError, OutboxFull
 from edge_agent.outbox.file import OutboxFile, Stored, Stream, connect, read
 from edge_agent.outbox.requests import Append, Broken, Commit, Correct, Sync, Work, apply, is_telemetry
 from edge_agent.outbox.reserve import Reserve
-from edge_agent.outbox.salvage import finish, put_aside, rescue_all
+from edge_agent.outbox.salvage import check_log, finish, put_aside, rescue_all
 from plumbline import ranges
 from plumbline.clock import Reference
 from plumbline.codec import decode_event
@@ -239,6 +239,7 @@ class Outbox:
         """Open the file; put a damaged one aside, start a new one, and move over what can be read."""
         finish(self.path)
         try:
+            check_log(self.path)
             file = self._open_file()
         except OutboxDamagedError as error:
             _log.error("outbox.damaged", error=str(error))

@@ -14,8 +14,9 @@ from typing import Final
 import structlog
 from msgspec import structs
 
+from edge_agent.outbox import wal
 from edge_agent.outbox.correction import Corrections
-from edge_agent.outbox.errors import OutboxError
+from edge_agent.outbox.errors import OutboxDamagedError, OutboxError
 from edge_agent.outbox.file import OutboxFile, connect
 from plumbline import ranges
 from plumbline.codec import decode_event, encode
@@ -25,6 +26,16 @@ from plumbline.event import CLASSES, Event, EventClass
 _log = structlog.get_logger(__name__)
 _PAGE: Final = 500
 _WAITING: Final = ".salvage-"
+
+
+def check_log(path: Path) -> None:
+    """Look at the log that a killed agent left, before SQLite reads it. Raises `OutboxError`."""
+    try:
+        hole = wal.has_hole(_wal(path))
+    except OSError as error:
+        raise OutboxError(f"{_wal(path)}: cannot be read ({error.strerror}); check the disk and the file's owner") from error
+    if hole:
+        raise OutboxDamagedError(f"{_wal(path)}: is damaged before its end; it is put aside and what can be read is kept")
 
 
 def put_aside(path: Path) -> None:
@@ -43,8 +54,8 @@ def finish(path: Path) -> None:
 
     Without its log the file could pass for a sound one that lacks its newest events.
     """
-    for wal in path.parent.glob(f"{path.name}{_WAITING}*-wal"):
-        aside = wal.with_name(wal.name.removesuffix("-wal"))
+    for log in path.parent.glob(f"{path.name}{_WAITING}*-wal"):
+        aside = log.with_name(log.name.removesuffix("-wal"))
         if not aside.exists():
             _rename(path, aside)
 
@@ -58,6 +69,10 @@ def rescue_all(into: OutboxFile) -> None:
     for aside in sorted(into.path.parent.glob(f"{into.path.name}{_WAITING}*")):
         if aside.name.endswith(("-wal", "-shm")):
             continue
+        try:
+            wal.mend(_wal(aside))
+        except OSError as error:
+            raise OutboxError(f"{_wal(aside)}: cannot be mended ({error.strerror}); check the disk") from error
         _take_references(aside, into)
         saved = sum(_rescue(aside, into, event_class) for event_class in CLASSES)
         aside.with_name(aside.name + "-shm").unlink(missing_ok=True)
