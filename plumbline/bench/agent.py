@@ -17,13 +17,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from plumbline import child, codec, topics
+from plumbline import child, codec, ranges, topics
 from plumbline.address import Address
 from plumbline.broker import free_port, own_broker
 from plumbline.delivery import Watermark
 from plumbline.errors import PlumblineError
 from plumbline.event import CLASSES, EventClass
 from plumbline.mqtt import Connection
+from plumbline.ranges import Pairs
 
 SITE: Final = "bench"
 GATEWAY: Final = "gw-1"
@@ -43,14 +44,14 @@ _TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
 class _Run:
     """What was committed so far, and what the agent took for it."""
 
-    upto: dict[EventClass, int] = field(default_factory=lambda: dict.fromkeys(CLASSES, 0))
+    held: dict[EventClass, Pairs] = field(default_factory=lambda: dict.fromkeys(CLASSES, ()))
     kinds: dict[str, int] = field(default_factory=dict[str, int])
     memory: list[tuple[int, float]] = field(default_factory=list[tuple[int, float]])
     moved: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def committed(self) -> int:
-        return sum(self.upto.values())
+        return sum(ranges.count(held) for held in self.held.values())
 
     async def room(self, kind: str, sent: int) -> None:
         """Wait until the agent has caught up with what one device sent."""
@@ -123,16 +124,17 @@ async def _soon(event: asyncio.Event, what: str) -> None:
 
 
 async def _commit(run: _Run, connection: Connection) -> None:
-    """Do ingest's part: take batches in order, answer with watermarks."""
+    """Do ingest's part: take batches in any order, answer with watermarks."""
     async for message in connection.messages():
         batch = codec.decode_batch(message.payload)
-        name, first, last = batch.header.event_class, batch.events[0].seq, batch.events[-1].seq
-        if first <= run.upto[name] + 1 <= last:
-            for event in batch.events:
-                kind = type(event).__name__.lower()
-                run.kinds[kind] = run.kinds.get(kind, 0) + (event.seq > run.upto[name])
-            run.upto[name] = last
-        mark = Watermark(site=SITE, gateway=GATEWAY, epoch=batch.header.epoch, event_class=name, upto=run.upto[name])
+        name, held = batch.header.event_class, run.held
+        fresh = ranges.difference(batch.header.ranges, held[name])
+        for event in batch.events:
+            kind = type(event).__name__.lower()
+            run.kinds[kind] = run.kinds.get(kind, 0) + ranges.contains(fresh, event.seq)
+        held[name] = ranges.union(held[name], batch.header.ranges, batch.header.thinned)
+        upto, beyond = ranges.watermark(held[name])
+        mark = Watermark(site=SITE, gateway=GATEWAY, epoch=batch.header.epoch, event_class=name, upto=upto, beyond=beyond[:100])
         connection.publish_soon(topics.committed(SITE, GATEWAY, name), codec.encode(mark))
         message.ack()
         run.moved.set()
