@@ -348,7 +348,8 @@ def _checked(table: dict[str, Any], kind: type[T], where: str, mistakes: list[st
     try:
         return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:  # what the struct itself demands beyond its fields
-        mistakes.append(where + settings.explain(str(error)))
+        whole = settings.explain(str(error)).removeprefix("the file: ")
+        mistakes.append(f"{where.rstrip('.: ')}: {whole}" if where else whole)
         return None
 
 

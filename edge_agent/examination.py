@@ -1,9 +1,10 @@
-"""What `plumbline edge check` finds: the gateway's clock and disk, the brokers, and each device of the configuration."""
+"""What `plumbline edge check` finds: the gateway's clock, disk and page, the brokers, and each device of the configuration."""
 
 import asyncio
 import os
 import secrets
 import shutil
+import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -58,6 +59,8 @@ async def examine(config: Config, *, patience_s: float) -> AsyncIterator[Finding
         address = Address.parse(url)
         trials.append((f"broker {address}", "server", lambda address=address: _broker(config, address)))
     running = _running(config.data)
+    if config.page.listen:
+        trials.append(("page", "gateway", lambda: _page(config, running)))
     trials += [
         (entry.name, entry.type, lambda entry=entry: _device(entry, context, patience_s, running)) for entry in config.readers
     ]
@@ -112,6 +115,22 @@ def _disk(data: Path) -> tuple[Verdict, str]:
         return "failed", f"{data} cannot be written ({error.strerror}); check who owns {near}, and that its disk is not full"
     said = f"{data}: {free / 1e9:.1f} GB free, a forced write takes {sync_ms:.1f} ms"
     return ("warning", f"{said}; make room, an outage of days needs it") if free < _LITTLE_BYTES else ("ok", said)
+
+
+async def _page(config: Config, agent: str | None) -> tuple[Verdict, str]:
+    """Whether its port can be had."""
+    host, port = config.page.address
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((host, port))
+            listener.listen()
+    except OSError as error:
+        said = f"cannot listen on {config.page.listen} ({error.strerror})"
+        if agent is not None:
+            return "ok", f"{said}: {agent} is running and holds it"
+        return "warning", f"{said}; check who listens there, or 'listen' in [page]; scans are kept and answered without it"
+    return "ok", f"{config.page.listen} can be had; a phone shows there what each scan is answered"
 
 
 async def _broker(config: Config, address: Address) -> tuple[Verdict, str]:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import socket
 import subprocess
 
 import pytest
@@ -10,11 +11,12 @@ import pytest
 from edge_agent import config
 from edge_agent.examination import Finding, examine
 from plumbline.demo.devices import SerialDevice, sentence
+from plumbline.errors import SettingsError
 from plumbline.lock import exclusive
 from tests.servers import free_port, plumbline
 
 WIDE = os.environ | {"COLUMNS": "250"}
-HEAD = 'site = "s"\ngateway = "g"\n[server]\nbrokers = ["{}"]\n'
+HEAD = 'site = "s"\ngateway = "g"\n[server]\nbrokers = ["{}"]\n[page]\nlisten = ""\n'
 
 
 def written(tmp_path, broker, *readers):
@@ -95,3 +97,27 @@ def test_the_command_prints_a_table_and_its_exit_code_tells_whether_all_works(tm
     as_json = subprocess.run(plumbline(*arguments, "--json"), capture_output=True, text=True, check=False)
     assert {one["what"]: one["verdict"] for one in json.loads(as_json.stdout)}["crane"] == "failed"
     assert "secret" not in as_json.stdout
+
+
+async def test_a_page_whose_port_somebody_holds_is_told_before_the_agent_runs(tmp_path):
+    def at(port: int):
+        path = written(tmp_path, "mqtt://127.0.0.1")
+        path.write_text(path.read_text().replace('listen = ""', f'listen = "127.0.0.1:{port}"'))
+        return path
+
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        page = (await found(at(port)))["page"]
+        assert page.verdict == "warning"
+        assert f"127.0.0.1:{port}" in page.text
+        assert "check who listens there" in page.text
+        with exclusive(tmp_path / "data", "agent"):
+            assert (await found(at(port)))["page"].verdict == "ok", "the agent that runs holds its own"
+    assert (await found(at(port)))["page"].verdict == "ok"
+
+
+def test_a_mistake_that_settings_tell_themselves_names_its_table(tmp_path):
+    path = written(tmp_path, "mqtt://127.0.0.1")
+    path.write_text(path.read_text().replace('listen = ""', 'listen = "8090"'))
+    with pytest.raises(SettingsError, match=r"page: '8090' is no address and port"):
+        config.load(path)
