@@ -66,6 +66,8 @@ class Lane:
     late_room: int = 1
     wanted: Pairs = ()
     """What ingest asked for again."""
+    less_since: float | None = None
+    """Since when ingest says that it holds less than it once did; ahead of now: what it lacks is being sent."""
     told: Pairs = ()
     """Thinned numbers that were told to ingest on this connection."""
     replaying: asyncio.Future[None] | None = None

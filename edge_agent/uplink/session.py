@@ -25,6 +25,10 @@ _log = structlog.get_logger(__name__)
 
 #: Numbers that ingest may have asked for again and not got yet, in ranges: more are not remembered, it asks again.
 _REPLAY_RANGES: Final = 10_000
+#: Ingest says for so long that it holds less than it once did, before we believe that it lost it.
+_LESS_S: Final = 2.0
+#: How long what it lost is under way before it is sent once more, where it still lacks it.
+_REFILL_AGAIN_S: Final = 300.0
 
 
 def presence(outbox: Outbox, *, online: bool) -> bytes:
@@ -192,9 +196,32 @@ class Session:
         if watermark.epoch == self._lanes.epoch == self._outbox.epoch:
             now = asyncio.get_running_loop().time()
             self._lanes.cover(event_class, watermark.upto, watermark.beyond, now)
+            self._refill(event_class, watermark, now)
             self._wake.set()
         await self._outbox.commit_watermark(watermark)
         self._told()
+
+    def _refill(self, event_class: EventClass, watermark: Watermark, now: float) -> None:
+        """Send again what ingest once held and holds no more: its database was lost, or is an older copy.
+
+        A watermark that another worker of ingest overtook says less too, but not for long.
+        """
+        lane = self._lanes[event_class]
+        known, _ = ranges.watermark(self._outbox.stream(event_class).committed)
+        lost = ranges.difference(((watermark.upto + 1, known),), watermark.beyond) if watermark.upto < known else ()
+        if not lost:
+            lane.less_since = None
+        elif lane.less_since is None:
+            lane.less_since = now
+        elif now - lane.less_since >= _LESS_S:
+            lane.less_since = now + _REFILL_AGAIN_S
+            lane.wanted = ranges.union(lane.wanted, lost)[:_REPLAY_RANGES]
+            _log.warning(
+                "uplink.refill",
+                event_class=event_class,
+                numbers=ranges.count(lost),
+                check="whether ingest's database was lost or replaced; what the history still has goes there again",
+            )
 
     def _on_replay(self, payload: bytes) -> None:
         request: ReplayRequest = codec.decode_replay(payload)

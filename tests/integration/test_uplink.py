@@ -10,7 +10,7 @@ import pytest
 from edge_agent.channel import Channel
 from edge_agent.config import Linger, Server, UplinkSettings
 from edge_agent.outbox import Outbox
-from edge_agent.uplink import Uplink
+from edge_agent.uplink import Uplink, session
 from plumbline import ranges
 from plumbline.address import Address
 from plumbline.errors import CodecError
@@ -363,3 +363,17 @@ async def test_thinned_numbers_are_told_with_the_backlog_around_them_so_that_ing
             held = ranges.union(ranges.of(ingest.received["telemetry"]), ingest.thinned["telemetry"])
             assert held == ((1, 20_001),)
         assert ingest.most_beyond <= 4
+
+
+async def test_a_server_that_lost_its_database_is_filled_again_unasked(broker, tmp_path, monkeypatch):
+    monkeypatch.setattr(session, "_LESS_S", 0.0)
+    async with outbox_at(tmp_path) as outbox, TinyIngest(broker.url, "ingest") as ingest, sending(outbox, broker.url):
+        ids = [scan(n) for n in range(1, 41)]
+        await outbox.append(ids)
+        await until(lambda: left(outbox) == 0, "everything to be committed")
+        ingest.received = {name: {} for name in CLASSES}
+        for n in (41, 42):
+            await outbox.append([scan(n)])
+            await until(lambda n=n: n in ingest.received["business"], "a new event")
+        await until(lambda: set(ingest.received["business"]) == set(range(1, 43)), "what was lost")
+        assert {ingest.received["business"][n] for n in range(1, 41)} == {one.id for one in ids}
