@@ -21,6 +21,8 @@ _DIGITS: Final = re.compile(r"\d+")
 #: What no two lines share, or says nothing.
 _ASIDE: Final = frozenset({"event", "device", "level", "timestamp", "exc_info", "stack_info"})
 _OWN: Final = "log.repeated"
+#: A turn of things is always told, and after it the other one anew: whoever reads must not see the state of long ago.
+_TURNS: Final = {"uplink.online": "uplink.offline"}
 
 
 @dataclass(slots=True)
@@ -49,6 +51,12 @@ class Repeats:
     def __call__(self, _logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         """Let a line pass, with `repeated` where its like were held back before it; raises `structlog.DropEvent`."""
         if not self._window_s or entry.get("event") == _OWN:
+            return entry
+        if (opposite := _TURNS.get(str(entry.get("event")))) is not None:
+            with self._lock:
+                for windows in (self._lines, self._sources):
+                    for key in [key for key in windows if key.startswith(f"{opposite} ")]:
+                        del windows[key]
             return entry
         with self._lock:
             now = self._mono_s()

@@ -50,6 +50,13 @@ def test_a_fault_each_second_is_one_line_and_then_a_count():
     assert len(told) + sum(line.get("times", 0) + line.get("repeated", 0) for line in lines) == 3600
 
 
+def test_the_link_going_and_coming_is_told_each_time():
+    repeats = Repeats(300.0, Clock())
+    offline, online = {"event": "uplink.offline", "error": "refused"}, {"event": "uplink.online", "broker": "b"}
+    told = [passed(repeats, **line) is not None for line in (online, offline, offline, online, offline, offline, online)]
+    assert told == [True, True, False, True, True, False, True]
+
+
 def test_lines_of_two_devices_do_not_hide_each_other():
     repeats = Repeats(300.0, Clock())
     assert passed(repeats, **report(1))
