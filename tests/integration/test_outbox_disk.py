@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import json
 import random
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,10 @@ from edge_agent.uplink import Uplink
 from plumbline import ranges
 from plumbline.codec import decode_event
 from plumbline.event import CLASSES
+from tests.batches import reading, scan
+from tests.integration.test_uplink_weak_link import linked, site
 from tests.integration.tiny_ingest import TinyIngest, until
+from tests.servers import Mosquitto, running
 from tests.unit.edge_agent.outbox_events import event
 
 
@@ -78,6 +83,65 @@ async def test_on_a_disk_that_fills_up_scans_are_kept_as_long_as_old_telemetry_c
             assert list(ingest.received["business"]) == list(range(1, accepted["business"] + 2)), "a scan is missing"
             known = ranges.union(ranges.of(ingest.received["telemetry"]), ingest.thinned["telemetry"])
             assert known == ((1, accepted["telemetry"] + 1),), "a number is neither here nor told of"
+
+
+async def test_after_a_full_disk_the_ledger_shows_every_scan_once_and_every_thinned_reading(small_disk, tmp_path):
+    async with Outbox(small_disk / "outbox.db", site="yard", gateway="gw") as outbox:
+        number = 0
+        while outbox.full is None:
+            with contextlib.suppress(OutboxError):
+                await outbox.append([reading(number * 50 + i + 1) for i in range(50)])
+            number += 1
+        for n in range(1, 1001):
+            await outbox.append([scan(n)])
+        mounted(small_disk, "-o", "remount,size=64m")
+        await outbox.append([scan(1001), reading(number * 50 + 1)])
+        readings = outbox.stream("telemetry").last
+        with running(Mosquitto(tmp_path / "broker")) as broker:
+            async with site(broker, tmp_path) as proof, linked(outbox, broker.url):
+                await until(
+                    lambda: not any(outbox.stream(name).pending or outbox.stream(name).thinned for name in CLASSES), "it all"
+                )
+                ledger, rows, _ = await proof()
+        business, telemetry = ledger["business"], ledger["telemetry"]
+        assert (business.received, business.missing, business.thinned, rows) == (1001, 0, 0, 1001)
+        assert telemetry.thinned > 0
+        assert (telemetry.received + telemetry.thinned, telemetry.missing) == (readings, 0)
+
+
+_UNDER_A_LIMIT = """
+import asyncio, json, resource, sys
+from pathlib import Path
+from edge_agent.outbox import Outbox, OutboxError
+from tests.unit.edge_agent.outbox_events import event
+
+async def main():
+    accepted, said = [], None
+    async with Outbox(Path(sys.argv[1]) / "outbox.db", site="s", gateway="g") as outbox:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, resource.RLIM_INFINITY))
+        for n in range(5000):
+            try:
+                await outbox.append([event(n)])
+                accepted.append(n)
+            except OutboxError as error:
+                said = str(error)
+                break
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        await outbox.append([event(9999)])
+        accepted.append(9999)
+        rows = (await outbox.pending("business", 0, max_events=10_000, max_bytes=2**30)).events
+        print(json.dumps({"accepted": len(accepted), "kept": len(rows), "last": rows[-1].seq, "said": said}))
+
+asyncio.run(main())
+"""
+
+
+def test_where_files_may_not_grow_the_outbox_says_so_and_goes_on_when_they_may(tmp_path):
+    """A limit of the file size, for machines on which nothing may be mounted."""
+    done = subprocess.run([sys.executable, "-c", _UNDER_A_LIMIT, str(tmp_path)], capture_output=True, text=True, check=True)
+    told = json.loads(done.stdout.strip().splitlines()[-1])
+    assert told["accepted"] == told["kept"] == told["last"] > 50
+    assert "check the disk" in told["said"] or "free some space" in told["said"]
 
 
 async def test_a_disk_that_becomes_read_only_is_said_and_survived(tmp_path):
