@@ -10,15 +10,17 @@ import structlog
 from prometheus_client import start_http_server
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ingest.clocks import ClockLane
+from ingest.clocks import CLOCK, ClockKeeper
+from ingest.corrections import Corrector
 from ingest.deadletters import LIMIT_BYTES, Retention
 from ingest.metrics import Metrics
 from ingest.patience import Patience, Stop
 from ingest.pipeline import Checkpoint, Pipeline, pass_by
-from ingest.presence import PresenceLane
+from ingest.presence import PRESENCE
 from ingest.projector import Projector
 from ingest.receive import Grouping, Lane
 from ingest.replay import Replayer
+from ingest.retained import RetainedLane, W, Word
 from plumbline.address import Address
 from plumbline.event import CLASSES, EventClass
 from plumbline.mqtt import Connection, Version
@@ -135,26 +137,28 @@ class IngestService:
             )
             for event_class, pipeline in pipelines.items()
         }
-        self._presence = PresenceLane(
-            connect=lambda: self._connect("presence", 0),
-            engine=engine,
+        self._clocks = ClockKeeper(
+            Corrector(engine=engine, clock=clock),
             stop=self._stop,
             metrics=self.metrics,
-            retention=retention,
             on_commit=self._committed,
             patience=patience,
-            clock=clock,
         )
-        self._clocks = ClockLane(
-            connect=lambda: self._connect("clock", 0),
-            engine=engine,
-            stop=self._stop,
-            metrics=self.metrics,
-            retention=retention,
-            on_commit=self._committed,
-            patience=patience,
-            clock=clock,
-        )
+
+        def listener(word: Word[W], on_said: Callable[[], None]) -> RetainedLane[W]:
+            return RetainedLane(
+                word,
+                connect=lambda: self._connect(word.name, 0),
+                engine=engine,
+                stop=self._stop,
+                metrics=self.metrics,
+                retention=retention,
+                on_said=on_said,
+                patience=patience,
+                clock=clock,
+            )
+
+        self._listeners = (listener(PRESENCE, self._committed), listener(CLOCK, self._clocks.hurry))
         self._replayer = Replayer(
             engine=engine,
             store=store,
@@ -181,8 +185,7 @@ class IngestService:
             async with asyncio.TaskGroup() as group:
                 for event_class, lane in self._lanes.items():
                     group.create_task(lane.run(), name=f"ingest-{event_class}")
-                group.create_task(self._presence.run(), name="ingest-presence")
-                group.create_task(self._clocks.run(), name="ingest-clocks")
+                group.create_task(self._listen(), name="ingest-listeners")
                 group.create_task(self._projector.run(), name="ingest-projector")
                 group.create_task(self._replayer.run(), name="ingest-replayer")
         finally:
@@ -192,6 +195,15 @@ class IngestService:
                 server.server_close()
                 await asyncio.to_thread(thread.join)
         _log.info("ingest ended", worker=self._worker)
+
+    async def _listen(self) -> None:
+        """Hear what gateways say of themselves, and act on it, until told to stop."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one.run(), name=f"ingest-{one.name}") for one in self._listeners]
+            tasks.append(group.create_task(self._clocks.run(), name="ingest-clock-keeper"))
+            await self._stop.wait()
+            for task in tasks:
+                task.cancel()
 
     def _connect(self, purpose: str, expiry_s: int) -> Connection:
         return Connection(

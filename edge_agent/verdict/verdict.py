@@ -47,7 +47,7 @@ _KINDS: Final[Mapping[Reason, Kind]] = {
     "ambiguous": "ask",
     "bad_quantity": "ask",
 }
-_TODO: Final[Mapping[Kind, Text]] = {
+_ADVICE: Final[Mapping[Kind, Text]] = {
     "already_received": Text("It counts once; do not book it again.", "只计一次，无需重复登记。"),
     "over": Text("Check the delivery note before you accept it.", "收货前请核对送货单。"),
     "certificate_missing": Text("Put it aside until its certificate is here.", "请单独存放，待证明书到齐后使用。"),
@@ -82,7 +82,7 @@ class Verdict:
 
 
 def _of(kind: Kind, detail: Text) -> Verdict:
-    return Verdict(kind, MEANING[kind][1], detail, _TODO.get(kind))
+    return Verdict(kind, MEANING[kind][1], detail, _ADVICE.get(kind))
 
 
 #: The outbox refused the scan: it is not on the disk.
@@ -122,7 +122,7 @@ def of_arrival(counted: Sequence[Counted]) -> Verdict:
         kind,
         MEANING[kind][1],
         joined(map(_standing, counted[:4])),
-        _TODO.get(kind),
+        _ADVICE.get(kind),
         order=line.order,
         line=line.number,
         arrived=first.arrived,

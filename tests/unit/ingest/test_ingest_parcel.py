@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.parcel import open_parcel
-from ingest.presence import read_presence
+from ingest.presence import PRESENCE
+from ingest.retained import read
 from plumbline import codec, compression
 from plumbline.delivery import Presence
 from tests.batches import NOON, SITE, batch, reading, scan
@@ -73,10 +74,10 @@ def test_a_clock_more_than_a_day_ahead_does_not_become_the_newest_state_until_th
 
 @given(st.binary(max_size=200))
 def test_any_bytes_as_presence_become_a_letter(payload):
-    assert not isinstance(read_presence("plumbline/v1/yard/gw/presence", payload), Presence)
+    assert not isinstance(read(PRESENCE, "plumbline/v1/yard/gw/presence", payload), Presence)
 
 
 def test_presence_that_speaks_for_another_gateway_is_misplaced():
     said = codec.encode(Presence(site="yard", gateway="gw", online=True, at=1))
-    assert isinstance(read_presence("plumbline/v1/yard/gw/presence", said), Presence)
-    assert read_presence("plumbline/v1/yard/other/presence", said).reason == "misplaced"
+    assert isinstance(read(PRESENCE, "plumbline/v1/yard/gw/presence", said), Presence)
+    assert read(PRESENCE, "plumbline/v1/yard/other/presence", said).reason == "misplaced"
