@@ -21,10 +21,17 @@ class Point(Struct, frozen=True):
 
     measurement: str
     tags: Mapping[str, str]
-    """Few values each: `site`, `zone`, `device`, `cell`, `source`. An empty value is no tag."""
+    """Few values each: `site`, `zone`, `device`, `cell`, `source`. An empty value is no tag. Never changed once it is here."""
     fields: Mapping[str, FieldValue]
     at: int
     """UTC, nanoseconds since 1970."""
+
+
+class Measured(Point, frozen=True):
+    """A point of which the maker vouches that every field is a finite float under a name (`plumbline.ids.is_name`).
+
+    Stores need not look at each of its values. What msgspec decoded as `dict[Name, float]` from JSON is such a thing.
+    """
 
 
 class RefusedPoint(NamedTuple):
@@ -75,8 +82,8 @@ class SeriesWriter(Protocol):
     async def write(self, points: Sequence[Point]) -> Sequence[RefusedPoint]:
         """Store the points durably and return those that the store refuses for good (all others are stored).
 
-        Called from one task at a time per worker, with up to some ten thousand points. Writing the same points again
-        changes nothing. Raises `SeriesUnavailableError` where a later try may succeed.
+        Called with up to some ten thousand points. Calls may overlap: points of one series are stored in the order of the
+        calls. Writing the same points again changes nothing. Raises `SeriesUnavailableError` where a later try may succeed.
         """
         ...
 
