@@ -4,6 +4,7 @@ One TOML file per site (`site.toml`), read by tracking (zones on the wall), by i
 stands in, what a moving device counts as) and by the demo, whose own is an example: `plumbline/demo/site.toml`.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
 from itertools import pairwise
@@ -56,6 +57,21 @@ class Device(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return "machines" if self.kind == "machine" else "people" if self.kind == "person" else "scans"
 
 
+class Budgets(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many names a site may give to its time series before new ones are set aside as dead letters `over_budget`.
+
+    Each name makes series of its own, and a database slows down by their number. What is over budget is kept, not lost:
+    raise the number, then `plumbline deadletters replay --reason over_budget`.
+    """
+
+    devices: Annotated[int, Meta(ge=0)] = 10_000
+    """Devices that this file does not name; those that it names are always taken. 10,000 where it is not said."""
+    measurements: Annotated[int, Meta(ge=0)] = 200
+    """What readings call themselves. 200 where it is not said."""
+    fields: Annotated[int, Meta(ge=0)] = 500
+    """Metrics of one measurement. 500 where it is not said."""
+
+
 class SiteFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
     """One construction site."""
 
@@ -75,6 +91,20 @@ class SiteFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, di
     """Where the plan's corners lie: top left, top right, bottom right, bottom left."""
     zones: tuple[Zone, ...] = ()
     devices: tuple[Device, ...] = ()
+    unknown_devices: Literal["take", "set_aside"] | None = None
+    """Events of devices that this file does not name: `take` them in, or `set_aside` as dead letters `unknown_device` until
+    the device is added. Absent: what a gateway sends is taken (its own configuration names its devices), what a device
+    publishes straight to the site's broker is set aside."""
+    budgets: Budgets = Budgets()
+
+    @cached_property
+    def file(self) -> str:
+        """Which file this is, for people."""
+        return f"the site file of '{self.id}'"
+
+    def takes_unknown_devices(self, *, direct: bool = False) -> bool:
+        """Whether events of devices that are not named here come in; `direct`: not through a gateway."""
+        return self.unknown_devices == "take" if direct else self.unknown_devices != "set_aside"
 
     @property
     def grid(self) -> Grid:
@@ -106,7 +136,7 @@ def load(path: Path) -> SiteFile:
             f"{path}: timezone: '{site.timezone}' is not an IANA zone; write for example 'Asia/Shanghai'"
         ) from None
     for what, ids in (("zones", [zone.id for zone in site.zones]), ("devices", [device.id for device in site.devices])):
-        if twice := {i for i in ids if ids.count(i) > 1}:
+        if twice := {one for one, times in Counter(ids).items() if times > 1}:
             raise SettingsError(f"{path}: {what}: {', '.join(sorted(twice))} stands there twice; give each its own id")
     for zone in site.zones:
         if _area(zone.polygon) == 0:
@@ -118,6 +148,7 @@ def load(path: Path) -> SiteFile:
             raise SettingsError(
                 f"{path}: devices.{device.id}.zone: there is no zone '{device.zone}'; declare it under [[zones]]"
             )
+    vars(site)["file"] = str(path)
     return site
 
 

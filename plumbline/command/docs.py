@@ -135,7 +135,13 @@ def commands_page() -> str:
 def site_page() -> str:
     """The site file, key by key."""
     parts = [_NOTE + "# The site file\n", inspect.cleandoc(site.__doc__ or "") + "\n"]
-    for title, struct in (("Site", site.SiteFile), ("`[[zones]]`", site.Zone), ("`[[devices]]`", site.Device)):
+    tables = (
+        ("Site", site.SiteFile),
+        ("`[[zones]]`", site.Zone),
+        ("`[[devices]]`", site.Device),
+        ("`[budgets]`", site.Budgets),
+    )
+    for title, struct in tables:
         parts += [f"## {title}\n", inspect.cleandoc(struct.__doc__ or "") + "\n", fields_table(struct)]
     return "\n".join(parts)
 

@@ -75,3 +75,20 @@ def test_two_zones_of_one_id_are_refused(tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(SettingsError, match="there is no such file"):
         site.load(tmp_path / "nowhere.toml")
+
+
+def test_a_file_tells_its_own_place_and_what_becomes_of_devices_that_it_does_not_name(tmp_path):
+    path = write(tmp_path, GOOD)
+    loaded = site.load(path)
+    assert loaded.file == str(path)
+    assert (loaded.takes_unknown_devices(), loaded.takes_unknown_devices(direct=True)) == (True, False)
+    for word, taken in (("take", True), ("set_aside", False)):
+        said = site.load(write(tmp_path, f'unknown_devices = "{word}"\n' + GOOD))
+        assert (said.takes_unknown_devices(), said.takes_unknown_devices(direct=True)) == (taken, taken)
+
+
+def test_budgets_stand_in_the_file_and_have_defaults(tmp_path):
+    assert site.load(write(tmp_path, GOOD)).budgets == site.Budgets(devices=10_000, measurements=200, fields=500)
+    assert site.load(write(tmp_path, GOOD + "\n[budgets]\ndevices = 3\n")).budgets.devices == 3
+    with pytest.raises(SettingsError, match=r"budgets\.devices"):
+        site.load(write(tmp_path, GOOD + "\n[budgets]\ndevices = -1\n"))
