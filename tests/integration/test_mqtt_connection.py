@@ -21,6 +21,14 @@ def connect(server, name, **options):
     return Connection(address=Address.parse(server.url), client_id=name, **options)
 
 
+async def taken(connection, count):
+    """The next `count` messages, as bulks bring them."""
+    came = []
+    while len(came) < count:
+        came += await connection.take(count - len(came))
+    return came
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_a_published_message_arrives_and_is_acknowledged(mosquitto, unique_name, version):
     topic = unique_name("topic")
@@ -78,15 +86,71 @@ async def test_the_broker_holds_back_what_exceeds_the_inbound_limit(mosquitto, u
         await asyncio.gather(*(pub.publish(topic, b"%d" % i) for i in range(50)))
         stream = sub.messages()
         held = [await anext(stream) for _ in range(5)]
-        assert sub._queue.empty()
-        for message in held:
-            message.ack()
+        assert not sub._link.inbox.waiting
+        sub.acknowledge(held)
         rest = 0
         async for message in stream:
             message.ack()
             rest += 1
             if rest == 45:
                 break
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_what_waits_is_taken_in_order_and_acknowledged_at_once(mosquitto, unique_name, version):
+    topic, name = unique_name("topic"), unique_name("client")
+    async with connect(mosquitto, name, version=version, session_expiry_s=600, inbound=300) as sub:
+        assert not sub.session_present
+        await sub.subscribe(topic)
+        async with connect(mosquitto, unique_name("pub"), version=version) as pub:
+            await asyncio.gather(*(pub.publish(topic, b"%d" % i) for i in range(200)))
+        came = []
+        while len(came) < 200:
+            bulk = await sub.take(70)
+            assert 1 <= len(bulk) <= 70
+            came += bulk
+            sub.acknowledge(bulk)
+        assert [int(message.payload) for message in came] == list(range(200))
+    async with connect(mosquitto, name, version=version, session_expiry_s=600) as sub:
+        assert sub.session_present
+        await sub.publish(topic, b"the next")
+        assert [message.payload for message in await sub.take(10)] == [b"the next"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_what_an_earlier_connection_brought_or_was_acknowledged_before_is_passed_over(mosquitto, unique_name, version):
+    topic, name = unique_name("topic"), unique_name("client")
+    async with connect(mosquitto, unique_name("pub")) as pub:
+        async with connect(mosquitto, name, version=version, session_expiry_s=600) as first:
+            await first.subscribe(topic)
+            await asyncio.gather(*(pub.publish(topic, b"%d" % i) for i in range(5)))
+            old = await taken(first, 5)
+        async with connect(mosquitto, name, version=version, session_expiry_s=600) as second:
+            again = await taken(second, 5)
+            second.acknowledge(old)
+            for message in old:
+                message.ack()
+            second.acknowledge(again[:2] + again[:2])
+            again[0].ack()
+            await second.subscribe(topic)  # its answer tells that everything before has reached the broker
+    async with connect(mosquitto, name, version=version, session_expiry_s=600) as third:
+        assert [message.payload for message in await taken(third, 3)] == [b"2", b"3", b"4"]
+
+
+async def test_what_arrived_is_taken_before_the_end_is_told(tmp_path: Path):
+    server = Mosquitto(tmp_path / "broker")
+    with running(server):
+        async with connect(server, "client") as client:
+            await client.subscribe("t")
+            for i in range(3):
+                await client.publish("t", b"%d" % i)
+            await client.subscribe("t")  # its answer comes behind them
+            server.kill()
+            with pytest.raises(MqttError, match="connection lost"):
+                await client.publish("t", b"late")
+            assert [message.payload for message in await taken(client, 3)] == [b"0", b"1", b"2"]
+            with pytest.raises(MqttError, match="connection lost"):
+                await client.take(10)
 
 
 async def test_the_will_is_said_when_the_connection_breaks_and_not_on_goodbye(mosquitto, unique_name):
@@ -97,11 +161,10 @@ async def test_the_will_is_said_when_the_connection_breaks_and_not_on_goodbye(mo
             pass
         rude = connect(mosquitto, unique_name("rude"), will=Will(topic, b"rude", retain=False))
         await rude.__aenter__()
-        rude._client._sock_close()
+        await rude.abort()
         async for message in watcher.messages():
             assert message.payload == b"rude"
             break
-        await rude._stop()
 
 
 async def test_a_killed_broker_ends_messages_and_pending_publishes_with_an_error(tmp_path: Path):
@@ -198,7 +261,7 @@ def test_a_connection_that_is_collected_after_its_loop_says_nothing_more(mosquit
     async def leave_rudely():
         client = connect(mosquitto, unique_name("client"))
         await client.__aenter__()
-        await client._stop()  # as after a failure: the socket is closed, paho does not know
+        await client.abort()  # as after a failure: the socket is closed, paho does not know
         return client
 
     client = asyncio.run(leave_rudely())

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 import types
 
 import pytest
@@ -245,7 +244,7 @@ async def test_presence_tells_birth_goodbye_and_death(broker, tmp_path):
         async with sending(outbox, broker.url) as uplink:
             await until(lambda: ingest.presence[-1].online, "the second birth")
             births = len(ingest.presence)
-            uplink._session._connection._client.socket().shutdown(socket.SHUT_RDWR)
+            await uplink._session._connection.abort()
             await until(lambda: not all(said.online for said in ingest.presence[births:]), "the will")
 
 

@@ -65,16 +65,16 @@ def test_a_wrong_declaration_is_named(devices, message):
 
 @pytest.mark.parametrize("case", sorted((FOLDER / "testcases").iterdir()), ids=lambda case: case.name)
 async def test_each_test_case_gives_what_it_expects(case: Path):
-    events_, reports, acknowledged = [], [], []
+    events_, reports = [], []
 
     async def emit(capture: Capture) -> None:
         events_.append(written(capture.event, capture.device, capture.at_ns))
 
     table = settings.convert(tomllib.loads((case / "config.toml").read_text()), mqtt.Settings, "test")
     lent = Context(profiles=PROFILES, report=lambda device, what: reports.append(f"{device}: {what}"))
-    reader = mqtt.build("broker", table, lent)
+    reader, session = mqtt.build("broker", table, lent), object()
     for topic, payload in json.loads((case / "input.json").read_text()):
-        message = Message(topic, payload_of(payload), 1, False, lambda: acknowledged.append(1))
+        message = Message(topic, payload_of(payload), 1, False, session)
         await reader._take(message, emit)
+        assert message.receiver is session  # to acknowledge it is the session's, once this has returned
     assert {"events": events_, "reports": reports} == json.loads((case / "expected.json").read_text())
-    assert acknowledged == []  # that is the session's, once this has returned

@@ -1,21 +1,16 @@
-"""One MQTT connection, as small as we need it: connect, subscribe, publish until acknowledged, receive and acknowledge.
+"""The protocol spoken by paho-mqtt.
 
-paho-mqtt does the protocol; the event loop tells it when its socket can be read or written. There is no thread: one that
-hands over each message fights for the interpreter with the loop, which cost half of the throughput and 50 ms of latency.
-This module adds acknowledgement by the application (a message counts as received when we say so, not when it arrives) and
-bounded memory: with MQTT 5 the broker holds back by receive maximum, otherwise the socket is not read.
+The event loop tells paho when its socket can be read or written. There is no thread: one that hands over each message
+fights for the interpreter with the loop, which cost half of the throughput and 50 ms of latency.
 """
 
 import asyncio
 import contextlib
-import random
 import socket
 import ssl
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Final, Literal, Self
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Literal
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -24,118 +19,41 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from plumbline.address import Address
-from plumbline.backoff import CAP_S, FIRST_S, delay_s
-from plumbline.errors import MqttError, MqttRefusedError, first_of
+from plumbline.errors import MqttError, MqttRefusedError
+from plumbline.mqtt.inbox import Inbox
+from plumbline.mqtt.link import Options
+from plumbline.mqtt.message import Message
+from plumbline.mqtt.tls import trouble
 
-Version = Literal["5", "3.1.1"]
 _GOODBYE_S: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Will:
-    """What the broker says for us when we vanish (QoS 1)."""
+class PahoLink:
+    """See `Link`."""
 
-    topic: str
-    payload: bytes
-    retain: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """Whom to trust and who we are, for `mqtts://` and `wss://`. The files are read at each connection: they may be renewed."""
-
-    ca_file: str | None = None
-    """Certificates (PEM) of who may sign for the broker; `None`: whom the system trusts."""
-    cert_file: str | None = None
-    """Our own certificate (PEM), for a broker that asks for one."""
-    key_file: str | None = None
-    """Its key, where that is not in `cert_file`."""
-
-    def context(self) -> ssl.SSLContext:
-        """Read the files. Raises `MqttError` that names the one that is missing or wrong."""
-        what = f"ca_file {self.ca_file}"
-        try:
-            context = ssl.create_default_context(cafile=self.ca_file)
-            if self.cert_file is not None:
-                what = f"cert_file {self.cert_file}" + (f" with key_file {self.key_file}" if self.key_file else "")
-                context.load_cert_chain(self.cert_file, self.key_file, password=_no_password)
-        except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or str(error)
-            raise MqttError(f"{what}: cannot be used ({why}); a PEM file that the agent may read is needed") from None
-        return context
-
-
-def _no_password() -> str:
-    raise ValueError("the key has a password, and nobody is there to type it")
-
-
-class Message:
-    """A message that arrived. It stays the broker's until `ack` is called (QoS 1)."""
-
-    __slots__ = ("_ack", "payload", "qos", "retain", "topic")
-
-    def __init__(self, topic: str, payload: bytes, qos: int, retain: bool, ack: Callable[[], None]) -> None:
-        self.topic = topic
-        self.payload = payload
-        self.qos = qos
-        self.retain = retain
-        self._ack = ack
-
-    def ack(self) -> None:
-        """Take the message over: the broker may forget it. Once per message; every message needs it, QoS 0 too."""
-        self._ack()
-
-
-class Connection:
-    """One connection to a broker, from `async with` to its end; it does not reconnect by itself (see `keep_connected`).
-
-    Args:
-        address: the broker.
-        client_id: stable and unique where the session should outlive the connection.
-        version: `5`, or `3.1.1` for brokers that speak nothing newer.
-        will: said by the broker when the connection is lost.
-        session_expiry_s: how long the broker keeps subscriptions and QoS 1 messages for us; 0 starts clean each time.
-        inbound: how many messages may be unacknowledged at once.
-        keepalive_s: the longest silence before a ping.
-        connect_timeout_s: how long the broker may take to answer.
-        tls: for `mqtts://` and `wss://`.
-    """
-
-    def __init__(
-        self,
-        *,
-        address: Address,
-        client_id: str,
-        version: Version = "5",
-        will: Will | None = None,
-        session_expiry_s: int = 0,
-        inbound: int = 128,
-        keepalive_s: int = 20,
-        connect_timeout_s: float = 10.0,
-        tls: Tls | None = None,
-    ) -> None:
+    def __init__(self, options: Options) -> None:
+        address, will = options.address, options.will
         self._address = address
-        self._tls = (tls or Tls()) if address.scheme in {"mqtts", "wss"} else None
-        self._five = version == "5"
-        self._expiry_s = session_expiry_s
-        self._inbound = inbound
-        self._keepalive_s = keepalive_s
-        self._timeout_s = connect_timeout_s
-        self._queue: asyncio.Queue[Message | None] = asyncio.Queue()
+        self._tls = options.tls
+        self._five = options.version == "5"
+        self._expiry_s = options.session_expiry_s
+        self._inbound = options.inbound
+        self._keepalive_s = options.keepalive_s
+        self._timeout_s = options.connect_timeout_s
+        self.inbox = Inbox()
+        self.lost: str | None = None
         self._held = 0
         # Mosquitto 2.0 sends some messages more than the receive maximum once the first are acknowledged
-        self._room = inbound * 4 if self._five else inbound
+        self._room = self._inbound * 4 if self._five else self._inbound
         self._paused = False
         self._asking = 0
         self._socket: socket.socket | None = None
         self._upkeep: asyncio.Task[None] | None = None
         self._pending: dict[int, asyncio.Future[None]] = {}
-        self._lost: str | None = None
         client = paho.Client(
             CallbackAPIVersion.VERSION2,
-            client_id,
-            clean_session=None if self._five else session_expiry_s == 0,
+            options.client_id,
+            clean_session=None if self._five else self._expiry_s == 0,
             protocol=MQTTProtocolVersion.MQTTv5 if self._five else MQTTProtocolVersion.MQTTv311,
             transport="websockets" if address.scheme in {"ws", "wss"} else "tcp",
             reconnect_on_failure=False,
@@ -147,7 +65,7 @@ class Connection:
             client.ws_set_options(path=address.path)
         if will is not None:
             client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
-        client.connect_timeout = connect_timeout_s
+        client.connect_timeout = self._timeout_s
         client.max_inflight_messages_set(1000)  # who publishes bounds its own window
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
@@ -160,20 +78,10 @@ class Connection:
         client.on_socket_unregister_write = self._on_write_done
         self._client = client
 
-    @property
-    def address(self) -> Address:
-        """The broker."""
-        return self._address
-
-    @property
-    def inbound(self) -> int:
-        """How many messages may be unacknowledged at once."""
-        return self._inbound
-
-    async def __aenter__(self) -> Self:
-        """Connect. Raises `MqttError` where the broker cannot be reached or refuses."""
+    async def open(self) -> bool:
+        """Connect."""
         self._loop = asyncio.get_running_loop()
-        self._connected: asyncio.Future[None] = self._loop.create_future()
+        self._connected: asyncio.Future[bool] = self._loop.create_future()
         properties = None
         if self._five:
             properties = Properties(PacketTypes.CONNECT)
@@ -185,13 +93,13 @@ class Connection:
             async with asyncio.timeout(self._timeout_s):
                 await connecting
                 self._upkeep = asyncio.create_task(self._keep_up(), name="mqtt-upkeep")
-                await self._connected
+                return await self._connected
         except TimeoutError:
             await self._stop(connecting)
             raise MqttError(f"{self._address}: no answer in {self._timeout_s:g} s; check host, port and firewall") from None
         except ssl.SSLError as error:
             await self._stop(connecting)
-            raise MqttError(f"{self._address}: {_tls_trouble(error)}") from None
+            raise MqttError(f"{self._address}: {trouble(error)}") from None
         except OSError as error:
             await self._stop(connecting)
             speaks = " and speaks TLS on this port" if self._tls is not None else ""
@@ -204,12 +112,9 @@ class Connection:
         except BaseException:
             await self._stop(connecting)
             raise
-        return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Say goodbye (a clean disconnect: the will is not sent) and close the socket."""
+    async def close(self) -> None:
+        """Say goodbye and close the socket."""
         self._client.disconnect()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GOODBYE_S):
@@ -218,15 +123,10 @@ class Connection:
                     await asyncio.sleep(0)
         await self._stop()
 
-    async def publish(self, topic: str, payload: bytes, *, qos: Literal[0, 1] = 1, retain: bool = False) -> None:
-        """Publish and wait until the broker acknowledged (QoS 1). Raises `MqttError` where the connection ends first."""
-        await self.publish_soon(topic, payload, qos=qos, retain=retain)
-
-    def publish_soon(self, topic: str, payload: bytes, *, qos: Literal[0, 1] = 1, retain: bool = False) -> asyncio.Future[None]:
-        """Publish; the future is done when the broker acknowledged, or fails: `MqttRefusedError` (MQTT 5), else `MqttError`."""
+    def publish_soon(self, topic: str, payload: bytes, qos: Literal[0, 1], retain: bool) -> asyncio.Future[None]:  # noqa: D102
         done = self._loop.create_future()
-        if self._lost is not None:
-            done.set_exception(MqttError(self._lost))
+        if self.lost is not None:
+            done.set_exception(MqttError(self.lost))
             return done
         info = self._client.publish(topic, payload, qos=qos, retain=retain)
         if info.rc not in {MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN}:
@@ -235,10 +135,7 @@ class Connection:
             self._pending[info.mid] = done
         return done
 
-    async def subscribe(self, topic_filter: str, *, qos: Literal[0, 1] = 1) -> None:
-        """Subscribe and wait for the broker's consent. Raises `MqttRefusedError` where it refuses."""
-        if self._lost is not None:
-            raise MqttError(self._lost)
+    async def subscribe(self, topic_filter: str, qos: Literal[0, 1]) -> None:  # noqa: D102
         if self._five:
             rc, mid = self._client.subscribe(topic_filter, options=SubscribeOptions(qos=qos))
         else:
@@ -257,13 +154,15 @@ class Connection:
             self._asking -= 1
             self._pause_or_resume()
 
-    async def messages(self) -> AsyncIterator[Message]:
-        """The messages in the order of their arrival, until the connection ends: then raises `MqttError`."""
-        while True:
-            message = await self._queue.get()
-            if message is None:
-                raise MqttError(self._lost or f"{self._address}: closed")
-            yield message
+    def acknowledge(self, messages: Sequence[Message]) -> None:  # noqa: D102
+        for message in messages:
+            if message.receiver is not self:
+                continue
+            message.receiver = None
+            self._held -= 1
+            if message.qos:
+                self._client.ack(message.packet_id, message.qos)
+        self._pause_or_resume()
 
     def _open(self, properties: Properties | None) -> None:
         """Resolve the name, open the socket, shake hands: what blocks, in a thread."""
@@ -338,7 +237,7 @@ class Connection:
             self._loop.add_reader(self._socket, self._read)
             self._loop.call_soon(self._read)
 
-    def _on_connect(self, _c: paho.Client, _u: Any, _f: paho.ConnectFlags, code: ReasonCode, _p: Properties | None) -> None:
+    def _on_connect(self, _c: paho.Client, _u: Any, flags: paho.ConnectFlags, code: ReasonCode, _p: Properties | None) -> None:
         if self._connected.done():
             return
         if code.is_failure:
@@ -347,7 +246,7 @@ class Connection:
             )
             self._connected.set_exception(MqttError(f"{self._address}: the broker refused us: {code}; {advice}"))
         else:
-            self._connected.set_result(None)
+            self._connected.set_result(flags.session_present)
 
     def _on_disconnect(
         self, _c: paho.Client, _u: Any, _f: paho.DisconnectFlags, code: ReasonCode, _p: Properties | None
@@ -358,28 +257,23 @@ class Connection:
 
     def _end(self, why: str) -> None:
         """Let nobody wait any longer: publishers, subscribers, the reader of messages. The first reason stands."""
-        if self._lost is None:
-            self._lost = why
+        if self.lost is None:
+            self.lost = why
         if not self._connected.done():
-            self._connected.set_exception(MqttError(self._lost))
+            self._connected.set_exception(MqttError(self.lost))
         for done in self._pending.values():
             if not done.done():
-                done.set_exception(MqttError(self._lost))
+                done.set_exception(MqttError(self.lost))
                 done.exception()  # whoever waits sees it; who does not wait need not
         self._pending.clear()
-        self._queue.put_nowait(None)
+        self.inbox.end(self.lost)
 
-    def _on_message(self, client: paho.Client, _u: Any, message: paho.MQTTMessage) -> None:
-        mid, qos = message.mid, message.qos
-
-        def ack() -> None:
-            self._held -= 1
-            if qos:
-                client.ack(mid, qos)
-            self._pause_or_resume()
-
+    def _on_message(self, _c: paho.Client, _u: Any, message: paho.MQTTMessage) -> None:
         self._held += 1
-        self._queue.put_nowait(Message(message.topic, bytes(message.payload), qos, message.retain, ack))
+        self.inbox.waiting.append(
+            Message(message.topic, bytes(message.payload), message.qos, message.retain, self, message.mid)
+        )
+        self.inbox.told()
         self._pause_or_resume()
 
     def _on_publish(self, _c: paho.Client, _u: Any, mid: int, code: ReasonCode, _p: Properties) -> None:
@@ -397,6 +291,10 @@ class Connection:
                 done.set_result(None)
             else:
                 done.set_exception(MqttRefusedError(error))
+
+    async def abort(self) -> None:
+        """Close the socket as it is."""
+        await self._stop()
 
     async def _stop(self, connecting: asyncio.Future[None] | None = None) -> None:
         if self._upkeep is not None:
@@ -416,45 +314,3 @@ class Connection:
             self._loop.remove_writer(self._socket)
             self._socket.close()
             self._socket = None
-
-
-def _tls_trouble(error: ssl.SSLError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return (
-            f"its certificate is not trusted: {error.verify_message}; give ca_file who signed it, use the name that stands in"
-            " it, and check this machine's clock"
-        )
-    reason = error.reason or str(error)
-    return f"no TLS connection: {reason}; check that the broker speaks TLS on this port, and cert_file if it asks for one"
-
-
-async def keep_connected(
-    make: Callable[[], Connection],
-    session: Callable[[Connection], Awaitable[None]],
-    *,
-    on_failure: Callable[[MqttError, float], None],
-    chance: Callable[[], float] = random.random,
-    first_s: float = FIRST_S,
-    cap_s: float = CAP_S,
-) -> None:
-    """Run `session` on a live connection, and again on a new one whenever it fails with `MqttError`, until it returns.
-
-    `on_failure(error, wait_s)` is told of each failure and how long the next try waits: exponential with jitter, and back
-    to the start once a connection has held for `cap_s`.
-    """
-    loop = asyncio.get_running_loop()
-    attempt = 0
-    while True:
-        since = loop.time()
-        failure: MqttError | None = None
-        try:
-            async with make() as connection:
-                await session(connection)
-        except* MqttError as group:
-            failure = first_of(group)
-        if failure is None:
-            return
-        attempt = 1 if loop.time() - since > cap_s else attempt + 1
-        wait_s = delay_s(attempt, chance, first_s=first_s, cap_s=cap_s)
-        on_failure(failure, wait_s)
-        await asyncio.sleep(wait_s)
