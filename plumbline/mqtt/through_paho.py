@@ -115,12 +115,13 @@ class PahoLink:
 
     async def close(self) -> None:
         """Say goodbye and close the socket."""
-        self._client.disconnect()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_GOODBYE_S):
-                while self._client.want_write() and self._socket is not None:
-                    self._client.loop_write()
-                    await asyncio.sleep(0)
+        if self.lost is None:
+            self._client.disconnect()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_GOODBYE_S):
+                    while self._client.want_write() and self._socket is not None:
+                        self._client.loop_write()
+                        await asyncio.sleep(0)
         await self._stop()
 
     def publish_soon(self, topic: str, payload: bytes, qos: Literal[0, 1], retain: bool) -> asyncio.Future[None]:  # noqa: D102
@@ -160,7 +161,7 @@ class PahoLink:
                 continue
             message.receiver = None
             self._held -= 1
-            if message.qos:
+            if message.qos and self.lost is None:
                 self._client.ack(message.packet_id, message.qos)
         self._pause_or_resume()
 
