@@ -1,6 +1,6 @@
-"""The ledger: which numbers of each stream are settled, and how many came in, came twice, came late, died or were thinned.
+"""The ledger: which numbers of each stream are settled, and how many came in, came twice, came late, died, were thinned, or lost.
 
-A number is *settled* once its event is committed, kept as a dead letter, or declared thinned by its gateway; the watermark
+A number is *settled* once its event is committed, kept as a dead letter, or declared thinned or lost by its gateway; the watermark
 is how far everything is settled. A stream's row is locked from `lock` to the end of the transaction, so that any number of
 workers keep one account. `settle` and `Account` are arithmetic without a database.
 """
@@ -15,7 +15,7 @@ from sqlalchemy import Select, bindparam, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ingest.days import SiteDays
-from ingest.tables import ledger_day, ledger_stream, ledger_thinned
+from ingest.tables import COUNTS, ledger_day, ledger_lost, ledger_stream, ledger_thinned
 from ingest.upsert import insert_into, is_postgresql, larger, smaller
 from plumbline import ranges
 from plumbline.delivery import BatchHeader, StreamKey, Watermark
@@ -30,7 +30,6 @@ MAX_BEYOND: Final = 10_000
 TOLD_BEYOND: Final = 256
 
 _KEY: Final = ("site", "gateway", "epoch", "event_class")
-_COUNTS: Final = ("received", "duplicate", "late", "dead", "thinned")
 _pairs: Final = msgspec.json.Decoder(tuple[tuple[int, int], ...])
 N = TypeVar("N")
 _Row = tuple[str, str, str, str, int, str, int]
@@ -45,10 +44,12 @@ class Settlement(NamedTuple):
     """The batch's numbers that were not settled before."""
     thinned: Pairs
     """Numbers that the gateway dropped by policy and had not said so before."""
+    lost: Pairs = ()
+    """Numbers that the gateway will never have again and had not said so before."""
 
 
-def settle(settled: Pairs, numbers: Pairs, thinned: Pairs) -> Settlement:
-    """Put a batch's numbers and its thinned ones into what is settled."""
+def settle(settled: Pairs, numbers: Pairs, thinned: Pairs, lost: Pairs = ()) -> Settlement:
+    """Put a batch's numbers, its thinned and its lost ones into what is settled."""
     fresh = numbers
     if settled and numbers and numbers[0][0] <= settled[-1][1]:
         fresh = ranges.difference(numbers, settled)
@@ -57,7 +58,11 @@ def settle(settled: Pairs, numbers: Pairs, thinned: Pairs) -> Settlement:
     if thinned:
         dropped = ranges.difference(thinned, after)
         after = ranges.union(after, dropped)
-    return Settlement(after, fresh, dropped)
+    gone: Pairs = ()
+    if lost:
+        gone = ranges.difference(lost, after)
+        after = ranges.union(after, gone)
+    return Settlement(after, fresh, dropped, gone)
 
 
 def pick(items: Sequence[tuple[int, N]], wanted: Pairs, total: int) -> list[N]:
@@ -73,13 +78,14 @@ def pick(items: Sequence[tuple[int, N]], wanted: Pairs, total: int) -> list[N]:
 
 @dataclass(slots=True)
 class Counts:
-    """The five counters of a stream or of one of its days."""
+    """The counters of a stream or of one of its days."""
 
     received: int = 0
     duplicate: int = 0
     late: int = 0
     dead: int = 0
     thinned: int = 0
+    lost: int = 0
     first_seq: int = 2**63 - 1
     last_seq: int = 0
 
@@ -98,10 +104,11 @@ class Account:
     totals: Counts = field(default_factory=Counts)
     days: defaultdict[str, Counts] = field(default_factory=lambda: defaultdict(Counts))
     thinned: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    lost: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
 
     def enter(self, header: BatchHeader, now: int, calendar: SiteDays) -> Pairs | None:
         """Settle a batch's numbers and return the fresh ones; `None`: too many holes, nothing was entered."""
-        result = settle(self.settled, header.ranges, header.thinned)
+        result = settle(self.settled, header.ranges, header.thinned, header.lost)
         if len(result.settled) > MAX_BEYOND and len(result.settled) > len(self.settled):
             return None
         self.settled = result.settled
@@ -112,6 +119,13 @@ class Account:
             day = self.days[calendar.day(now)]
             day.thinned += count
             day.see(result.thinned[0][0], result.thinned[-1][1])
+        if result.lost:
+            count = ranges.count(result.lost)
+            self.lost.extend(result.lost)
+            self.totals.lost += count
+            day = self.days[calendar.day(now)]
+            day.lost += count
+            day.see(result.lost[0][0], result.lost[-1][1])
         return result.fresh
 
     def book(self, fresh: Collection[Event], repeated: Collection[Event], now: int, calendar: SiteDays) -> None:
@@ -226,23 +240,25 @@ async def save(connection: AsyncConnection, accounts: Mapping[StreamKey, Account
     streams: list[dict[str, Any]] = []
     days: list[dict[str, Any]] = []
     thinned: list[dict[str, Any]] = []
+    lost: list[dict[str, Any]] = []
     for key, account in sorted(accounts.items()):
         names = dict(zip(_KEY, _values(key), strict=True))
         upto, beyond = ranges.watermark(account.settled)
-        totals = {f"b_{name}": getattr(account.totals, name) for name in _COUNTS}
+        totals = {f"b_{name}": getattr(account.totals, name) for name in COUNTS}
         where = {f"b_{name}": value for name, value in names.items()}
         streams.append(where | totals | {"b_upto": upto, "b_beyond": msgspec.json.encode(beyond).decode(), "b_seen": now})
         for day, counts in sorted(account.days.items()):
-            values = {name: getattr(counts, name) for name in (*_COUNTS, "first_seq", "last_seq")}
+            values = {name: getattr(counts, name) for name in (*COUNTS, "first_seq", "last_seq")}
             days.append(names | {"day": day} | values)
         thinned += [names | {"first": first, "last": last, "told_at": now} for first, last in account.thinned]
+        lost += [names | {"first": first, "last": last, "told_at": now} for first, last in account.lost]
     table = ledger_stream
     if streams:
         await connection.execute(
             update(table)
             .where(*(table.c[name] == bindparam(f"b_{name}") for name in _KEY))
             .values(
-                {table.c[name]: table.c[name] + bindparam(f"b_{name}") for name in _COUNTS}
+                {table.c[name]: table.c[name] + bindparam(f"b_{name}") for name in COUNTS}
                 | {
                     table.c.upto: bindparam("b_upto"),
                     table.c.beyond: bindparam("b_beyond"),
@@ -257,7 +273,7 @@ async def save(connection: AsyncConnection, accounts: Mapping[StreamKey, Account
         await connection.execute(
             statement.on_conflict_do_update(
                 index_elements=[*_KEY, "day"],
-                set_={name: old[name] + new[name] for name in _COUNTS}
+                set_={name: old[name] + new[name] for name in COUNTS}
                 | {
                     "first_seq": smaller(old.first_seq, new.first_seq),
                     "last_seq": larger(old.last_seq, new.last_seq),
@@ -267,6 +283,8 @@ async def save(connection: AsyncConnection, accounts: Mapping[StreamKey, Account
         )
     if thinned:
         await connection.execute(insert_into(connection, ledger_thinned).on_conflict_do_nothing(), thinned)
+    if lost:
+        await connection.execute(insert_into(connection, ledger_lost).on_conflict_do_nothing(), lost)
 
 
 def _values(key: StreamKey) -> tuple[str, str, str, str]:

@@ -1,4 +1,4 @@
-"""The tables that belong to ingest alone: the ledger, the dead letters, and how the time of boots is known.
+"""The tables that belong to ingest alone: the ledger, what was asked for, the dead letters, how the time of boots is known.
 
 What tracking reads too (`inbox`, `gateway`) stands in `plumbline.inbox`. `ingest/migrations/` makes both; a test holds them together.
 """
@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData
 
 metadata: Final = MetaData()
 
-_COUNTS: Final = ("received", "duplicate", "late", "dead", "thinned")
+COUNTS: Final = ("received", "duplicate", "late", "dead", "thinned", "lost")
 
 
 def _stream_columns() -> list[Column[str]]:
@@ -23,8 +23,9 @@ def _stream_columns() -> list[Column[str]]:
 
 def _counts() -> list[Column[int]]:
     """`received`: taken in; `duplicate`: came again, not written; `late`: of the received, long after they happened;
-    `dead`: refused, kept as dead letters; `thinned`: dropped by the gateway's policy, as it told us."""  # noqa: D205, D209 - one sentence
-    return [Column(name, BigInteger, nullable=False, server_default="0") for name in _COUNTS]
+    `dead`: refused, kept as dead letters; `thinned`: dropped by the gateway's policy, as it told us; `lost`: asked for, and
+    the gateway will never have it again, as it told us."""  # noqa: D205, D209 - one sentence
+    return [Column(name, BigInteger, nullable=False, server_default="0") for name in COUNTS]
 
 
 ledger_stream: Final = Table(
@@ -55,6 +56,29 @@ ledger_thinned: Final = Table(
     Column("first", BigInteger, primary_key=True),
     Column("last", BigInteger, nullable=False),
     Column("told_at", BigInteger, nullable=False),  # ns, when the gateway's word was committed
+)
+
+ledger_lost: Final = Table(
+    "ledger_lost",
+    metadata,
+    *_stream_columns(),
+    Column("first", BigInteger, primary_key=True),
+    Column("last", BigInteger, nullable=False),
+    Column("told_at", BigInteger, nullable=False),  # ns, when the gateway's word was committed
+)
+
+gap_request: Final = Table(
+    "gap_request",
+    metadata,
+    *_stream_columns(),
+    Column("times", Integer, nullable=False, server_default="0"),  # how often missing numbers were asked for
+    Column("asked_at", BigInteger, nullable=True),  # ns, the last time; NULL: never
+    Column("asked", Text, nullable=False, server_default="[]"),  # what was asked for then, JSON [[first,last],…]
+    Column(
+        "upto", BigInteger, nullable=False, server_default="0"
+    ),  # the watermark then: where it has not moved, we wait longer
+    Column("in_vain", Integer, nullable=False, server_default="0"),  # times in a row since when the watermark has not moved
+    Column("probed_at", BigInteger, nullable=True),  # ns, when it was last asked for what may lie behind the highest number
 )
 
 clock_reference: Final = Table(

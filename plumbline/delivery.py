@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
-from plumbline.event import Event, EventClass, Name, Nanoseconds, Sequence64, ShortText
+from plumbline.event import Event, EventClass, EventName, Name, Nanoseconds, Sequence64, ShortText
 
 Range = tuple[Sequence64, Sequence64]
 """First and last sequence number, both included."""
@@ -24,17 +24,19 @@ class StreamKey(Struct, frozen=True, order=True):
     event_class: EventClass
 
 
-class BatchHeader(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class BatchHeader(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Whose events a batch holds, and which numbers: known even where one event in it cannot be read."""
 
-    site: Name
-    gateway: Name
-    epoch: Name
+    site: EventName
+    gateway: EventName
+    epoch: EventName
     event_class: EventClass = field(name="class")
     ranges: Ranges
     """The numbers of the events in order, as ranges: the i-th event has the i-th number."""
     thinned: Ranges = ()
     """Numbers that the gateway dropped by policy since it last said so (telemetry only)."""
+    lost: Ranges = ()
+    """Numbers that ingest asked for again and that the gateway will never have again."""
     v: Annotated[int, Meta(ge=1)] = 1
 
     @property

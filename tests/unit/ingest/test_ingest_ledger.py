@@ -18,21 +18,30 @@ def account() -> Account:
     return Account(KEY, (), NOON)
 
 
-def head(pairs, thinned=()) -> BatchHeader:
-    return BatchHeader(site="yard", gateway="gw", epoch="e1", event_class="business", ranges=pairs, thinned=thinned)
+def head(pairs, thinned=(), lost=()) -> BatchHeader:
+    return BatchHeader(site="yard", gateway="gw", epoch="e1", event_class="business", ranges=pairs, thinned=thinned, lost=lost)
 
 
-@given(st.lists(st.tuples(numbers, numbers), max_size=8))
-def test_fresh_and_thinned_numbers_are_disjoint_and_together_what_is_settled(batches):
+@given(st.lists(st.tuples(numbers, numbers, numbers), max_size=8))
+def test_fresh_thinned_and_lost_numbers_are_disjoint_and_together_what_is_settled(batches):
     settled: ranges.Pairs = ()
-    fresh_ever, thinned_ever = [], []
-    for pairs, thinned in batches:
-        result = settle(settled, pairs, thinned)
-        fresh_ever.append(result.fresh)
-        thinned_ever.append(result.thinned)
+    counted = []
+    for pairs, thinned, lost in batches:
+        result = settle(settled, pairs, thinned, lost)
+        counted += [result.fresh, result.thinned, result.lost]
         settled = result.settled
-    assert settled == ranges.union(*(pairs for both in batches for pairs in both))
-    assert sum(map(ranges.count, [*fresh_ever, *thinned_ever])) == ranges.count(settled)
+    assert settled == ranges.union(*(pairs for batch in batches for pairs in batch))
+    assert sum(map(ranges.count, counted)) == ranges.count(settled)
+
+
+def test_numbers_that_the_gateway_lost_move_the_watermark_and_are_counted_once():
+    it = account()
+    it.enter(head(((4, 5),)), NOON, SiteDays())
+    assert it.watermark().upto == 0
+    for _ in range(2):
+        it.enter(head((), lost=((1, 4),)), NOON, SiteDays())
+    assert (it.watermark().upto, it.totals.lost, it.lost) == (5, 3, [(1, 3)])
+    assert [(day.lost, day.thinned) for day in it.days.values()] == [(3, 0)]
 
 
 @given(st.lists(numbers, max_size=8), st.randoms(use_true_random=False))
