@@ -22,12 +22,11 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingest import corrections, deadletters, gateways, ledger, mail
-from ingest.days import SiteDays
+from ingest.desks import Desks
 from ingest.gateways import Heard, Place
 from ingest.metrics import Metrics
 from ingest.movement import Movements, Selection
-from ingest.parcel import Letter, Parcel
-from ingest.points import PointMaker
+from ingest.parcel import Letter, Parcel, wrong_with
 from plumbline import codec, ranges
 from plumbline.delivery import StreamKey, Watermark
 from plumbline.event import Event, EventClass, Fix, Health
@@ -52,14 +51,6 @@ class Outcome:
     watermarks: list[Watermark] = field(default_factory=list[Watermark])
     delivered: int = 0
     """Events offered to the inbox."""
-
-
-class Desk:
-    """What the pipeline knows of one site: how its points are made and when its days end."""
-
-    def __init__(self, site: SiteFile | None) -> None:
-        self.calendar = SiteDays(site.timezone if site else "UTC")
-        self.maker = PointMaker(site) if site else None
 
 
 class Pipeline:
@@ -96,7 +87,7 @@ class Pipeline:
         self._retention = retention
         self._clock = clock
         self._checkpoint = checkpoint
-        self._desks: dict[str, Desk] = {}
+        self._desks = Desks(sites)
         self._movements = Movements()
         self._health_at: dict[Place, int] = {}
 
@@ -106,6 +97,7 @@ class Pipeline:
         Raises `SeriesUnavailableError` or SQLAlchemy's `DBAPIError` and `OSError` where a store is away: nothing is
         committed then, and the same group is to be tried again.
         """
+        self._take_leave(parcels)
         await self._straighten(parcels)
         refused = await self._write_points(parcels) if self._class == "telemetry" else []
         await self._checkpoint("points")
@@ -126,6 +118,18 @@ class Pipeline:
             letter = Letter(parcels[0].topic, "database_refused", detail, parcels[0].payload)
             whole = Parcel(parcels[0].topic, b"", parcels[0].received_at, parcels[0].ack, letters=[letter])
             return await self._settle([whole], refused)
+
+    def _take_leave(self, parcels: Sequence[Parcel]) -> None:
+        """Refuse events of a site that was removed since they were opened, before anything was made of it."""
+        for parcel in parcels:
+            if parcel.header is None or not parcel.events or self._desks.of(parcel.header.site).site is not None:
+                continue
+            for event in parcel.events:
+                word, detail = wrong_with(event, None, parcel.received_at) or ("unknown_site", event.site)
+                letter = Letter(parcel.topic, word, detail, codec.encode(event), parcel.header.stream, event.seq)
+                parcel.refused.append(letter)
+            parcel.events = []
+            parcel.refused.sort(key=lambda letter: letter.seq or 0)
 
     async def _straighten(self, parcels: Sequence[Parcel]) -> None:
         """Correct events whose time nobody vouched for when they left, where it is known by now."""
@@ -164,7 +168,7 @@ class Pipeline:
         return letters
 
     def _points(self, site: str, events: Sequence[Event]) -> list[Point]:
-        maker = self._desk(site).maker
+        maker = self._desks.of(site).maker
         assert maker is not None, "events of unknown sites are refused before"
         return maker.points(events)
 
@@ -217,7 +221,7 @@ class Pipeline:
     def _enter(self, parcel: Parcel, account: ledger.Account, now: int) -> tuple[list[Event], list[tuple[Letter, str]]]:
         """Enter one parcel: its fresh events, and its fresh refused ones with the day that counts them."""
         assert parcel.header is not None
-        calendar = self._desk(parcel.header.site).calendar
+        calendar = self._desks.of(parcel.header.site).calendar
         numbers = account.enter(parcel.header, now, calendar)
         if numbers is None:
             _log.warning("batch left to the gateway: too many holes", topic=parcel.topic, limit=ledger.MAX_BEYOND)
@@ -254,14 +258,6 @@ class Pipeline:
                 self._metrics.events.labels(self._class, outcome).inc(getattr(account.totals, outcome))
         for letter in letters:
             self._metrics.letters.labels(letter.reason).inc()
-
-    def _desk(self, site: str) -> Desk:
-        desk = self._desks.get(site)
-        if desk is None:
-            if len(self._desks) > 1000:  # unknown sites are named by whoever publishes
-                self._desks.clear()
-            desk = self._desks[site] = Desk(self._sites.get(site))
-        return desk
 
 
 def _chosen(events: list[Event], fresh: ranges.Pairs, total: int) -> list[Event]:

@@ -15,11 +15,11 @@ from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ingest import deadletters
+from ingest.desks import Desks
 from ingest.metrics import Metrics
 from ingest.parcel import Letter
 from ingest.patience import Patience, Stop
 from ingest.pipeline import refused_point
-from ingest.points import PointMaker
 from ingest.upsert import is_postgresql
 from plumbline import codec, topics
 from plumbline.errors import CodecError
@@ -59,7 +59,7 @@ class Projector:
     ) -> None:
         self._engine = engine
         self._store = store
-        self._makers = {name: PointMaker(site) for name, site in sites.items()}
+        self._desks = Desks(sites)
         self._stop = stop
         self._metrics = metrics
         self._retention = retention
@@ -134,7 +134,7 @@ class Projector:
                 letters.append(Letter(f"inbox/{row.position}", error.reason, error.detail, row.body))
                 continue
             by_site[event.site].append(event)
-        makers = {site: self._makers.get(site) for site in by_site}
+        makers = {site: self._desks.of(site).maker for site in by_site}
         for site in (site for site, maker in makers.items() if maker is None):
             _log.warning("events of a site without a file make no points", site=site, count=len(by_site[site]))
         points = [point for site, events in by_site.items() if (maker := makers[site]) for point in maker.points(events)]
