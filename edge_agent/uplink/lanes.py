@@ -126,6 +126,11 @@ class Lane:
         """Up to here everything was sent on this connection or need not be; beyond may be a hole."""
         return self.owed[0][0] - 1 if self.owed else self.cursor
 
+    def coming(self, newest: int) -> Pairs:
+        """Numbers that ingest will get without asking: what is owed, under way or not sent yet, up to `newest`."""
+        live = ((self.cursor + 1, newest),) if newest > self.cursor else ()
+        return ranges.difference([*self.owed, *live, *(pair for sent in self.under_way for pair in sent.numbers)], self.held)
+
     def note(self, now: float, last: int) -> None:
         """Remember when numbers were given, as far as somebody asks for it."""
         marks = self.marks

@@ -223,36 +223,56 @@ class Sender:
         _log.info("uplink.resent", event_class=lane.event_class, events=len(chunk.events), first=missing[0][0])
 
     async def _replay(self, lane: Lane, now: float) -> float | None:
-        """Send a batch of what ingest asked for; if it is lost, ingest asks again."""
+        """Send a batch of what ingest asked for, and say which of it there will never be; if that is lost, ingest asks again."""
         if not lane.wanted or (lane.replaying is not None and not lane.replaying.done()) or not self._pace.room:
             return None
         wait_s = self._pace.late_in_s(now)
         if wait_s > 0:
             return wait_s
+        durable = self._outbox.stream(lane.event_class).durable
+        wanted = lane.wanted
         chunk = await self._outbox.replay(
             lane.event_class,
-            lane.wanted,
+            wanted,
             max_events=self._settings.batch_events,
             max_bytes=self._pace.event_bytes(self._settings.batch_bytes),
         )
-        if not chunk.events or chunk.epoch != self._lanes.epoch:
-            if chunk.epoch == self._lanes.epoch:
-                _log.warning(
-                    "uplink.replay.gone",
-                    event_class=lane.event_class,
-                    ranges=lane.wanted[:10],
-                    check="history_bytes in [outbox]: what ingest asks for again is no longer kept",
-                )
+        if chunk.epoch != self._lanes.epoch:
             lane.wanted = ()
             return 0.0
-        lane.wanted = ranges.difference(lane.wanted, ((1, chunk.events[-1].seq),))
-        lane.replaying = self._publish(lane, chunk, late=True).acknowledged
+        # All that was wanted up to here was looked at: what is not there will never be.
+        reached = chunk.events[-1].seq if chunk.events else durable
+        looked_at = ranges.difference(wanted, ((reached + 1, _END),))
+        absent = ranges.difference(looked_at, ranges.of(event.seq for event in chunk.events))
+        lost = ranges.difference(absent, self._outbox.stream(lane.event_class).thinned)
+        lane.wanted = ranges.difference(lane.wanted, ((1, reached),)) if chunk.events else ()
+        if not chunk.events and not absent:
+            return 0.0
+        if lost:
+            _log.warning(
+                "uplink.replay.gone",
+                event_class=lane.event_class,
+                numbers=ranges.count(lost),
+                ranges=lost[:10],
+                check="history_bytes in [outbox]: what ingest asks for again is no longer kept",
+            )
+        thinned = ranges.difference(absent, lost)
+        lane.replaying = self._publish(lane, chunk, thinned[:_TOLD_RANGES], lost=lost[:_TOLD_RANGES], late=True).acknowledged
         return 0.0
 
-    def _publish(self, lane: Lane, chunk: Chunk, thinned: Pairs = (), *, late: bool = False, sent: Sent | None = None) -> Sent:
+    def _publish(
+        self,
+        lane: Lane,
+        chunk: Chunk,
+        thinned: Pairs = (),
+        *,
+        lost: Pairs = (),
+        late: bool = False,
+        sent: Sent | None = None,
+    ) -> Sent:
         """Hand a batch to the connection; `sent` is what it repeats."""
         numbers = ranges.of(event.seq for event in chunk.events)
-        payload = self._payload(lane.event_class, chunk, numbers, thinned)
+        payload = self._payload(lane.event_class, chunk, numbers, thinned, lost)
         topic = topics.events(self._outbox.site, self._outbox.gateway, lane.event_class)
         acknowledged = self._connection.publish_soon(topic, payload)
         if acknowledged.done() and (error := acknowledged.exception()) is not None:
@@ -282,7 +302,7 @@ class Sender:
         acknowledged.add_done_callback(settled)
         return sent
 
-    def _payload(self, event_class: EventClass, chunk: Chunk, numbers: Pairs, thinned: Pairs) -> bytes:
+    def _payload(self, event_class: EventClass, chunk: Chunk, numbers: Pairs, thinned: Pairs, lost: Pairs) -> bytes:
         header = BatchHeader(
             site=self._outbox.site,
             gateway=self._outbox.gateway,
@@ -290,6 +310,7 @@ class Sender:
             event_class=event_class,
             ranges=numbers,
             thinned=thinned,
+            lost=lost,
         )
         batch = codec.encode_batch(header, [event.body for event in chunk.events])
         return compressed(batch) if self._settings.compression == "auto" else batch

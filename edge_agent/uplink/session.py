@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
@@ -231,6 +231,13 @@ class Session:
         lane = self._lanes[request.event_class]
         newest = self._outbox.stream(request.event_class).last
         asked = [(first, min(last, newest)) for first, last in request.ranges if first <= last and first <= newest]
-        lane.wanted = ranges.union(lane.wanted, ranges.difference(asked, lane.owed))[:_REPLAY_RANGES]
-        _log.info("uplink.replay", event_class=request.event_class, numbers=ranges.count(asked))
+        wanted = ranges.difference(asked, lane.coming(newest))
+        lane.wanted = ranges.union(lane.wanted, wanted)[:_REPLAY_RANGES]
+        _log.info(
+            "uplink.replay", event_class=request.event_class, numbers=ranges.count(asked), on_their_way=_less(asked, wanted)
+        )
         self._wake.set()
+
+
+def _less(asked: Sequence[tuple[int, int]], wanted: ranges.Pairs) -> int:
+    return ranges.count(ranges.union(asked)) - ranges.count(wanted)

@@ -201,6 +201,35 @@ async def test_what_a_server_lost_is_sent_again_on_request(broker, tmp_path):
         assert all(ids[event.seq] == event.id for event in again)
 
 
+async def test_what_the_history_no_longer_holds_is_told_as_lost_when_it_is_asked_for(broker, tmp_path):
+    async with (
+        outbox_at(tmp_path, history_bytes=1) as outbox,
+        TinyIngest(broker.url, "ingest") as ingest,
+        sending(outbox, broker.url),
+    ):
+        await outbox.append([scan(n) for n in range(1, 41)])
+        await until(lambda: left(outbox) == 0, "everything to be committed")
+        copies = len(ingest.copies)
+        ingest.ask("business", (3, 5), (20, 31), (90, 95))
+        await until(lambda: ingest.lost["business"], "the gateway's word")
+        assert ingest.lost["business"] == ((3, 5), (20, 31))
+        assert len(ingest.copies) == copies
+
+
+async def test_what_is_on_its_way_is_neither_repeated_nor_called_lost_when_it_is_asked_for(broker, tmp_path):
+    async with outbox_at(tmp_path) as outbox, TinyIngest(broker.url, "ingest") as ingest, sending(outbox, broker.url):
+        await outbox.append([scan(1)])
+        await until(lambda: left(outbox) == 0, "the first")
+        ingest.takes = lambda batch: not batch.header.ranges or batch.header.ranges[0][0] < 2
+        await outbox.append([scan(2)])
+        ingest.ask("business", (1, 2**63 - 1))
+        await until(lambda: len(ingest.copies) >= 2, "the first again")
+        ingest.takes = lambda _batch: True
+        await until(lambda: left(outbox) == 0, "the second")
+        assert ingest.lost["business"] == ()
+        assert [event.seq for event in ingest.copies[:2]] == [1, 1]
+
+
 async def test_a_watermark_of_another_epoch_frees_nothing(broker, tmp_path):
     async with outbox_at(tmp_path) as outbox, TinyIngest(broker.url, "ingest") as ingest, sending(outbox, broker.url):
         ingest.silent = True

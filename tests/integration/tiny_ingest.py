@@ -30,6 +30,7 @@ class TinyIngest:
         self.name = name
         self.received = {name: {} for name in CLASSES}
         self.thinned = dict.fromkeys(CLASSES, ())
+        self.lost = dict.fromkeys(CLASSES, ())
         self.copies = []
         self.presence = []
         self.silent = False
@@ -78,6 +79,7 @@ class TinyIngest:
                 self.epoch, self.received = batch.header.epoch, {name: {} for name in CLASSES}
             event_class = batch.header.event_class
             self.thinned[event_class] = ranges.union(self.thinned[event_class], batch.header.thinned)
+            self.lost[event_class] = ranges.union(self.lost[event_class], batch.header.lost)
             for event in batch.events:
                 self.copies.append(event)
                 self.received[event_class].setdefault(event.seq, event.id)
@@ -92,7 +94,11 @@ class TinyIngest:
 
     def commit(self, event_class, numbers=None):
         upto, beyond = ranges.watermark(
-            ranges.union(ranges.of(numbers if numbers is not None else self.received[event_class]), self.thinned[event_class])
+            ranges.union(
+                ranges.of(numbers if numbers is not None else self.received[event_class]),
+                self.thinned[event_class],
+                self.lost[event_class],
+            )
         )
         self.most_beyond = max(self.most_beyond, len(beyond))
         mark = Watermark(site="s", gateway="g", epoch=self.epoch, event_class=event_class, upto=upto, beyond=beyond)
