@@ -19,7 +19,7 @@ from typing import Final
 
 import structlog
 from sqlalchemy.exc import DataError, IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ingest import corrections, deadletters, gateways, ledger, mail
 from ingest.desks import Desks
@@ -38,6 +38,8 @@ _log: Final = structlog.get_logger()
 #: Where a test may stop the pipeline: after each of these nothing but the next step has not happened yet.
 STEPS: Final = ("points", "ledger", "inbox", "commit", "watermark", "acknowledge")
 Checkpoint = Callable[[str], Awaitable[None]]
+Beside = Callable[[AsyncConnection, Sequence[Parcel]], Awaitable[None]]
+"""What else belongs into the transaction that settles these parcels; raising undoes all of it."""
 
 
 async def pass_by(_step: str) -> None:
@@ -65,6 +67,7 @@ class Pipeline:
         retention: what bounds the dead letters.
         clock: UTC in ns.
         checkpoint: awaited after each of `STEPS`; tests cut the pipeline off there.
+        beside: done first in the transaction of each group; where groups are taken apart, in that of each part.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class Pipeline:
         retention: deadletters.Retention,
         clock: Callable[[], int] = time.time_ns,
         checkpoint: Checkpoint = pass_by,
+        beside: Beside | None = None,
     ) -> None:
         self._engine = engine
         self._store = store
@@ -87,6 +91,7 @@ class Pipeline:
         self._retention = retention
         self._clock = clock
         self._checkpoint = checkpoint
+        self._beside = beside
         self._desks = Desks(sites)
         self._movements = Movements()
         self._health_at: dict[Place, int] = {}
@@ -185,6 +190,8 @@ class Pipeline:
         counted: list[tuple[Letter, str]] = []
         selection = Selection([], {})
         async with self._engine.begin() as connection:
+            if self._beside is not None:
+                await self._beside(connection, parcels)
             keys = {parcel.header.stream for parcel in parcels if parcel.header}
             accounts = await ledger.lock(connection, keys, now) if keys else {}
             fresh: list[Event] = []
