@@ -55,11 +55,4 @@ def load_sites(folder: Path) -> dict[str, SiteFile]:
     """Read every site file of a folder. Raises `SettingsError` where it is not there or two files name one site."""
     if not folder.is_dir():
         raise SettingsError(f"{folder}: is not a folder; name the one that holds the site files")
-    found: dict[str, Path] = {}
-    sites: dict[str, SiteFile] = {}
-    for path in sorted(folder.glob("*.toml")):
-        one = site.load(path)
-        if one.id in found:
-            raise SettingsError(f"{path}: id: '{one.id}' is the site of {found[one.id]} too; give each its own")
-        found[one.id], sites[one.id] = path, one
-    return sites
+    return site.load_all([folder])

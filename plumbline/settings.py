@@ -30,9 +30,11 @@ def load(path: Path, kind: type[T]) -> T:
         raise SettingsError(f"{path}: may not be read by this user; check its owner and mode") from None
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path}: is not UTF-8 (byte {error.start}); save it as UTF-8") from None
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read ({error.strerror}); check the disk or the share that it lies on") from None
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # beside TOMLDecodeError: numbers and nesting beyond all bounds
         raise SettingsError(f"{path}: is not TOML: {error}") from None
     return convert(table, kind, str(path))
 

@@ -5,7 +5,7 @@ stands in, what a moving device counts as) and by the demo, whose own is an exam
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -128,6 +128,8 @@ class SiteFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, di
 
 def load(path: Path) -> SiteFile:
     """Read a site file. Raises `SettingsError` with file, key and remedy."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise SettingsError(f"{path}: is neither a file nor a folder; name a site file")
     site = settings.load(path, SiteFile)
     try:
         ZoneInfo(site.timezone)
@@ -150,6 +152,30 @@ def load(path: Path) -> SiteFile:
             )
     vars(site)["file"] = str(path)
     return site
+
+
+def files(places: Iterable[Path]) -> list[Path]:
+    """The site files among `places`: a file is itself, a folder all of its `*.toml`. Raises `SettingsError` where one is gone."""
+    found: list[Path] = []
+    for place in places:
+        if place.is_dir():
+            found += sorted(place.glob("*.toml"))
+        elif place.exists():
+            found.append(place)
+        else:
+            raise SettingsError(f"{place}: is not there; name a site file, or the folder that holds the site files")
+    return found
+
+
+def load_all(places: Iterable[Path]) -> dict[str, SiteFile]:
+    """Read every site file. Raises `SettingsError`, also where two name one site."""
+    sites: dict[str, SiteFile] = {}
+    for path in files(places):
+        one = load(path)
+        if one.id in sites:
+            raise SettingsError(f"{path}: id: '{one.id}' is the site of {sites[one.id].file} too; give each its own")
+        sites[one.id] = one
+    return sites
 
 
 def _area(ring: tuple[Position, ...]) -> float:
