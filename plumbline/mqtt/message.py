@@ -25,6 +25,8 @@ class Message(msgspec.Struct):
     """Where it is acknowledged; `None` once it is."""
     packet_id: int = 0
     """The broker's number for it on this connection; 0 with QoS 0."""
+    dup: bool = False
+    """The broker sent it before, under the same number, and was not told that we have it (MQTT 5.0, 3.3.1.1)."""
 
     def ack(self) -> None:
         """Take the message over: the broker may forget it. Once per message; every message needs it, QoS 0 too."""

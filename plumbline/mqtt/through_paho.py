@@ -272,7 +272,7 @@ class PahoLink:
     def _on_message(self, _c: paho.Client, _u: Any, message: paho.MQTTMessage) -> None:
         self._held += 1
         self.inbox.waiting.append(
-            Message(message.topic, bytes(message.payload), message.qos, message.retain, self, message.mid)
+            Message(message.topic, bytes(message.payload), message.qos, message.retain, self, message.mid, message.dup)
         )
         self.inbox.told()
         self._pause_or_resume()

@@ -50,11 +50,14 @@ async def test_an_unacknowledged_message_comes_again_on_the_next_connection(mosq
     async with connect(mosquitto, name, version=version, session_expiry_s=600) as first:
         await first.subscribe(topic)
         await first.publish(topic, b"keep me")
-        async for _ in first.messages():
+        async for message in first.messages():
+            number = message.packet_id
+            assert not message.dup
             break
     async with connect(mosquitto, name, version=version, session_expiry_s=600) as second:
         async for message in second.messages():
             assert message.payload == b"keep me"
+            assert (message.dup, message.packet_id) == (True, number)
             message.ack()
             break
 
