@@ -97,6 +97,11 @@ class Metrics:
             "Version of the sites and devices known; counts up with each reload.",
             registry=self.registry,
         )
+        self.site_files_wrong = Gauge(
+            "plumbline_ingest_site_files_wrong",
+            "1 where the site files of now have a mistake and those of before are in force.",
+            registry=self.registry,
+        )
         ProcessCollector(registry=self.registry)
         self._lag = _Lag(clock)
         self.registry.register(self._lag)

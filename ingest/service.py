@@ -19,6 +19,7 @@ from ingest.pipeline import Checkpoint, Pipeline, pass_by
 from ingest.presence import PRESENCE
 from ingest.projector import Projector
 from ingest.receive import Grouping, Lane
+from ingest.reload import Watcher
 from ingest.replay import Replayer
 from ingest.retained import RetainedLane, W, Word
 from plumbline.address import Address
@@ -50,6 +51,7 @@ class IngestService:
         engine: the SQL database, migrated (`ingest.migrate`).
         store: the series store; the caller closes it and the engine.
         sites: site files by id; events of other sites become dead letters.
+        watcher: what keeps `sites` at what the files say; runs as long as the service.
         share: name of the shared subscription; `None` where the broker has none (amqtt).
         version: of MQTT.
         worker: names the persistent sessions; unique among the workers of one broker.
@@ -71,6 +73,7 @@ class IngestService:
         engine: AsyncEngine,
         store: SeriesWriter,
         sites: Mapping[str, SiteFile],
+        watcher: Watcher | None = None,
         share: str | None = "ingest",
         version: Version = "5",
         worker: str | None = None,
@@ -92,7 +95,11 @@ class IngestService:
         self._metrics_port = metrics_port
         self._told = on_commit
         self._stop = Stop()
+        self._watcher = watcher
         self.metrics: Final = Metrics()
+        if watcher is not None:
+            self.metrics.site_files_wrong.set_function(lambda: float(watcher.mistake is not None))
+            self.metrics.registry_version.set_function(lambda: float(watcher.registry.version))
         patience = patience or Patience()
         grouping = grouping or Grouping()
         store = _OneAtATime(store)
@@ -201,6 +208,8 @@ class IngestService:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one.run(), name=f"ingest-{one.name}") for one in self._listeners]
             tasks.append(group.create_task(self._clocks.run(), name="ingest-clock-keeper"))
+            if self._watcher is not None:
+                tasks.append(group.create_task(self._watcher.run(), name="ingest-site-files"))
             await self._stop.wait()
             for task in tasks:
                 task.cancel()

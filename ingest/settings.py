@@ -53,6 +53,15 @@ def load(path: Path | None, environment: Mapping[str, str]) -> IngestSettings:
 
 def load_sites(folder: Path) -> dict[str, SiteFile]:
     """Read every site file of a folder. Raises `SettingsError` where it is not there or two files name one site."""
-    if not folder.is_dir():
-        raise SettingsError(f"{folder}: is not a folder; name the one that holds the site files")
-    return site.load_all([folder])
+    return site.load_all([_folder(folder)])
+
+
+def folder_of_sites(chosen: IngestSettings) -> Path:
+    """Where the site files lie. Raises `SettingsError` where that is not a folder."""
+    return _folder(Path(chosen.sites))
+
+
+def _folder(path: Path) -> Path:
+    if not path.is_dir():
+        raise SettingsError(f"{path}: is not a folder; name the one that holds the site files")
+    return path

@@ -10,6 +10,7 @@ import typer
 
 import ingest as service
 from ingest import settings
+from ingest.reload import Watcher
 from ingest.series import open_store
 from plumbline import logs
 from plumbline.command.sql import opened
@@ -27,7 +28,10 @@ def run(
     config: Annotated[Path | None, typer.Option(help="TOML file; PLUMBLINE_… in the environment win over it.")] = None,
     worker: Annotated[str | None, typer.Option(help="This worker's name, unique on the broker; default: the host's.")] = None,
 ) -> None:
-    """Run one worker until SIGTERM or Ctrl-C; any number of them share the work. Brings the database to this version first."""
+    """Run one worker until SIGTERM or Ctrl-C; any number of them share the work. Brings the database to this version first.
+
+    Site files may change while it runs: they are read again within seconds, and at once on SIGHUP.
+    """
     environment = dict(os.environ)
     if worker is not None:
         environment["PLUMBLINE_WORKER"] = worker
@@ -37,7 +41,7 @@ def run(
 
 
 async def _run(chosen: settings.IngestSettings) -> None:
-    sites = settings.load_sites(Path(chosen.sites))
+    watcher = Watcher([settings.folder_of_sites(chosen)])
     async with opened(chosen.database) as engine:
         await service.migrate(engine)
         store = await open_store(chosen.series)
@@ -46,7 +50,8 @@ async def _run(chosen: settings.IngestSettings) -> None:
                 broker=chosen.broker,
                 engine=engine,
                 store=store,
-                sites=sites,
+                sites=watcher.registry,
+                watcher=watcher,
                 share=chosen.share or None,
                 version=chosen.mqtt,
                 worker=chosen.worker,
@@ -55,6 +60,7 @@ async def _run(chosen: settings.IngestSettings) -> None:
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, worker.stop)
+            loop.add_signal_handler(signal.SIGHUP, watcher.hurry)
             await worker.run()
         finally:
             await store.aclose()
