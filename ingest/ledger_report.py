@@ -50,11 +50,6 @@ class StreamReport(Struct, frozen=True, kw_only=True, rename={"event_class": "cl
     days: tuple[DayReport, ...]
 
 
-def holes(settled: Pairs) -> Pairs:
-    """Numbers below the highest that are not settled."""
-    return ranges.difference(((1, settled[-1][1]),), settled) if settled else ()
-
-
 def missing_by_day(missing: Pairs, last_seqs: Sequence[int]) -> list[int]:
     """How many of the missing numbers belong to each day, given the days' largest numbers in the order of the days.
 
@@ -95,7 +90,7 @@ def _key(row: RowMapping) -> tuple[str, ...]:
 
 def _stream(row: RowMapping, days: Sequence[RowMapping]) -> StreamReport:
     settled = parse(row["upto"], row["beyond"])
-    missing = holes(settled)
+    missing = ranges.holes(settled)
     counts = ("received", "duplicate", "late", "dead", "thinned")
     by_day = missing_by_day(missing, [day["last_seq"] for day in days])
     return StreamReport(

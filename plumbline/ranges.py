@@ -3,6 +3,7 @@
 The ledger uses it for what was received, the outbox for what is still owed.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from typing import TypeAlias
 
@@ -44,6 +45,33 @@ def difference(whole: Iterable[tuple[int, int]], taken: Iterable[tuple[int, int]
         if start <= last:
             rest.append((start, last))
     return tuple(rest)
+
+
+def added(whole: Pairs, numbers: Iterable[tuple[int, int]]) -> tuple[Pairs, Pairs]:
+    """Put numbers into a set: (everything afterwards, what was not there before). Looks only at what lies near them."""
+    new = union(pair for pair in numbers if pair[0] <= pair[1])
+    if not new:
+        return whole, ()
+    start = bisect_right(whole, new[0][0] - 1, key=_last)
+    if start and whole[start - 1][1] >= new[0][0] - 1:
+        start -= 1
+    end = bisect_right(whole, new[-1][1] + 1, key=_first)
+    near = whole[start:end]
+    fresh = difference(new, near) if near else new
+    return (whole[:start] + union(near, fresh) + whole[end:], fresh) if fresh else (whole, ())
+
+
+def _first(pair: tuple[int, int]) -> int:
+    return pair[0]
+
+
+def _last(pair: tuple[int, int]) -> int:
+    return pair[1]
+
+
+def holes(pairs: Pairs) -> Pairs:
+    """Numbers from 1 to the highest that are in none of the ranges."""
+    return difference(((1, pairs[-1][1]),), pairs) if pairs else ()
 
 
 def count(pairs: Iterable[tuple[int, int]]) -> int:

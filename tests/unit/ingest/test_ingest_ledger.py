@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from ingest.days import SiteDays
 from ingest.ledger import LATE_NS, Account, settle
-from ingest.ledger_report import holes, missing_by_day
+from ingest.ledger_report import missing_by_day
 from plumbline import ranges
 from plumbline.delivery import BatchHeader, StreamKey
 from tests.batches import NOON, scan
@@ -86,6 +86,6 @@ def test_a_batch_that_would_tear_too_many_holes_is_not_entered():
 @given(st.sets(st.integers(1, 60), min_size=1).map(ranges.of), st.lists(st.integers(1, 60), max_size=5))
 def test_every_missing_number_belongs_to_one_day(settled, lasts):
     days = [*lasts, settled[-1][1]]
-    missing = holes(settled)
+    missing = ranges.holes(settled)
     assert sum(missing_by_day(missing, days)) == ranges.count(tuple((a, b) for a, b in missing if a <= max(days)))
     assert ranges.count(missing) + ranges.count(settled) == settled[-1][1]
