@@ -17,10 +17,8 @@ import structlog
 from msgspec.structs import replace
 
 from edge_agent.channel import Channel
-from edge_agent.complete import Completer
 from edge_agent.config import Config, ReaderEntry
 from edge_agent.expected import AnyOf, Expected
-from edge_agent.filters import REMEMBERED, Filters
 from edge_agent.fleet import RemoteConfig, Versions
 from edge_agent.health import HealthReport
 from edge_agent.notify import Notify, feed
@@ -35,8 +33,10 @@ from edge_agent.uplink import Uplink
 from edge_agent.verdict import Desk, Verdict
 from plumbline import fleet, topics
 from plumbline.clock import EventClock
+from plumbline.complete import Completer
 from plumbline.errors import CodecError, SettingsError
 from plumbline.event import CLASSES, Event, Health, Scan
+from plumbline.filters import REMEMBERED, Filters
 from plumbline.fleet import GatewayStatus
 from plumbline.lock import exclusive
 

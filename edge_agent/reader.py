@@ -1,39 +1,22 @@
 """The contract of a reader: what turns one device (or one family of devices) into captures.
 
 A reader is a folder in `edge_agent/readers/`: `__init__.py` with `Settings` and `build`, `README.md`, `sample.toml`
-(which a test loads) and `testcases/`; and one line in `edge_agent.readers.READERS`.
+(which a test loads) and `testcases/`; and one line in `edge_agent.readers.READERS`. What it hands on is a
+`plumbline.capture.Capture`.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from edge_agent.expected import Expectation
 from edge_agent.verdict.verdict import Verdict
+from plumbline.capture import Capture
 from plumbline.errors import PlumblineError
-from plumbline.event import Event
-from plumbline.profile import DeviceProfile, Metric
+from plumbline.profile import DeviceProfile
 
-
-@dataclass(frozen=True, slots=True)
-class Capture:
-    """What a device said: an event that lacks its header.
-
-    `event` completes it: a `functools.partial` of the kind with its own fields, for example
-    `partial(Scan, raw=b"…", text="…")`; the agent calls it with the header's fields.
-    """
-
-    device: str
-    event: Callable[..., Event]
-    at_ns: int | None = None
-    """UTC time in nanoseconds that the device told with it; `None`: the gateway's clock decides."""
-    clock: Literal["gps", "ntp"] = "gps"
-    """Who sets the clock that told `at_ns`: satellites, or a time server (phones, network servers)."""
-    metrics: Mapping[str, Metric] | None = None
-    """What is declared about the values of a `Reading`; the agent applies the filters in it."""
-    heard_ns: int | None = None
-    """When a live satellite receiver told `at_ns`, by `plumbline.clock.monotonic_ns`: a reference for the gateway's clock."""
+__all__ = ["Capture", "Context", "Emit", "Reader", "ReaderError"]
 
 
 class Emit(Protocol):

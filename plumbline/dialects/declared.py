@@ -133,13 +133,14 @@ class Declared:
             return
         device = told if told == declaration.device else self._namer.name(told)
         if device != told and (remark := self._namer.remark(told, device)):
-            yield Trouble(device, remark)
+            yield Trouble(device, remark, lost=False)
         at_ns: int | None = None
         if declaration.time is not None:
             try:
                 at_ns = told_ns(at(document, declaration.time.path), declaration.time.form, declaration.time.zone)
             except FieldError as error:
-                yield Trouble(device, f"{declaration.time.path}: {error}; the time of arrival is taken; see 'at'")
+                what = f"{declaration.time.path}: {error}; the time of arrival is taken; see 'at'"
+                yield Trouble(device, what, lost=False)
         nothing = True
         for found in events(declaration, document):
             nothing = False

@@ -82,7 +82,7 @@ class EspHome:
     def _status(self, told: str, payload: bytes) -> Iterator[Trouble]:
         word = payload[:60].decode(errors="replace").strip().lower()
         if word == "offline":
-            yield Trouble(self._family.namer.name(told), "is offline; check its power and Wi-Fi")
+            yield Trouble(self._family.namer.name(told), "is offline; check its power and Wi-Fi", lost=False)
 
     def _value(self, told: str, topic: str, payload: bytes) -> Iterator[Said | Trouble]:
         component, object_id = topic.split("/")[-3:-1]

@@ -109,7 +109,7 @@ class Family:
         """What to remark about a device's name, the first time."""
         name = self.namer.name(told, *aliases)
         if remark := self.namer.remark(told, name):
-            yield Trouble(name, remark)
+            yield Trouble(name, remark, lost=False)
 
     def read(self, device: str, values: Sequence[Value], at_ns: int | None = None) -> Iterator[Said | Trouble]:
         """Readings, one for each series, and the state; what cannot be used as `Trouble`."""
@@ -180,7 +180,7 @@ class Family:
 
     def _once(self, device: str, key: str, what: str) -> Iterator[Trouble]:
         if self._reported.first((device, key), True):
-            yield Trouble(device, what)
+            yield Trouble(device, what, lost=False)
 
     def _taken(self, device: str, name: str, value: Value) -> bool:
         """Whether a name that was made of the device's own key is already that of another key."""

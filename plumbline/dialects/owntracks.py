@@ -77,11 +77,11 @@ class OwnTracks:
         elif kind == "encrypted":
             yield Trouble(device, "is encrypted; empty the encryption key in the app, and let TLS protect the connection")
         elif kind == "lwt":
-            yield Trouble(device, "is offline; check its network and that the app may run in the background")
+            yield Trouble(device, "is offline; check its network and that the app may run in the background", lost=False)
         elif kind in {"location", "transition"}:
             yield from self._timed(kind, device, user, document)
         elif kind not in _BESIDE:
-            yield Trouble(device, f"'_type' {shown(kind)} is not known; passed over")
+            yield Trouble(device, f"'_type' {shown(kind)} is not known; passed over", lost=False)
 
     def _timed(self, kind: str, device: str, user: str, document: dict[str, Json]) -> Iterator[Said | Trouble]:
         try:

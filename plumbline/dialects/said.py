@@ -32,6 +32,8 @@ class Trouble:
     device: str
     what: str
     """Without the topic: the listener puts it in front."""
+    lost: bool = True
+    """Whether something that the message says was not taken; else it is only worth knowing (offline, a name that was made)."""
 
 
 class Dialect(Protocol):

@@ -103,7 +103,7 @@ class Sparkplug:
             return
         yield from _order(kind, device, about, message)
         if kind == "DDEATH":
-            yield Trouble(device, "is offline (DDEATH); check the device and its line to the edge node")
+            yield Trouble(device, "is offline (DDEATH); check the device and its line to the edge node", lost=False)
             return
         if kind == "NBIRTH":
             about.generation += 1
@@ -119,7 +119,8 @@ class Sparkplug:
         if about.born and None not in {told, about.bdseq} and told != about.bdseq:
             return  # the will of an earlier connection, overtaken by a new birth (Sparkplug 3.0.0, 6.4.16)
         about.born, about.seq = False, None
-        yield Trouble(device, "is offline (NDEATH), and with it the devices behind it; check its power and network")
+        what = "is offline (NDEATH), and with it the devices behind it; check its power and network"
+        yield Trouble(device, what, lost=False)
 
     def _metrics(self, device: str, place: tuple[str, str, int, str], message: Payload, kind: str) -> Iterator[Said | Trouble]:
         by_time: dict[int | None, list[Value]] = {}
@@ -151,7 +152,7 @@ class Sparkplug:
 
     def _once(self, device: str, key: str, what: str) -> Iterator[Trouble]:
         if self._reported.first((device, key), True):
-            yield Trouble(device, what)
+            yield Trouble(device, what, lost=False)
 
     def _learn(self, place: tuple[str, str, int, str], metric: SparkplugMetric) -> None:
         if metric.name is None:
@@ -189,7 +190,8 @@ def _order(kind: str, device: str, about: _Node, message: Payload) -> Iterator[T
         return
     missing = (message.seq - before - 1) % 256
     if missing and message.seq != before:
-        yield Trouble(device, f"{missing} messages are missing before number {message.seq}; check the network of its node")
+        what = f"{missing} messages are missing before number {message.seq}; check the network of its node"
+        yield Trouble(device, what, lost=False)
 
 
 def _bdseq(message: Payload) -> int | None:

@@ -137,7 +137,7 @@ def build(settings: Settings, profiles: Mapping[str, DeviceProfile]) -> Tasmota:
 def _availability(device: str, payload: bytes) -> Iterator[Trouble]:
     word = payload.strip().lower()
     if word == b"offline":
-        yield Trouble(device, "is offline; check its power and Wi-Fi")
+        yield Trouble(device, "is offline; check its power and Wi-Fi", lost=False)
     elif word not in {b"online", b""}:
         yield Trouble(device, f"says {shown(payload[:60].decode(errors='replace'))} where Online or Offline belongs")
 

@@ -96,7 +96,8 @@ class Zigbee2Mqtt:
         except FieldError as error:
             yield Trouble("", str(error))
         if what == "state" and _word(payload) == "offline":
-            yield Trouble("", "Zigbee2MQTT itself is offline: none of its devices is heard; check the program and its adapter")
+            what = "Zigbee2MQTT itself is offline: none of its devices is heard; check the program and its adapter"
+            yield Trouble("", what, lost=False)
 
     def _names(self, told: str) -> tuple[str, ...]:
         known = self._devices.get(told)
@@ -107,7 +108,7 @@ class Zigbee2Mqtt:
             return
         device, word = self._family.namer.name(*self._names(told)), _word(payload)
         if word == "offline":
-            yield Trouble(device, "is offline; check its battery or power, and its way to the coordinator")
+            yield Trouble(device, "is offline; check its battery or power, and its way to the coordinator", lost=False)
         elif word != "online":
             yield Trouble(device, f"says {shown(payload[:60].decode(errors='replace'))} where online or offline belongs")
 
@@ -132,7 +133,8 @@ class Zigbee2Mqtt:
             at_ns = told_ns(document.get("last_seen"))
         except FieldError as error:
             if self._remarked.first(device, True):
-                yield Trouble(device, f"last_seen: {error}; the time of arrival is taken, set last_seen to ISO_8601 or epoch")
+                what = f"last_seen: {error}; the time of arrival is taken, set last_seen to ISO_8601 or epoch"
+                yield Trouble(device, what, lost=False)
         known = self._devices.get(told)
         yield from self._family.read(device, list(_values(document, known)), at_ns)
 

@@ -1,17 +1,14 @@
 """Devices that publish on the gateway's own broker, each family in its own dialect."""
 
-from itertools import combinations
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
 from edge_agent.reader import Context, Reader
-from edge_agent.readers.mqtt.entry import Entry
 from edge_agent.readers.mqtt.subscriber import MqttReader
 from plumbline.address import Address
-from plumbline.dialects import make
-from plumbline.dialects.topic_filter import overlap
 from plumbline.errors import SettingsError
+from plumbline.listening import entry_of, same_messages
 from plumbline.mqtt import Version
 
 __all__ = ["Settings", "build"]
@@ -39,14 +36,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 def build(name: str, settings: Settings, context: Context) -> Reader:
     """Make the reader `name`; connects to nothing. Raises `SettingsError` naming the device's number and key."""
-    entries = [_entry(f"devices[{i}]", one, context) for i, one in enumerate(settings.devices)]
-    filters = [(i, one) for i, entry in enumerate(entries) for one in entry.dialect.filters]
-    for (i, one), (j, other) in combinations(filters, 2):
-        if i != j and overlap(one, other):
-            raise SettingsError(
-                f"devices[{j}]: topic: '{other}' and '{one}' of devices[{i}] take the same messages, "
-                "which would count twice; narrow one of them"
-            )
+    entries = [entry_of(one, context.profiles, f"devices[{i}]") for i, one in enumerate(settings.devices)]
+    for i, j, one, other in same_messages(entries):
+        raise SettingsError(
+            f"devices[{j}]: topic: '{other}' and '{one}' of devices[{i}] take the same messages, "
+            "which would count twice; narrow one of them"
+        )
     return MqttReader(
         name=name,
         address=Address.parse(settings.broker),
@@ -57,12 +52,3 @@ def build(name: str, settings: Settings, context: Context) -> Reader:
         entries=entries,
         report=context.report,
     )
-
-
-def _entry(where: str, table: dict[str, Any], context: Context) -> Entry:
-    rest = dict(table)
-    retained = rest.pop("retained", "ignore")
-    if retained not in {"ignore", "accept"}:
-        raise SettingsError(f"{where}: retained: must be 'ignore' or 'accept', found {retained!r}; correct the value")
-    dialect = make(rest, context.profiles, where)
-    return Entry(name=str(table.get("dialect", "declared")), dialect=dialect, accept_retained=retained == "accept")

@@ -1,27 +1,22 @@
 """The MQTT reader: subscribe, read each message, emit what it says, and only then take it from the broker."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import partial
 from typing import Final
 
 from edge_agent.reader import Capture, Emit
-from edge_agent.readers.mqtt.entry import Entry
-from edge_agent.readers.mqtt.trial import learn, look
+from edge_agent.readers.mqtt.trial import look
 from plumbline.address import Address
 from plumbline.dialects import Said, Trouble
 from plumbline.dialects.document import shown
 from plumbline.dialects.memory import Memory
 from plumbline.errors import MqttError, first_of
 from plumbline.event import State
+from plumbline.listening import Entry, States, learn
 from plumbline.mqtt import Connection, Message, Version, keep_connected
 
 #: Messages that may be in the agent at once: with large ones this bounds its memory.
 _INBOUND: Final = 32
-#: Devices whose last state is remembered; a client that invents names makes the oldest forgotten.
-_REMEMBERED: Final = 4096
 
 
 class MqttReader:
@@ -50,7 +45,7 @@ class MqttReader:
         self._learnt = False
         self._owners: Memory[str, Entry] = Memory()
         self._shared: Memory[str, bool] = Memory()
-        self._states: OrderedDict[str, tuple[str, str | None]] = OrderedDict()
+        self._states = States()
 
     async def run(self, emit: Emit) -> None:
         """Read until cancelled; a broker that is away is reported and tried again."""
@@ -137,20 +132,12 @@ class MqttReader:
 
     async def _keep(self, said: Said, emit: Emit) -> None:
         """Emit an event; of states only the changes."""
-        capture = Capture(said.device, said.event, said.at_ns, "ntp", said.metrics)
-        if said.event.func is not State:
-            await emit(capture)
+        turned = self._states.turn(said)
+        if turned is None:
             return
-        state, code = said.event.keywords["state"], said.event.keywords.get("code")
-        before = self._states.get(said.device)
-        if before == (state, code):
-            return
-        self._states[said.device] = (state, code)
-        self._states.move_to_end(said.device)
         try:
-            await emit(replace(capture, event=partial(said.event, previous=before[0] if before else None)))
+            await emit(Capture(turned.device, turned.event, turned.at_ns, "ntp", turned.metrics))
         except BaseException:  # what could not be kept is a change still, when the broker brings it again
-            self._states.pop(said.device, None)
+            if said.event.func is State:
+                self._states.forget(said.device)
             raise
-        if len(self._states) > _REMEMBERED:
-            self._states.popitem(last=False)

@@ -6,20 +6,16 @@ from collections.abc import Sequence
 from typing import Final
 
 from edge_agent.reader import ReaderError
-from edge_agent.readers.mqtt.entry import Entry
 from plumbline.address import Address
-from plumbline.dialects import Announced, Trouble
+from plumbline.dialects import Trouble
 from plumbline.dialects.document import shown
-from plumbline.dialects.topic_filter import matches
 from plumbline.errors import MqttError
+from plumbline.listening import Entry
 from plumbline.mqtt import Connection, Version
 
 #: Devices that are named in the sentence, for each entry; and how many are told apart.
 _NAMED: Final = 8
 _TOLD_APART: Final = 1000
-#: A broker sends what it retained at once; after this much silence there is no more.
-_QUIET_S: Final = 0.5
-_MOST_ANNOUNCEMENTS: Final = 10_000
 
 
 class Heard:
@@ -59,27 +55,6 @@ class Heard:
         who = ", ".join(names[:_NAMED]) + more if names else "no device with values"
         trouble = f"; not understood: {self._troubles}, first {self._first}" if self._troubles else ""
         return f"{self._entry.name}: {who} ({self._messages} messages{trouble})"
-
-
-async def learn(address: Address, version: Version, entries: Sequence[Entry], max_bytes: int) -> None:
-    """Read the retained announcements of those dialects that have some. Raises `MqttError`."""
-    learning = [(entry, entry.dialect.announcements) for entry in entries if isinstance(entry.dialect, Announced)]
-    if not any(filters for _, filters in learning):
-        return
-    async with Connection(address=address, client_id=f"learn-{secrets.token_hex(4)}", version=version) as connection:
-        for _, filters in learning:
-            for one in filters:
-                await connection.subscribe(one, qos=0)
-        for _ in range(_MOST_ANNOUNCEMENTS):
-            try:
-                async with asyncio.timeout(_QUIET_S):
-                    message = await anext(connection.messages())
-            except TimeoutError:
-                return  # the broker has told all it kept
-            message.ack()
-            entry = next((one for one, filters in learning if any(matches(f, message.topic) for f in filters)), None)
-            if entry is not None and len(message.payload) <= max_bytes:
-                await entry.hear(message.topic, message.payload)  # it comes again with the session, and then it is reported
 
 
 async def look(

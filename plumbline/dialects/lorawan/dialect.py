@@ -89,7 +89,7 @@ class Lorawan:
             return
         device = yield from self._name(message)
         for problem in message.problems:
-            yield Trouble(device or "", problem)
+            yield Trouble(device or "", problem, lost=message.kind != "failure")
         if device is None or message.kind == "failure":
             return
         if message.kind == "join":
@@ -123,9 +123,8 @@ class Lorawan:
             return name
         own = eui_name(message)
         if own is not None and own != name and self._told.first((name, message.eui), value=True):
-            yield Trouble(
-                own, f"the network server calls it '{name}' like another device; it is {own} here: name it in 'names'"
-            )
+            what = f"the network server calls it '{name}' like another device; it is {own} here: name it in 'names'"
+            yield Trouble(own, what, lost=False)
         return own
 
     def _places_of(self, device: str, message: Message) -> Iterator[Said]:
@@ -157,7 +156,7 @@ class Lorawan:
             yield Trouble(device, f"profile '{decoding.profile}': {error}")
             return
         for warning in decoded.warnings:
-            yield Trouble(device, f"profile '{decoding.profile}': {warning}")
+            yield Trouble(device, f"profile '{decoding.profile}': {warning}", lost=False)
         for document in decoded.documents:
             yield from self._document(device, message, decoding, document)
 
@@ -191,6 +190,7 @@ class Lorawan:
                     device,
                     f"profile '{decoding.profile}' takes no value from {', '.join(new[:_SHOWN])}{more}; "
                     "declare metrics with these paths, or list them under 'lorawan.ignore' (told once)",
+                    lost=False,
                 )
 
 

@@ -5,13 +5,13 @@ from functools import partial
 import pytest
 
 from edge_agent.channel import Channel
-from edge_agent.complete import Completer
 from edge_agent.outbox import Outbox
-from edge_agent.reader import Capture
 from edge_agent.timekeeper import HOLD_NS, Timekeeper, time_daemon
 from plumbline import clock_set, topics
+from plumbline.capture import Capture
 from plumbline.clock import EventClock
 from plumbline.codec import decode_event
+from plumbline.complete import Completer
 from plumbline.discipline import EARLIEST_NS
 from plumbline.event import CLASSES, Fix, Scan
 

@@ -6,8 +6,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from edge_agent.reader import Capture
 from plumbline import codec
+from plumbline.capture import Capture
 from plumbline.clock import EventClock
 from plumbline.event import ClockReading, Event, Fix
 from plumbline.ids import new_event_id

@@ -4,9 +4,9 @@ from functools import partial
 
 import pytest
 
-from edge_agent.complete import Completer
-from edge_agent.reader import Capture
+from plumbline.capture import Capture
 from plumbline.clock import EventClock
+from plumbline.complete import Completer
 from plumbline.errors import CodecError
 from plumbline.event import CheckIn, Fix, Reading, Scan
 

@@ -1,14 +1,19 @@
-"""One table of `devices`, built."""
+"""One declared device or family of devices, built: its dialect, and how its messages are read."""
 
 import asyncio
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import combinations
+from typing import Any, NamedTuple
 
-from plumbline.dialects import Dialect, Patient, Said, Slow, Trouble
-from plumbline.dialects.topic_filter import matches
+from plumbline.dialects import Dialect, Patient, Said, Slow, Trouble, make
+from plumbline.dialects.topic_filter import matches, overlap
+from plumbline.errors import SettingsError
+from plumbline.profile import DeviceProfile
 
 
 class Entry:
-    """A dialect and what the reader does with its messages.
+    """A dialect and what the listener does with its messages.
 
     Args:
         name: the dialect's, for people.
@@ -62,3 +67,33 @@ class Entry:
     def _drop(self, topic: str, payload: bytes, reading: "Future[list[Said | Trouble]]") -> None:
         if isinstance(self.dialect, Patient) and any(isinstance(one, Said) for one in reading.result()):
             self.dialect.unkept(topic, payload)
+
+
+def entry_of(table: Mapping[str, Any], profiles: Mapping[str, DeviceProfile], where: str) -> Entry:
+    """Build a table: `dialect` (default `declared`), `retained` (`ignore` or `accept`), and the dialect's own keys.
+
+    Raises `SettingsError` that begins with `where` and names the key.
+    """
+    rest = dict(table)
+    retained = rest.pop("retained", "ignore")
+    if retained not in {"ignore", "accept"}:
+        raise SettingsError(f"{where}: retained: must be 'ignore' or 'accept', found {retained!r}; correct the value")
+    dialect = make(rest, profiles, where)
+    return Entry(name=str(table.get("dialect", "declared")), dialect=dialect, accept_retained=retained == "accept")
+
+
+class SameMessages(NamedTuple):
+    """Two entries that take the same messages: which two, and by which filters."""
+
+    first: int
+    second: int
+    first_filter: str
+    second_filter: str
+
+
+def same_messages(entries: Sequence[Entry]) -> Iterator[SameMessages]:
+    """The pairs of entries that would take the same messages."""
+    filters = [(i, one) for i, entry in enumerate(entries) for one in entry.dialect.filters]
+    for (i, one), (j, other) in combinations(filters, 2):
+        if i != j and overlap(one, other):
+            yield SameMessages(i, j, one, other)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, cast
 
-from edge_agent.reader import Capture
+from plumbline.capture import Capture
 from plumbline.event import Event, Reading
 from plumbline.profile import Filter, Metric, Window
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent import filters
-from edge_agent.filters import Filters
-from edge_agent.reader import Capture
+from plumbline import filters
+from plumbline.capture import Capture
 from plumbline.event import Reading, Scan
+from plumbline.filters import Filters
 from plumbline.profile import Filter, Metric, Window
 
 S = 1_000_000_000

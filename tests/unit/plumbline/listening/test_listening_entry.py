@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 
-from edge_agent.readers.mqtt.entry import Entry
 from plumbline.dialects import Said, Trouble
 from plumbline.event import Reading
+from plumbline.listening import Entry
 
 DEADLINE_S = 30.0
 
