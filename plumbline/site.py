@@ -5,7 +5,7 @@ stands in, what a moving device counts as) and by the demo, whose own is an exam
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -152,6 +152,47 @@ def load(path: Path) -> SiteFile:
             )
     vars(site)["file"] = str(path)
     return site
+
+
+class Zones(Mapping[str, ZoneInfo]):
+    """The time zone of each site, by the site files of now: `sites` may change."""
+
+    def __init__(self, sites: Mapping[str, SiteFile]) -> None:
+        self._sites = sites
+
+    def __getitem__(self, site: str) -> ZoneInfo:
+        """The zone. Raises `KeyError` where the site is not known."""
+        return ZoneInfo(self._sites[site].timezone)
+
+    def __iter__(self) -> Iterator[str]:
+        """The sites' ids."""
+        return iter(self._sites)
+
+    def __len__(self) -> int:
+        """How many sites there are."""
+        return len(self._sites)
+
+
+class Plans(Mapping[str, Path]):
+    """The picture of the plan of each site that has one, by the site files of now: `sites` may change."""
+
+    def __init__(self, sites: Mapping[str, SiteFile]) -> None:
+        self._sites = sites
+
+    def __getitem__(self, site: str) -> Path:
+        """The picture's path. Raises `KeyError` where the site has none."""
+        found = self._sites[site]
+        if found.plan is None:
+            raise KeyError(site)
+        return Path(found.file).parent / found.plan
+
+    def __iter__(self) -> Iterator[str]:
+        """The ids of the sites that have a plan."""
+        return iter([name for name, one in self._sites.items() if one.plan is not None])
+
+    def __len__(self) -> int:
+        """How many have one."""
+        return sum(1 for _ in self)
 
 
 def files(places: Iterable[Path]) -> list[Path]:

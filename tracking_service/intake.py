@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, Final, Protocol
-from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import Row, select, update
@@ -23,7 +22,7 @@ from plumbline.codec import decode_event
 from plumbline.errors import CodecError
 from plumbline.event import Event
 from plumbline.inbox import inbox
-from plumbline.site import SiteFile
+from plumbline.site import SiteFile, Zones
 from tracking_service import activity, progress
 from tracking_service.draft import Draft
 from tracking_service.outcome import Observed, Outcome
@@ -69,7 +68,7 @@ class Intake:
         self._engine = engine
         self._reader = engine.execution_options(read_only=True)
         self._sites = sites
-        self._zones: Mapping[str, tzinfo] = {site.id: ZoneInfo(site.timezone) for site in sites.values()}
+        self._zones: Mapping[str, tzinfo] = Zones(sites)
         self._heard = heard
         self._batch = batch
         self._poll_s = poll_s

@@ -78,6 +78,7 @@ class ManifestPublisher:
         self._above: dict[str, int] = {}
         self._told: dict[str, tuple[str, int]] = {}
         self._due: dict[str, float] = {}
+        self._listened: set[str] = set()
 
     def changed(self, numbers: Collection[str]) -> None:
         """These orders moved. Call from the event loop's thread."""
@@ -105,9 +106,15 @@ class ManifestPublisher:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._hear(connection), name="tracking-manifest-hear")
             tasks.create_task(self._look(), name="tracking-manifest-look")
+            self._listened.clear()
             for site in self._sites:
-                await connection.subscribe(topics.manifest(site))
+                await self._listen(connection, site)
             await self._publish(connection)
+
+    async def _listen(self, connection: Connection, site: str) -> None:
+        if site not in self._listened:
+            await connection.subscribe(topics.manifest(site))
+            self._listened.add(site)
 
     async def _hear(self, connection: Connection) -> None:
         """Learn what the broker holds: a version of our epoch above ours means that our database was set back."""
@@ -134,13 +141,13 @@ class ManifestPublisher:
                 self._stir()
 
     async def _look(self) -> None:
-        """Notice orders that another process imported."""
+        """Notice orders that another process imported, and site files that changed."""
         before: Any = None
         while True:
             try:
                 async with self._reader.connect() as connection:
                     statement = select(func.count(), func.max(orders.c.imported_at)).select_from(orders)
-                    now = tuple((await connection.execute(statement)).one())
+                    now = (*(await connection.execute(statement)).one(), *self._sites.values())
             except (SQLAlchemyError, OSError) as error:
                 _log.warning("tracking.manifest.database_unavailable", error=str(error))
             else:
@@ -163,6 +170,9 @@ class ManifestPublisher:
                 continue
             site = min(due, key=due.__getitem__)
             self._dirty.discard(site)
+            if site not in self._sites:
+                continue
+            await self._listen(connection, site)
             try:
                 size = await self.publish(connection, site)
                 failures = 0

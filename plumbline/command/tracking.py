@@ -14,13 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 import ingest
 import tracking_service
+from ingest.reload import Watcher
 from ingest.series import open_store
 from ingest.settings import load_sites
-from plumbline import logs, profile, site
+from plumbline import logs, profile
 from plumbline.command.bridges import MissingByGateway
 from plumbline.command.sql import OF_UP, Database, opened
 from plumbline.errors import SettingsError
-from plumbline.site import SiteFile
+from plumbline.site import Plans, SiteFile
 from tracking_service import document
 from tracking_service.errors import OrderRefusedError
 from tracking_service.orders import import_order
@@ -94,7 +95,9 @@ async def _run(
     host: str,
     port: int,
 ) -> None:
-    sites = load_sites(folder)
+    load_sites(folder)  # raises where it is not a folder of site files
+    watcher = Watcher([folder])
+    sites = watcher.registry
     known = profile.load_all(profiles) if profiles is not None else {}
     async with _engine(database) as engine:
         store = await open_store(series)
@@ -105,7 +108,7 @@ async def _run(
                 writer=store,
                 sites=sites,
                 profiles=known,
-                plans=_plans(folder),
+                plans=Plans(sites),
                 smtp=smtp,
                 broker=broker,
                 ledger=MissingByGateway(engine),
@@ -116,7 +119,12 @@ async def _run(
             assert task is not None
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-            await service.run()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, watcher.hurry)
+            following = asyncio.create_task(watcher.run(), name="tracking-site-files")
+            try:
+                await service.run()
+            finally:
+                following.cancel()
         finally:
             await store.aclose()
 
@@ -150,8 +158,3 @@ def _bytes(path: Path) -> bytes:
             return file.read(document.MAX_DOCUMENT_BYTES + 1)
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read ({error.strerror}); name an order document") from None
-
-
-def _plans(folder: Path) -> dict[str, Path]:
-    files = [(path, site.load(path)) for path in sorted(folder.glob("*.toml"))]
-    return {one.id: path.parent / one.plan for path, one in files if one.plan is not None}

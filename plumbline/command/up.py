@@ -13,16 +13,16 @@ import typer
 
 import ingest
 import tracking_service
+from ingest.reload import Watcher
 from ingest.series import open_store
 from ingest.service import IngestService
 from plumbline import database, logs, profile
-from plumbline import site as site_file
 from plumbline.broker import OwnBroker, free_port, own_broker
 from plumbline.command.bridges import MissingByGateway
 from plumbline.errors import SettingsError
 from plumbline.lock import exclusive
 from plumbline.profile import DeviceProfile
-from plumbline.site import SiteFile
+from plumbline.site import Plans
 from tracking_service.service import TrackingService
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -32,7 +32,9 @@ _log = structlog.get_logger()
 
 @app.command()
 def up(
-    site: Annotated[list[Path] | None, typer.Option(help="A site file; repeat for more sites.")] = None,
+    site: Annotated[
+        list[Path] | None, typer.Option(help="A site file; repeat for more sites. It may change: it is read again.")
+    ] = None,
     data: Annotated[Path, typer.Option(help="Where everything is kept.")] = Path("var/plumbline"),
     host: Annotated[str, typer.Option(help="Address of the screens and the API.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port of the screens and the API.", min=1, max=65535)] = 8080,
@@ -85,16 +87,17 @@ class _Up:
             from plumbline.demo import stage  # noqa: PLC0415 - Pillow and segno are needed by the demo alone
 
             files = [stage.SITE_FILE]
-        sites = {site.id: (site, file) for file in files for site in [site_file.load(file)]}
+        watcher = Watcher(files)
+        loop.add_signal_handler(signal.SIGHUP, watcher.hurry)
         async with contextlib.AsyncExitStack() as stack:
             folder = self._data / "broker"
             broker = await stack.enter_async_context(own_broker(folder=folder, host=broker_host, port=broker_port))
-            await stack.enter_async_context(self._services(broker, sites))
+            await stack.enter_async_context(self._services(broker, watcher))
             pages: Mapping[str, int] = {}
             if demo_speed is not None:
                 from plumbline.demo import gateways, stage  # noqa: PLC0415
 
-                site = next(iter(sites.values()))[0]
+                site = next(iter(watcher.registry.values()))
                 pages = gateways.page_ports()
                 playing = stage.playing(
                     site=site, folder=self._data / "gateways", broker=broker, api=self._api, speed=demo_speed, pages=pages
@@ -105,10 +108,10 @@ class _Up:
             _log.info("stopping")
 
     @contextlib.asynccontextmanager
-    async def _services(self, broker: OwnBroker, sites: Mapping[str, tuple[SiteFile, Path]]) -> AsyncGenerator[None]:
+    async def _services(self, broker: OwnBroker, watcher: Watcher) -> AsyncGenerator[None]:
         engine = database.open_engine(f"sqlite:///{self._data}/plumbline.db")
         store = await open_store(f"embedded:{self._data}/series.duckdb")
-        known = {name: site for name, (site, _) in sites.items()}
+        sites = watcher.registry
         try:
             await ingest.migrate(engine)
             await tracking_service.migrate(engine)
@@ -116,9 +119,9 @@ class _Up:
                 engine=engine,
                 series=store,
                 writer=store,
-                sites=known,
+                sites=sites,
                 profiles=_profiles(),
-                plans={name: file.parent / site.plan for name, (site, file) in sites.items() if site.plan},
+                plans=Plans(sites),
                 smtp=self._smtp,
                 broker=broker.url,
                 broker_version=broker.version,
@@ -132,7 +135,8 @@ class _Up:
                 share=broker.share,
                 engine=engine,
                 store=store,
-                sites=known,
+                sites=sites,
+                watcher=watcher,
                 on_commit=tracking.wake,
             )
             async with asyncio.TaskGroup() as tasks:

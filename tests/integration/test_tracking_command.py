@@ -60,7 +60,7 @@ def test_one_refused_order_refuses_them_all_with_file_path_and_reason(environmen
     assert run(environment, "import", good).stdout.split()[0] == "added"
 
 
-def test_the_service_runs_serves_and_ends_on_sigterm(environment):
+def test_the_service_runs_serves_follows_its_site_files_and_ends_on_sigterm(environment):
     port = free_port()
     command = plumbline("tracking", "run", "--port", str(port))
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
@@ -73,8 +73,14 @@ def test_the_service_runs_serves_and_ends_on_sigterm(environment):
             assert process.poll() is None
             return False
 
+    def sites() -> list[str]:
+        return [one["id"] for one in httpx.get(f"{url}/api/sites", trust_env=False).json()]
+
     try:
         wait_until(serves, "the tracking service")
+        folder = Path(environment["PLUMBLINE_SITES"])
+        (folder / "airport.toml").write_text(SITE_FILE.replace("harbour", "airport"))
+        wait_until(lambda: sites() == ["airport", "harbour"], "the site that was added")
         with httpx.stream("GET", f"{url}/api/stream", trust_env=False) as response:
             lines = response.iter_lines()
             assert next(lines) == "event: snapshot"

@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import time
 
+import msgspec
 import pytest
 
+from ingest.registry import Registry
 from plumbline import manifest, topics
 from plumbline.address import Address
 from plumbline.ids import new_epoch
@@ -157,6 +159,23 @@ async def test_sites_are_published_apart(engine, broker):
             found = await heard()
             assert found.orders == ()
             assert [one.site for one in found.elsewhere] == [site.SITE]
+
+
+async def test_what_is_added_to_the_site_files_is_published_without_a_restart(engine, broker, monkeypatch):
+    monkeypatch.setattr("tracking_service.manifest_publisher._LOOK_EVERY_S", 0.05)
+    sites = Registry(site.SITES)
+    await imported(engine, site.order(number="PO-9", site=OTHER))
+    async with publishing(engine, broker.url, sites), listening(broker.url, OTHER) as other, listening(broker.url) as mine:
+        await mine()
+        worker = Device(id="li-na", title_en="Li Na", title_zh="李娜", kind="person", codes=("B-77",))
+        sites.replace(
+            {
+                site.SITE: msgspec.structs.replace(site.site, devices=(worker,)),
+                OTHER: msgspec.structs.replace(site.site, id=OTHER),
+            }
+        )
+        assert [order.number for order in (await other()).orders] == ["PO-9"]
+        await mine(lambda found: [one.code for one in found.known] == ["B-77"])
 
 
 async def test_a_database_set_back_does_not_set_the_version_back(engine, broker):

@@ -6,7 +6,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
-from zoneinfo import ZoneInfo
 
 import structlog
 from pydantic import BaseModel
@@ -14,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from plumbline.profile import DeviceProfile, Metric
 from plumbline.series import LatestRow, SeriesReader, SeriesUnavailableError
-from plumbline.site import SiteFile
+from plumbline.site import SiteFile, Zones
 from tracking_service.api import reading
 from tracking_service.api.models import (
     EnvironmentModel,
@@ -79,7 +78,7 @@ class Wall:
         self.sites = sites
         self.plans = plans
         self.now_ns = now_ns
-        self.zones = {site.id: ZoneInfo(site.timezone) for site in sites.values()}
+        self.zones = Zones(sites)
         self._series = series
         self._profiles = profiles
         self._ledger = ledger
