@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from ingest.points import OWN_MEASUREMENTS
+from ingest.strangers import stranger
 from plumbline import codec, topics
 from plumbline.delivery import BatchHeader, StreamKey
 from plumbline.errors import CodecError
@@ -23,7 +24,7 @@ class Letter(NamedTuple):
 
     topic: str
     reason: str
-    """A short stable word: `codec.CodecError.reason`, or `misplaced`, `unknown_site`, `reserved_name`, `clock_ahead`,
+    """A short stable word: `codec.CodecError.reason`, or `misplaced`, `unknown_site`, `unknown_device`, `reserved_name`, `clock_ahead`,
     `clock_unset`, `point_refused`, `database_refused`."""
     detail: str
     payload: bytes
@@ -85,7 +86,12 @@ def open_parcel(
 def wrong_with(event: Event, site: SiteFile | None, now: int) -> tuple[str, str] | None:
     """What stands against taking an event that could be read: (reason, detail), or `None`. `now` is ingest's clock, ns."""
     if site is None:
-        return "unknown_site", f"there is no site file for '{event.site}'; add it to the sites folder, restart, replay"
+        return (
+            "unknown_site",
+            f"there is no site file for '{event.site}'; add it to the sites folder: what waits is then taken in",
+        )
+    if (wrong := stranger(event, site)) is not None:
+        return wrong
     if type(event) is Reading and event.measurement in OWN_MEASUREMENTS:
         return "reserved_name", f"a reading may not be called '{event.measurement}'; rename it in the device profile"
     if event.clock.unset and event.event_class == "telemetry":

@@ -18,6 +18,7 @@ from plumbline import settings
 from plumbline.errors import SettingsError
 from plumbline.event import Latitude, Longitude, Name
 from plumbline.grid import Grid
+from plumbline.near import Near
 
 Position = tuple[Longitude, Latitude]
 """Longitude then latitude, as GeoJSON has it (RFC 7946, 3.1.1)."""
@@ -115,6 +116,11 @@ class SiteFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, di
     def devices_by_id(self) -> Mapping[str, Device]:
         """Devices by id."""
         return {device.id: device for device in self.devices}
+
+    @cached_property
+    def near_devices(self) -> Near:
+        """The devices' ids, for who wrote one wrong."""
+        return Near(self.devices_by_id)
 
     @cached_property
     def zones_by_id(self) -> Mapping[str, Zone]:
