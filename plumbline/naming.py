@@ -1,0 +1,115 @@
+"""Whether names and ids of events are what they may be: many at once to be quick, one by one to say which is not.
+
+The decoder does not look at them (`plumbline.event.EventName`). Names come again and again, so those seen good are known,
+as many as fit; ids never come again, so what all of them have in common is looked at in one go.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from operator import attrgetter
+from typing import Any, Final
+
+from plumbline.delivery import BatchHeader
+from plumbline.event import Event, Health, Reading
+from plumbline.ids import UUID_PATTERN, is_name
+
+#: Names that are known at most. Beyond, they are forgotten together: somebody makes up names.
+MOST_KNOWN: Final = 20_000
+
+#: What names a batch and an event; a test holds these tables and the annotations of `plumbline.event` together.
+HEADER_NAMES: Final = ("site", "gateway", "epoch")
+EVENT_NAMES: Final = ("site", "gateway", "device", "epoch")
+#: Kind → further fields that are names.
+KIND_NAMES: Final[Mapping[type[Event], tuple[str, ...]]] = {Reading: ("measurement",)}
+#: Kind → fields that are mappings whose keys are names.
+KEYED: Final[Mapping[type[Event], tuple[str, ...]]] = {Reading: ("values",), Health: ("values", "readers", "texts")}
+
+_NO_NAME: Final = "expected a name (letters, digits, '.', '_', '-'; at most 64), found "
+_ID: Final = re.compile(UUID_PATTERN)
+_ID_LENGTH: Final = 36
+_DASHES: Final = (8, 13, 18, 23)
+_ID_BYTES: Final = b"0123456789abcdef-\n"
+_id: Final = attrgetter("id")
+_device: Final = attrgetter("device")
+_header_columns: Final = tuple(map(attrgetter, HEADER_NAMES))
+_kind_columns: Final = {kind: tuple(map(attrgetter, names)) for kind, names in KIND_NAMES.items()}
+_keyed_columns: Final = {kind: tuple(map(attrgetter, names)) for kind, names in KEYED.items()}
+_known: Final[set[str]] = set()
+
+
+def are_names(texts: AbstractSet[str]) -> bool:
+    """Whether every one of them is a name (`plumbline.ids.is_name`)."""
+    new = texts - _known
+    if not new:
+        return True
+    if not all(map(is_name, new)):
+        return False
+    if len(_known) + len(new) > MOST_KNOWN:
+        _known.clear()
+    if len(new) <= MOST_KNOWN:
+        _known.update(new)
+    return True
+
+
+def are_ids(texts: Sequence[str]) -> bool:
+    """Whether every one of them is the text form of a UUID, lower case (RFC 9562, section 4).
+
+    Joined by line feeds they are so many equal lines: dashes and line feeds stand where they must and nowhere else, and
+    what is left are digits.
+    """
+    lines, stride = len(texts), _ID_LENGTH + 1
+    joined = "\n".join(texts)
+    return (
+        len(joined) == lines * stride - 1
+        and joined.isascii()
+        and not joined.encode().translate(None, _ID_BYTES)
+        and joined.count("-") == lines * len(_DASHES)
+        and all(joined[at::stride] == "-" * lines for at in _DASHES)
+        and joined.count("\n") == lines - 1
+        and joined[_ID_LENGTH::stride] == "\n" * (lines - 1)
+    )
+
+
+def well_named(headers: Sequence[BatchHeader], events: Sequence[Event]) -> bool:
+    """Whether all names and ids are good, of batches and of events whose site, gateway and epoch are those of their batch."""
+    names = set(map(_device, events))
+    for column in _header_columns:
+        names.update(map(column, headers))
+    kinds = set(map(type, events))
+    for kind in kinds:
+        columns, keyed = _kind_columns.get(kind, ()), _keyed_columns.get(kind, ())
+        if columns or keyed:
+            own: Sequence[Any] = events if len(kinds) == 1 else [event for event in events if type(event) is kind]
+            for column in columns:
+                names.update(map(column, own))
+            for column in keyed:
+                names.update(*map(column, own))
+    return are_names(names) and (not events or are_ids(list(map(_id, events))))
+
+
+def misnamed_header(header: BatchHeader) -> str | None:
+    """What is wrong with the names of a batch, with the JSON path; `None` where nothing is."""
+    return _first_wrong((name, getattr(header, name)) for name in HEADER_NAMES)
+
+
+def misnamed(event: Event) -> str | None:
+    """What is wrong with the names or the id of an event, with the JSON path; `None` where nothing is."""
+    if _ID.match(event.id) is None:
+        return f"expected a UUID in lower case, found {event.id[:64]!r} - at `$.id`"
+    fields = (*EVENT_NAMES, *KIND_NAMES.get(type(event), ()))
+    wrong = _first_wrong((name, getattr(event, name)) for name in fields)
+    if wrong is None:
+        for field in KEYED.get(type(event), ()):
+            keys: Mapping[str, object] = getattr(event, field)
+            if not are_names(keys.keys()):
+                wrong = next(f"{_NO_NAME}{key[:80]!r} - at `key` in `$.{field}`" for key in keys if not is_name(key))
+                break
+    return wrong
+
+
+def _first_wrong(named: Iterable[tuple[str, str]]) -> str | None:
+    pairs = list(named)
+    if are_names({text for _, text in pairs}):
+        return None
+    return next(f"{_NO_NAME}{text[:80]!r} - at `$.{field}`" for field, text in pairs if not is_name(text))
