@@ -25,11 +25,13 @@ class Letter(NamedTuple):
     topic: str
     reason: str
     """A short stable word: `codec.CodecError.reason`, or `misplaced`, `unknown_site`, `unknown_device`, `reserved_name`, `clock_ahead`,
-    `clock_unset`, `point_refused`, `database_refused`."""
+    `clock_unset`, `point_refused`, `database_refused`; of direct devices `undecodable`, `partly_undecodable`."""
     detail: str
     payload: bytes
     stream: StreamKey | None = None
     seq: int | None = None
+    received_at: int | None = None
+    """ns, where that counts to the nanosecond; else the time of the commit."""
 
 
 @dataclass(slots=True)
@@ -83,14 +85,17 @@ def open_parcel(
     return parcel
 
 
-def wrong_with(event: Event, site: SiteFile | None, now: int) -> tuple[str, str] | None:
-    """What stands against taking an event that could be read: (reason, detail), or `None`. `now` is ingest's clock, ns."""
+def wrong_with(event: Event, site: SiteFile | None, now: int, *, known: bool = False) -> tuple[str, str] | None:
+    """What stands against taking an event that could be read: (reason, detail), or `None`. `now` is ingest's clock, ns.
+
+    `known`: somebody else decides about devices that the site file does not name.
+    """
     if site is None:
         return (
             "unknown_site",
             f"there is no site file for '{event.site}'; add it to the sites folder: what waits is then taken in",
         )
-    if (wrong := stranger(event, site)) is not None:
+    if not known and (wrong := stranger(event, site)) is not None:
         return wrong
     if type(event) is Reading and event.measurement in OWN_MEASUREMENTS:
         return "reserved_name", f"a reading may not be called '{event.measurement}'; rename it in the device profile"
