@@ -9,14 +9,16 @@ from plumbline.address import Address
 from plumbline.errors import MqttError
 from plumbline.mqtt.link import Link, Options, Version
 from plumbline.mqtt.message import Message, Will
+from plumbline.mqtt.native import NativeLink
 from plumbline.mqtt.tls import Tls
 
 
 def speaker(address: Address) -> Callable[[Options], Link]:
-    """Who speaks the protocol to this address."""
-    from plumbline.mqtt.through_paho import PahoLink  # noqa: PLC0415 - paho is loaded where it is used
+    """Who speaks the protocol to this address: we do, and paho over WebSockets."""
+    if address.scheme in {"mqtt", "mqtts"}:
+        return NativeLink
+    from plumbline.mqtt.through_paho import PahoLink  # noqa: PLC0415 - paho is loaded only where it is used
 
-    del address
     return PahoLink
 
 
