@@ -15,7 +15,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, cast
+from typing import Final, cast
 
 import msgspec
 import structlog
@@ -27,6 +27,7 @@ from ingest.metrics import Metrics
 from ingest.patience import Patience, Stop
 from ingest.tables import gap_request, ledger_stream
 from ingest.upsert import insert_into, is_postgresql
+from ingest.verdict import ranges_text
 from plumbline import codec, ranges, topics
 from plumbline.delivery import Presence, ReplayRequest, StreamKey
 from plumbline.event import CLASSES, EventClass
@@ -66,14 +67,6 @@ class Asking:
     def wait_s(self, in_vain: int) -> float:
         """How long after a request the next one may follow, when so many in a row have moved nothing."""
         return min(self.cap_s, self.after_s * 2.0 ** min(in_vain, 30))
-
-
-class Request(NamedTuple):
-    """What was asked of a stream, as the ledger's report shows it."""
-
-    times: int
-    asked_at: int | None
-    asked: Pairs
 
 
 @dataclass(slots=True)
@@ -283,12 +276,6 @@ class GapKeeper:
 def place(key: StreamKey) -> dict[str, str]:
     """A stream for the log."""
     return {"site": key.site, "gateway": key.gateway, "epoch": key.epoch, "event_class": key.event_class}
-
-
-def ranges_text(pairs: Pairs, most: int = 10) -> str:
-    """Ranges for people: `3-5, 9`, the first few of them."""
-    said = ", ".join(str(first) if first == last else f"{first:,}-{last:,}" for first, last in pairs[:most])
-    return said if len(pairs) <= most else f"{said} and {len(pairs) - most:,} more ranges"
 
 
 async def requests(connection: AsyncConnection, keys: Sequence[StreamKey]) -> dict[StreamKey, RowMapping]:

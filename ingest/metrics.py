@@ -106,6 +106,23 @@ class Metrics:
         self._lag = _Lag(clock)
         self.registry.register(self._lag)
 
+    def committed(self) -> int:
+        """Events that this service has committed, whatever became of them."""
+        return int(sum(self._sum(self.events, outcome=name) for name in ("received", "duplicate", "dead")))
+
+    def queued(self) -> int:
+        """Messages taken from the broker and not committed."""
+        return int(self._sum(self.queue_messages))
+
+    @staticmethod
+    def _sum(metric: Counter | Gauge, **labels: str) -> float:
+        samples = (sample for family in metric.collect() for sample in family.samples)
+        return sum(
+            sample.value
+            for sample in samples
+            if not sample.name.endswith("_created") and labels.items() <= sample.labels.items()
+        )
+
     def newest(self, event_class: EventClass, at_ns: int) -> None:
         """An event of that time was committed: lag is counted from the newest."""
         self._lag.newest[event_class] = max(self._lag.newest.get(event_class, 0), at_ns)

@@ -104,6 +104,11 @@ class Lane:
         self._published: list[asyncio.Future[None]] = []
         self._newest: dict[tuple[str, str], str] = {}
 
+    @property
+    def connected(self) -> bool:
+        """Whether it receives now."""
+        return self._connection is not None
+
     async def run(self) -> None:
         """Serve until told to stop."""
         async with asyncio.TaskGroup() as group:

@@ -4,6 +4,7 @@ Each worker listens on its own connection with a clean session: the retained wor
 connection, so nothing is missed while it is away.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -66,7 +67,10 @@ def read(word: Word[W], topic: str, payload: bytes) -> W | Letter:
 
 
 class RetainedLane(Generic[W]):
-    """Follows the topics of one kind of word until cancelled; `on_said` is called after each message that was dealt with."""
+    """Follows the topics of one kind of word until cancelled.
+
+    `on_said` is called with each word once it is noted, and whether the broker had kept it (a word of now is not kept).
+    """
 
     def __init__(
         self,
@@ -77,7 +81,7 @@ class RetainedLane(Generic[W]):
         stop: Stop,
         metrics: Metrics,
         retention: deadletters.Retention,
-        on_said: Callable[[], None],
+        on_said: Callable[[W, bool], None],
         patience: Patience,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -90,11 +94,24 @@ class RetainedLane(Generic[W]):
         self._on_said = on_said
         self._patience = patience
         self._clock = clock
+        self._connection: Connection | None = None
 
     @property
     def name(self) -> str:
         """What it follows."""
         return self._word.name
+
+    @property
+    def connected(self) -> bool:
+        """Whether it hears its topics now."""
+        return self._connection is not None
+
+    def say(self, topic: str, payload: bytes) -> bool:
+        """Publish something to a gateway, without waiting; false where there is no connection now."""
+        if self._connection is None:
+            return False
+        self._connection.publish_soon(topic, payload).add_done_callback(_look_at)
+        return True
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -108,15 +125,22 @@ class RetainedLane(Generic[W]):
 
     async def _session(self, connection: Connection) -> None:
         await connection.subscribe(self._word.topic_filter)
-        async for message in connection.messages():
-            if message.payload:  # an empty one only clears what was retained
-                await self._patience.insist(
-                    lambda message=message: self._take(message),
-                    task=self._word.name,
-                    stop=self._stop,
-                    failed=lambda away: self._metrics.retries.labels(away).inc(),
-                )
-            message.ack()
+        self._connection = connection
+        up = self._metrics.connected.labels(self._word.name)
+        up.set(1)
+        try:
+            async for message in connection.messages():
+                if message.payload:  # an empty one only clears what was retained
+                    await self._patience.insist(
+                        lambda message=message: self._take(message),
+                        task=self._word.name,
+                        stop=self._stop,
+                        failed=lambda away: self._metrics.retries.labels(away).inc(),
+                    )
+                message.ack()
+        finally:
+            self._connection = None
+            up.set(0)
 
     async def _take(self, message: Message) -> None:
         said = read(self._word, message.topic, message.payload)
@@ -129,7 +153,15 @@ class RetainedLane(Generic[W]):
                 await self._word.keep(connection, said, now)
         if isinstance(said, Letter):
             await self._retention.added(self._engine, [said])
-        self._on_said()
+        else:
+            self._on_said(said, message.retain)
 
     def _lost(self, error: MqttError, wait_s: float) -> None:
+        self._metrics.retries.labels("broker").inc()
         _log.warning("broker away, will try again", lane=self._word.name, error=str(error), wait_s=round(wait_s, 3))
+
+
+def _look_at(done: asyncio.Future[None]) -> None:
+    """What did not arrive is said again by itself; its error is looked at so that asyncio does not complain."""
+    if not done.cancelled():
+        done.exception()

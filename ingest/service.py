@@ -1,19 +1,24 @@
-"""The ingest service: two lanes, presence, clocks, projector and replayer in one task group."""
+"""The ingest service: its tasks in one group, its name, its end."""
 
 import asyncio
+import hashlib
+import itertools
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 import structlog
-from prometheus_client import start_http_server
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ingest import probes
 from ingest.clocks import CLOCK, ClockKeeper
 from ingest.corrections import Corrector
 from ingest.deadletters import LIMIT_BYTES, Retention
+from ingest.gaps import Asking, GapKeeper
 from ingest.metrics import Metrics
+from ingest.operations import Operations, letters_by_reason
 from ingest.patience import Patience, Stop
 from ingest.pipeline import Checkpoint, Pipeline, pass_by
 from ingest.presence import PRESENCE
@@ -22,13 +27,18 @@ from ingest.receive import Grouping, Lane
 from ingest.reload import Watcher
 from ingest.replay import Replayer
 from ingest.retained import RetainedLane, W, Word
+from ingest.standing import Standing
+from ingest.workers import Lease
 from plumbline.address import Address
+from plumbline.delivery import Presence
 from plumbline.event import CLASSES, EventClass
 from plumbline.mqtt import Connection, Version
 from plumbline.series import Point, RefusedPoint, SeriesWriter
 from plumbline.site import SiteFile
 
 _log: Final = structlog.get_logger()
+#: How long what was taken may take to be committed once the service is to end.
+DRAIN_S: Final = 20.0
 
 
 class _OneAtATime:
@@ -54,11 +64,14 @@ class IngestService:
         watcher: what keeps `sites` at what the files say; runs as long as the service.
         share: name of the shared subscription; `None` where the broker has none (amqtt).
         version: of MQTT.
-        worker: names the persistent sessions; unique among the workers of one broker.
+        worker: names the persistent sessions; `None`: the lowest number that no live worker on this database has.
         on_commit: called in the event loop after each commit, so that tracking wakes at once.
         inbound: messages of each class that may be taken from the broker and not yet be committed.
         session_expiry_s: how long the broker keeps messages for a worker that is away; gateways send again anyway.
-        metrics_port: serve Prometheus metrics there (loopback); `None`: not at all.
+        metrics_port: serve `ingest.operations` there; 0: on any free port, `None`: not at all.
+        metrics_host: the address for that.
+        asking: when gateways are asked for what is missing.
+        drain_s: how long what was taken may take to be committed after `stop`; what is not is the broker's still.
         dead_letter_bytes: retention of dead letters.
         grouping: how messages are committed together.
         patience: how long to wait for a store or a broker that is away.
@@ -81,6 +94,9 @@ class IngestService:
         inbound: int = 128,
         session_expiry_s: int = 300,
         metrics_port: int | None = None,
+        metrics_host: str = "127.0.0.1",
+        asking: Asking | None = None,
+        drain_s: float = DRAIN_S,
         dead_letter_bytes: int = LIMIT_BYTES,
         grouping: Grouping | None = None,
         patience: Patience | None = None,
@@ -89,20 +105,24 @@ class IngestService:
     ) -> None:
         self._address = Address.parse(broker)
         self._version: Version = version
-        self._worker = worker or socket.gethostname()
+        self._engine = engine
+        self._database = _named(engine)
+        self._lease = Lease(engine, worker)
         self._inbound = inbound
         self._expiry_s = session_expiry_s
-        self._metrics_port = metrics_port
+        self._drain_s = drain_s
         self._told = on_commit
         self._stop = Stop()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._deadline: asyncio.Timeout | None = None
         self._watcher = watcher
         self.metrics: Final = Metrics()
         if watcher is not None:
             self.metrics.site_files_wrong.set_function(lambda: float(watcher.mistake is not None))
             self.metrics.registry_version.set_function(lambda: float(watcher.registry.version))
-        patience = patience or Patience()
+        self._patience = patience = patience or Patience()
         grouping = grouping or Grouping()
-        store = _OneAtATime(store)
+        asked_store, store = store, _OneAtATime(store)
         retention = Retention(dead_letter_bytes)
         self._projector = Projector(
             engine=engine,
@@ -152,7 +172,7 @@ class IngestService:
             patience=patience,
         )
 
-        def listener(word: Word[W], on_said: Callable[[], None]) -> RetainedLane[W]:
+        def listener(word: Word[W], on_said: Callable[[W, bool], None]) -> RetainedLane[W]:
             return RetainedLane(
                 word,
                 connect=lambda: self._connect(word.name, 0),
@@ -165,7 +185,40 @@ class IngestService:
                 clock=clock,
             )
 
-        self._listeners = (listener(PRESENCE, self._committed), listener(CLOCK, self._clocks.hurry))
+        self._presence = listener(PRESENCE, self._heard)
+        self._listeners = (self._presence, listener(CLOCK, lambda _said, _kept: self._clocks.hurry()))
+        self._gaps = GapKeeper(
+            engine=engine,
+            say=self._presence.say,
+            stop=self._stop,
+            metrics=self.metrics,
+            patience=patience,
+            asking=asking,
+            clock=clock,
+        )
+        self._standing = Standing(
+            engine=engine,
+            stop=self._stop,
+            metrics=self.metrics,
+            patience=patience,
+            still_since=self._gaps.still_since,
+            clock=clock,
+        )
+        self._stopped_at: float | None = None
+        self._committed_before = 0
+        self._probed = itertools.cycle(range(10))
+        self._operations: Operations | None = None
+        if metrics_port is not None:
+            self._operations = Operations(
+                host=metrics_host,
+                port=metrics_port,
+                registry=self.metrics.registry,
+                probes=self._probes(asked_store),
+                dead=self._dead,
+                draining=self._stop.is_set,
+                engine=engine,
+                letters=lambda site: letters_by_reason(engine, site),
+            )
         self._replayer = Replayer(
             engine=engine,
             store=store,
@@ -178,30 +231,94 @@ class IngestService:
             clock=clock,
         )
 
+    @property
+    def port(self) -> int:
+        """Where `ingest.operations` is served; 0: nowhere."""
+        return self._operations.port if self._operations else 0
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was told to end."""
+        return self._stop.is_set()
+
     def stop(self) -> None:
         """End in order: what was taken from the broker is committed and answered first. `run` returns then."""
+        if not self._stop.is_set():
+            _log.info("draining", worker=self._lease.name, at_most_s=self._drain_s)
+            self._stopped_at = time.monotonic()
+            self._committed_before = self.metrics.committed()
         self._stop.set()
+        if self._deadline is not None:
+            self._deadline.reschedule(asyncio.get_running_loop().time() + self._drain_s)
 
     async def run(self) -> None:
-        """Serve until stopped. A broker, database or store that is away is waited for."""
-        exporter = None
-        if self._metrics_port is not None:
-            exporter = start_http_server(self._metrics_port, "127.0.0.1", self.metrics.registry)
-        _log.info("ingest starts", broker=str(self._address), worker=self._worker)
+        """Serve until stopped. A broker, database or store that is away is waited for.
+
+        Raises `NameTakenError` where another live worker has the name, `PlumblineError` where the port is taken.
+        """
+        serving: asyncio.Task[None] | None = None
+        if self._operations is not None:
+            self._operations.open()
+            serving = asyncio.create_task(self._operations.run(), name="ingest-operations")
+            self._tasks["operations"] = serving
         try:
-            async with asyncio.TaskGroup() as group:
-                for event_class, lane in self._lanes.items():
-                    group.create_task(lane.run(), name=f"ingest-{event_class}")
-                group.create_task(self._listen(), name="ingest-listeners")
-                group.create_task(self._projector.run(), name="ingest-projector")
-                group.create_task(self._replayer.run(), name="ingest-replayer")
+            if await self._insist(lambda: self._lease.take(self._stop), "lease"):
+                await self._serve()
         finally:
-            if exporter is not None:
-                server, thread = exporter
-                server.shutdown()
-                server.server_close()
-                await asyncio.to_thread(thread.join)
-        _log.info("ingest ended", worker=self._worker)
+            await self._lease.release()
+            if serving is not None:
+                serving.cancel()
+                await asyncio.wait([serving])
+
+    async def _serve(self) -> None:
+        _log.info("ingest starts", broker=str(self._address), worker=self._lease.name)
+        left = 0
+        try:
+            async with asyncio.timeout(None) as self._deadline, asyncio.TaskGroup() as group:
+                if self._stop.is_set():
+                    self._deadline.reschedule(asyncio.get_running_loop().time() + self._drain_s)
+                works = {f"lane {event_class}": lane.run() for event_class, lane in self._lanes.items()} | {
+                    "listeners": self._listen(),
+                    "projector": self._projector.run(),
+                    "replayer": self._replayer.run(),
+                    "gaps": self._gaps.run(),
+                    "standing": self._standing.run(),
+                    "lease": self._lease.keep(self._stop),
+                }
+                for name, work in works.items():
+                    self._tasks[name] = group.create_task(work, name=f"ingest-{name}")
+        except TimeoutError:
+            left = self.metrics.queued()
+            _log.warning(
+                "drained only in part",
+                worker=self._lease.name,
+                left_to_the_broker=left,
+                check="which store is away or slow; the broker hands it out again, gateways send it again",
+            )
+        finally:
+            self._deadline = None
+        if self._stopped_at is not None:
+            _log.info(
+                "drained",
+                worker=self._lease.name,
+                events=self.metrics.committed() - self._committed_before,
+                messages_left_to_the_broker=left,
+                seconds=round(time.monotonic() - self._stopped_at, 3),
+            )
+        _log.info("ingest ended", worker=self._lease.name)
+
+    async def _insist(self, act: Callable[[], Awaitable[bool]], task: str) -> bool | None:
+        failed = self.metrics.retries.labels
+        return await self._patience.insist(act, task=task, stop=self._stop, failed=lambda away: failed(away).inc())
+
+    def _dead(self) -> list[str]:
+        """Tasks that ended although nobody stopped the service."""
+        return [] if self._stop.is_set() else sorted(name for name, task in self._tasks.items() if task.done())
+
+    def _away(self) -> list[str]:
+        """Lanes and listeners that have no connection now."""
+        lanes = [*self._lanes.items(), *((one.name, one) for one in self._listeners)]
+        return [f"{name}" for name, lane in lanes if not lane.connected]
 
     async def _listen(self) -> None:
         """Hear what gateways say of themselves, and act on it, until told to stop."""
@@ -217,13 +334,32 @@ class IngestService:
     def _connect(self, purpose: str, expiry_s: int) -> Connection:
         return Connection(
             address=self._address,
-            client_id=f"plumbline-ingest-{self._worker}-{purpose}",
+            client_id=f"plumbline-ingest-{self._database}-{self._lease.name}-{purpose}",
             version=self._version,
             session_expiry_s=expiry_s,
             inbound=self._inbound,
         )
 
+    def _probes(self, store: SeriesWriter) -> Sequence[probes.Probe]:
+        found = [
+            probes.broker(lambda: self._connect(f"probe-{next(self._probed)}", 0), self._away),
+            probes.database(self._engine),
+        ]
+        return [*found, probes.series(store)] if isinstance(store, probes.Readable) else found
+
+    def _heard(self, presence: Presence, kept: bool) -> None:
+        self._gaps.said(presence, kept)
+        self._committed()
+
     def _committed(self) -> None:
         self._projector.wake()
         if self._told is not None:
             self._told()
+
+
+def _named(engine: AsyncEngine) -> str:
+    """A short name for a database, so that workers on two databases may share a broker: a file is one machine's."""
+    place = engine.url.render_as_string(hide_password=True)
+    if engine.url.get_backend_name() == "sqlite":
+        place = f"{socket.gethostname()}:{Path(engine.url.database or '').absolute()}"
+    return hashlib.sha256(place.encode()).hexdigest()[:6]

@@ -8,8 +8,9 @@
 | `sites` | `PLUMBLINE_SITES` | folder of site files (`*.toml`) |
 | `share` | `PLUMBLINE_SHARE` | shared subscription's name; empty: none |
 | `mqtt` | `PLUMBLINE_MQTT` | `5` or `3.1.1` |
-| `worker` | `PLUMBLINE_WORKER` | this worker's name; default: the host's |
-| `metrics_port` | `PLUMBLINE_METRICS_PORT` | Prometheus metrics on 127.0.0.1; absent: none |
+| `worker` | `PLUMBLINE_WORKER` | this worker's name; default: the lowest number that is free |
+| `metrics_port` | `PLUMBLINE_METRICS_PORT` | `/metrics`, `/healthy`, `/ready`, `/ledger`, `/deadletters` over HTTP; 0: any free port; absent: none |
+| `metrics_host` | `PLUMBLINE_METRICS_HOST` | the address for that; default 127.0.0.1: this machine alone |
 """
 
 from collections.abc import Mapping
@@ -24,7 +25,7 @@ from plumbline.event import Name
 from plumbline.mqtt import Version
 from plumbline.site import SiteFile
 
-KEYS: Final = ("broker", "database", "series", "sites", "share", "mqtt", "worker", "metrics_port")
+KEYS: Final = ("broker", "database", "series", "sites", "share", "mqtt", "worker", "metrics_port", "metrics_host")
 
 
 class IngestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,7 +38,8 @@ class IngestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     share: str = "ingest"
     mqtt: Version = "5"
     worker: Name | None = None
-    metrics_port: Annotated[int, Meta(ge=1, le=65535)] | None = None
+    metrics_port: Annotated[int, Meta(ge=0, le=65535)] | None = None
+    metrics_host: Annotated[str, Meta(min_length=1)] = "127.0.0.1"
 
 
 def load(path: Path | None, environment: Mapping[str, str]) -> IngestSettings:

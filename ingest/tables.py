@@ -1,4 +1,4 @@
-"""The tables that belong to ingest alone: the ledger, what was asked for, the dead letters, how the time of boots is known.
+"""The tables that belong to ingest alone: the ledger, what was asked for, the workers, the dead letters, the time of boots.
 
 What tracking reads too (`inbox`, `gateway`) stands in `plumbline.inbox`. `ingest/migrations/` makes both; a test holds them together.
 """
@@ -79,6 +79,18 @@ gap_request: Final = Table(
     ),  # the watermark then: where it has not moved, we wait longer
     Column("in_vain", Integer, nullable=False, server_default="0"),  # times in a row since when the watermark has not moved
     Column("probed_at", BigInteger, nullable=True),  # ns, when it was last asked for what may lie behind the highest number
+)
+
+worker_lease: Final = Table(
+    "worker_lease",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("token", String(32), nullable=False),  # of whoever has it
+    Column("process", String(32), nullable=False),
+    Column("host", String(64), nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("since", BigInteger, nullable=False),  # ns
+    Column("seen_at", BigInteger, nullable=False),  # ns, when it was renewed last
 )
 
 clock_reference: Final = Table(

@@ -117,13 +117,19 @@ def test_a_killed_and_restarted_worker_misses_nothing_and_a_stopped_one_ends_cle
     assert "2026-06-11" in table.stdout
 
 
-def test_a_hole_makes_the_ledger_command_fail(place):
+def test_a_hole_makes_the_ledger_command_fail_where_it_is_asked_to_check(place):
     place.start()
     place.send(batch([scan(1)]), batch([scan(3)]), upto=1)
     wait_until(lambda: place.ledger()[0]["received"] == 2, "the third scan")
-    done = place.run("ledger", "--json")
+    done = place.run("ledger", "--json", "--check")
     assert done.returncode == 1
-    assert json.loads(done.stdout)[0]["missing_ranges"] == [[2, 2]]
+    (stream,) = json.loads(done.stdout)
+    assert stream["missing_ranges"] == [[2, 2]]
+    assert stream["verdict"].startswith("waits for 1 number (2), ")
+    assert place.run("ledger", "--check", "--since", stream["days"][0]["day"]).returncode == 1
+    assert place.run("ledger", "--check", "--day", "2001-01-01").returncode == 0
+    assert place.run("ledger").returncode == 0
+    assert "is no day; write it like" in place.run("ledger", "--since", "yesterday").stderr
 
 
 def test_dead_letters_are_listed_shown_and_replayed_once_the_cause_is_mended(place):

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.account import LATE_NS, Account, settle
 from ingest.days import SiteDays
-from ingest.ledger import LATE_NS, Account, settle
-from ingest.ledger_report import missing_by_day
+from ingest.ledger_report import missing_of_days
 from plumbline import ranges
 from plumbline.delivery import BatchHeader, StreamKey
 from tests.batches import NOON, scan
@@ -15,7 +15,7 @@ numbers = st.sets(st.integers(1, 60), max_size=30).map(ranges.of)
 
 
 def account() -> Account:
-    return Account(KEY, (), NOON)
+    return Account(KEY, (), NOON, NOON)
 
 
 def head(pairs, thinned=(), lost=()) -> BatchHeader:
@@ -87,5 +87,5 @@ def test_a_batch_that_would_tear_too_many_holes_is_not_entered():
 def test_every_missing_number_belongs_to_one_day(settled, lasts):
     days = [*lasts, settled[-1][1]]
     missing = ranges.holes(settled)
-    assert sum(missing_by_day(missing, days)) == ranges.count(tuple((a, b) for a, b in missing if a <= max(days)))
+    assert sum(map(ranges.count, missing_of_days(missing, days))) == ranges.count(tuple((a, b) for a, b in missing if a <= max(days)))
     assert ranges.count(missing) + ranges.count(settled) == settled[-1][1]

@@ -1,0 +1,229 @@
+"""What a worker tells operators over HTTP: metrics, whether it lives, whether it can work, the ledger, the dead letters.
+
+    GET /metrics                          Prometheus
+    GET /healthy                          200, or 503 with the names of the tasks that ended
+    GET /ready                            200, or 503: what it depends on, each with ok, ms, and what to do
+    GET /ledger?site=&gateway=&day=&since=   as `plumbline ledger --json`
+    GET /deadletters?site=                how many letters wait, by reason
+
+Every answer has a deadline, so that a dependency that hangs never makes this hang. It runs in the worker's own event loop:
+where that is stuck nothing answers, and that is what a health check is to see. No passwords, no contents of events: but who
+reads the ledger learns when a site works, so it listens on this machine alone unless told otherwise.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from datetime import date
+from typing import Any, Final, TypeVar
+
+import msgspec
+import structlog
+import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from ingest.ledger_report import report
+from ingest.patience import DATABASE_AWAY
+from ingest.probes import Answer, Probe
+from ingest.tables import dead_letter
+from plumbline.errors import PlumblineError
+
+_log: Final = structlog.get_logger()
+T = TypeVar("T")
+
+#: How long reading the ledger may take.
+READ_S: Final = 20.0
+_GRACE_S: Final = 1
+_MOST_CONNECTIONS: Final = 100
+
+
+class Operations:
+    """The HTTP side of one worker.
+
+    Args:
+        host: address to listen on.
+        port: port to listen on; 0: any free one (`port` says which).
+        registry: what Prometheus is told.
+        probes: what the worker depends on.
+        dead: names of tasks that ended and should not have.
+        draining: whether the worker is ending.
+        engine: the SQL database.
+        letters: the overview of dead letters, of one site or all.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        registry: CollectorRegistry,
+        probes: Sequence[Probe],
+        dead: Callable[[], list[str]],
+        draining: Callable[[], bool],
+        engine: AsyncEngine,
+        letters: Callable[[str | None], Awaitable[object]],
+    ) -> None:
+        self._host = host
+        self.port = port
+        self._registry = registry
+        self._probes = probes
+        self._dead = dead
+        self._draining = draining
+        self._engine = engine
+        self._letters = letters
+        self._listener: socket.socket | None = None
+        self._app = Starlette(
+            routes=[
+                Route("/metrics", self._metrics),
+                Route("/healthy", self._healthy),
+                Route("/ready", self._ready),
+                Route("/ledger", self._ledger),
+                Route("/deadletters", self._deadletters),
+            ]
+        )
+
+    def open(self) -> None:
+        """Take the port. Raises `PlumblineError` where it cannot be had."""
+        listener = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((self._host, self.port))
+        except OSError as error:
+            listener.close()
+            raise PlumblineError(
+                f"metrics_port: cannot listen on {self._host}:{self.port} ({error.strerror}); choose another port for this worker"
+                " (0: any free one) or leave it out"
+            ) from None
+        self._listener, self.port = listener, int(listener.getsockname()[1])
+
+    async def run(self) -> None:
+        """Serve until cancelled; `open` was called."""
+        assert self._listener is not None
+        config = uvicorn.Config(
+            self._app,
+            http=_Connection,
+            ws="none",
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=10,
+            timeout_graceful_shutdown=_GRACE_S,
+            h11_max_incomplete_event_size=16 * 1024,
+        )
+        server = _Server(config)
+        _log.info("operations served", host=self._host, port=self.port)
+        with self._listener:
+            serving = asyncio.create_task(server.serve(sockets=[self._listener]), name="ingest-operations-http")
+            try:
+                await asyncio.shield(serving)
+            except asyncio.CancelledError:
+                server.should_exit = True
+                await asyncio.wait([serving], timeout=_GRACE_S + 1)
+                serving.cancel()
+                raise
+            finally:
+                for probe in self._probes:
+                    probe.end()
+
+    async def _metrics(self, _request: Request) -> Response:
+        return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
+
+    async def _healthy(self, _request: Request) -> Response:
+        dead = self._dead()
+        return _json({"healthy": not dead, "dead": dead}, 503 if dead else 200)
+
+    async def _ready(self, _request: Request) -> Response:
+        answers: list[Answer] = list(await asyncio.gather(*(probe.ask() for probe in self._probes)))
+        draining, dead = self._draining(), self._dead()
+        ready = not draining and not dead and all(answer.ok for answer in answers)
+        told: dict[str, Any] = {"ready": ready, "draining": draining, "dead": dead, "dependencies": answers}
+        return _json(told, 200 if ready else 503)
+
+    async def _ledger(self, request: Request) -> Response:
+        asked = dict(request.query_params)
+        if unknown := sorted(asked.keys() - {"site", "gateway", "day", "since"}):
+            return _problem(400, f"unknown parameter '{unknown[0]}'; there are site, gateway, day, since")
+        for name in ("day", "since"):
+            if name in asked and not _is_day(asked[name]):
+                return _problem(400, f"{name}: '{asked[name][:40]}' is no day; write it like 2026-06-11")
+        site, gateway, day, since = (asked.get(name) for name in ("site", "gateway", "day", "since"))
+        return await self._read(lambda: report(self._engine, site=site, gateway=gateway, day=day, since=since))
+
+    async def _deadletters(self, request: Request) -> Response:
+        site = request.query_params.get("site")
+        return await self._read(lambda: self._letters(site))
+
+    async def _read(self, act: Callable[[], Awaitable[object]]) -> Response:
+        """Something out of the database, within the deadline."""
+        try:
+            async with asyncio.timeout(READ_S):
+                return _json(await act())
+        except TimeoutError:
+            return _problem(503, f"the database did not answer within {READ_S:g} s; ask for one site or gateway, see /ready")
+        except DATABASE_AWAY as error:
+            return _problem(503, f"the database is away ({type(error).__name__}); see /ready")
+
+
+async def letters_by_reason(engine: AsyncEngine, site: str | None) -> list[dict[str, object]]:
+    """How many dead letters wait, by reason, the most first."""
+    table = dead_letter.c
+    statement = select(
+        table.reason,
+        func.count().label("letters"),
+        func.sum(table.times).label("times"),
+        func.max(table.received_at).label("newest_at"),
+    )
+    statement = statement.where(table.replayed_at.is_(None)).group_by(table.reason).order_by(func.count().desc())
+    if site is not None:
+        statement = statement.where(table.site == site)
+    async with engine.connect() as connection:
+        await connection.execution_options(read_only=True)
+        return [{**row, "times": int(row["times"])} for row in (await connection.execute(statement)).mappings()]
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _json(value: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+def _problem(status: int, detail: str) -> Response:
+    """RFC 9457."""
+    body: Mapping[str, object] = {"status": status, "detail": detail}
+    return Response(msgspec.json.encode(body), status, media_type="application/problem+json")
+
+
+class _Connection(H11Protocol):
+    """An HTTP connection, one of a bounded number."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] - uvicorn's own signature
+        """Take it, unless there are too many; one that says nothing is closed."""
+        if len(self.connections) >= _MOST_CONNECTIONS:
+            transport.abort()
+            return
+        super().connection_made(transport)
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+
+class _Server(uvicorn.Server):
+    """A server within the worker: signals are the command's business."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leave the signals alone."""
+        yield
