@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
-from sqlalchemy import case, func
+from sqlalchemy import Executable, case, func
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ingest.upsert import insert_into, larger
+from ingest.upsert import insert_into, insert_of, is_postgresql, larger
 from plumbline.delivery import Presence
 from plumbline.inbox import gateway
 
@@ -71,21 +72,23 @@ async def hear(connection: AsyncConnection, heard: Mapping[Place, Heard], now: i
         }
         for (site, name), what in sorted(heard.items())
     ]
-    statement = insert_into(connection, gateway)
+    await connection.execute(_news(is_postgresql(connection)), rows)
+
+
+@cache
+def _news(postgresql: bool) -> Executable:
+    statement = insert_of(gateway, postgresql=postgresql)
     new, old = statement.excluded, gateway.c
     newest = case(
         (new.data_until.is_(None), old.data_until),
         (old.data_until.is_(None), new.data_until),
         else_=larger(new.data_until, old.data_until),
     )
-    await connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["site", "gateway"],
-            set_={
-                "last_seen": larger(new.last_seen, old.last_seen),
-                "data_until": newest,
-                "health": func.coalesce(new.health, old.health),
-            },
-        ),
-        rows,
+    return statement.on_conflict_do_update(
+        index_elements=["site", "gateway"],
+        set_={
+            "last_seen": larger(new.last_seen, old.last_seen),
+            "data_until": newest,
+            "health": func.coalesce(new.health, old.health),
+        },
     )

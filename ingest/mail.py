@@ -1,17 +1,19 @@
 """Writing events into the inbox, where tracking finds them, and waking it."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any, Final
 
+from sqlalchemy import Executable
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ingest.upsert import insert_into, is_postgresql
+from ingest.upsert import insert_of, is_postgresql
 from plumbline import codec
 from plumbline.event import Event, kind_of
 from plumbline.inbox import inbox
 
 #: The PostgreSQL channel on which a commit with new inbox rows is announced.
-CHANNEL = "plumbline_inbox"
+CHANNEL: Final = "plumbline_inbox"
 
 
 async def deliver(connection: AsyncConnection, events: Iterable[Event], *, now: int, projected: bool) -> int:
@@ -19,24 +21,44 @@ async def deliver(connection: AsyncConnection, events: Iterable[Event], *, now: 
 
     `projected` says that their points are in the series store already.
     """
-    rows: list[dict[str, Any]] = [
-        {
-            "event_id": event.id,
-            "site": event.site,
-            "gateway": event.gateway,
-            "device": event.device,
-            "kind": kind_of(event),
-            "at": event.at,
-            "received_at": now,
-            "body": codec.encode(event),
-            "projected": projected,
-        }
-        for event in events
-    ]
+    return await _insert(connection, [_row(event, codec.encode(event), now, projected) for event in events])
+
+
+async def post(connection: AsyncConnection, events: Sequence[Event], bodies: Sequence[bytes], *, now: int) -> int:
+    """Put business events into the inbox, their points to be projected; `bodies` are their JSON where they are as many.
+
+    No points are made at a time that is certainly wrong: those events wait for the correction (`ingest.corrections`).
+    """
+    if len(bodies) != len(events):
+        bodies = [codec.encode(event) for event in events]
+    rows = [_row(event, body, now, event.clock.unset) for event, body in zip(events, bodies, strict=True)]
+    return await _insert(connection, rows)
+
+
+def _row(event: Event, body: bytes, now: int, projected: bool) -> dict[str, Any]:
+    return {
+        "event_id": event.id,
+        "site": event.site,
+        "gateway": event.gateway,
+        "device": event.device,
+        "kind": kind_of(event),
+        "at": event.at,
+        "received_at": now,
+        "body": body,
+        "projected": projected,
+    }
+
+
+async def _insert(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> int:
     if rows:
-        await connection.execute(insert_into(connection, inbox).on_conflict_do_nothing(index_elements=["event_id"]), rows)
+        await connection.execute(_statement(is_postgresql(connection)), rows)
         await announce(connection)
     return len(rows)
+
+
+@cache
+def _statement(postgresql: bool) -> Executable:
+    return insert_of(inbox, postgresql=postgresql).on_conflict_do_nothing(index_elements=["event_id"])
 
 
 async def announce(connection: AsyncConnection) -> None:

@@ -1,16 +1,19 @@
 """The pipeline, in the order in which a group of messages goes through it.
 
-    receive → decode → validate → ledger check → enrich → points → inbox → commit → watermark
+    receive → open (decode, validate) → ledger peek → enrich, points → store → ledger, inbox → commit → watermark → acknowledge
 
-`receive` and `watermark` are MQTT's side (`ingest.receive`); decode and validate make a `Parcel` of each message
-(`ingest.parcel`); everything between is `Pipeline.commit`, one SQL transaction for all messages that waited. The classes
-differ in one thing: telemetry's points are in the series store before the ledger says so, business waits for no series
-store (its points follow from the inbox, `ingest.projector`).
+Receiving, the watermark and the acknowledgement are MQTT's side (`ingest.receive`); opening makes a `Parcel` of each message
+(`ingest.parcel`). What lies between has three stages, so that groups can follow each other closely: `prepare` (peek, points,
+and the write to the store is begun), `store` (the write is waited for), `settle` (one SQL transaction for the whole group).
+The classes differ in one thing: telemetry's points are in the series store before the ledger says so, business waits for no
+series store (its points follow from the inbox, `ingest.projector`).
 
-A group may be tried any number of times and be cut off anywhere: points and inbox rows are idempotent, and the ledger's
-row locks decide which worker counts a number.
+Each stage may be tried any number of times and be cut off anywhere: points and inbox rows are idempotent, and the ledger's
+row locks decide which worker counts a number. Where a write fails, those begun behind it are written again after it, so that
+the points of a series are stored in the order of the groups whatever happens.
 """
 
+import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -22,21 +25,26 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ingest import corrections, deadletters, gateways, ledger, mail
+from ingest.account import Account
 from ingest.desks import Desks
 from ingest.gateways import Heard, Place
 from ingest.metrics import Metrics
 from ingest.movement import Movements, Selection
 from ingest.parcel import Letter, Parcel, wrong_with
-from plumbline import codec, ranges
+from ingest.streams import Entry, Stream, sort, unsettled
+from ingest.tables import COUNTS
+from plumbline import codec
 from plumbline.delivery import StreamKey, Watermark
 from plumbline.event import Event, EventClass, Fix, Health
-from plumbline.series import Point, SeriesWriter
+from plumbline.series import Point, RefusedPoint, SeriesUnavailableError, SeriesWriter
 from plumbline.site import SiteFile
 
 _log: Final = structlog.get_logger()
 
 #: Where a test may stop the pipeline: after each of these nothing but the next step has not happened yet.
-STEPS: Final = ("points", "ledger", "inbox", "commit", "watermark", "acknowledge")
+STEPS: Final = ("opened", "points", "ledger", "inbox", "commit", "watermark", "acknowledge")
+#: Gateways whose last word of health is remembered.
+_MOST_GATEWAYS: Final = 10_000
 Checkpoint = Callable[[str], Awaitable[None]]
 Beside = Callable[[AsyncConnection, Sequence[Parcel]], Awaitable[None]]
 """What else belongs into the transaction that settles these parcels; raising undoes all of it."""
@@ -53,6 +61,38 @@ class Outcome:
     watermarks: list[Watermark] = field(default_factory=list[Watermark])
     delivered: int = 0
     """Events offered to the inbox."""
+    newest: int = 0
+    """The newest time taken in (ns); 0: nothing was."""
+
+    def add(self, other: "Outcome") -> None:
+        """Put what another part of the same group leaves to this."""
+        self.watermarks += other.watermarks
+        self.delivered += other.delivered
+        self.newest = max(self.newest, other.newest)
+
+
+@dataclass(slots=True)
+class Group:
+    """Parcels on their way through the stages."""
+
+    parcels: Sequence[Parcel]
+    streams: dict[StreamKey, Stream]
+    trusted: bool = False
+    points: Sequence[Point] = ()
+    """What is not stored yet."""
+    write: asyncio.Future[Sequence[RefusedPoint]] | None = None
+    failures: int = 0
+    """How many writes had failed when this one was begun."""
+    letters: list[Letter] = field(default_factory=list[Letter])
+    """About points that the store refused."""
+    bodies: Sequence[bytes] = ()
+    """Business: all events as JSON, in order."""
+
+    def give_up(self) -> None:
+        """Wait for nothing any more; points that are on their way may arrive or not."""
+        if self.write is not None:
+            self.write.cancel()
+            self.write = None
 
 
 class Pipeline:
@@ -60,7 +100,7 @@ class Pipeline:
 
     Args:
         engine: the SQL database, migrated.
-        store: where telemetry's points go; called from one task at a time.
+        store: where telemetry's points go; two writes may be under way.
         sites: the site files by id.
         event_class: the class of every parcel that comes here.
         metrics: counters.
@@ -95,39 +135,86 @@ class Pipeline:
         self._desks = Desks(sites)
         self._movements = Movements()
         self._health_at: dict[Place, int] = {}
+        self._failures = 0
 
-    async def commit(self, parcels: Sequence[Parcel]) -> Outcome:
-        """Take a group through to its commit.
+    async def commit(self, parcels: Sequence[Parcel], *, trusted: bool = False) -> Outcome:
+        """Take a group through all stages. `trusted`: somebody vouches for its numbers, however far they leap.
 
-        Raises `SeriesUnavailableError` or SQLAlchemy's `DBAPIError` and `OSError` where a store is away: nothing is
-        committed then, and the same group is to be tried again.
+        Raises what the stages raise; the same group may be tried again then.
+        """
+        group = await self.prepare(parcels, trusted=trusted)
+        try:
+            await self.store(group)
+        finally:
+            group.give_up()
+        return await self.settle(group)
+
+    async def prepare(self, parcels: Sequence[Parcel], *, trusted: bool = False) -> Group:
+        """Straighten times, look what the ledger has already, make points and begin to write them.
+
+        Raises SQLAlchemy's `DBAPIError` and `OSError` where the database is away; nothing was begun then.
         """
         self._take_leave(parcels)
         await self._straighten(parcels)
-        refused = await self._write_points(parcels) if self._class == "telemetry" else []
+        group = Group(parcels, sort(parcels), trusted=trusted)
+        if self._class == "telemetry":
+            await self._points(group)
+            if group.points:
+                self._write(group)
+        else:
+            group.bodies = [codec.encode(event) for parcel in parcels for event in parcel.events]
+        return group
+
+    async def store(self, group: Group) -> Group:
+        """Wait until the store has the points. Raises `SeriesUnavailableError` where it is away: to be tried again."""
+        while group.points:
+            if group.write is None:
+                self._write(group)
+            try:
+                letters = await self._stored(group)
+            except SeriesUnavailableError:
+                self._failures += 1
+                raise
+            if group.failures == self._failures:  # else a group before this one was stored after it
+                group.letters, group.points = letters, ()
         await self._checkpoint("points")
+        return group
+
+    async def settle(self, group: Group) -> Outcome:
+        """Ledger, inbox, dead letters and gateways in one transaction; what the database refuses becomes dead letters.
+
+        Raises SQLAlchemy's `DBAPIError` and `OSError` where the database is away; nothing is committed then.
+        """
         try:
-            return await self._settle(parcels, refused)
+            return await self._settle(group)
         except (DataError, IntegrityError) as error:
-            if len(parcels) > 1:  # one of them is to blame: each on its own
+            if len(group.parcels) > 1:  # one of them is to blame: each on its own
                 outcome = Outcome()
-                for parcel in parcels:
-                    one = await self.commit([parcel])
-                    outcome.watermarks += one.watermarks
-                    outcome.delivered += one.delivered
+                for parcel in group.parcels:
+                    outcome.add(await self.settle(self._part(group, parcel)))
                 return outcome
-            detail = f"{parcels[0].topic}: the database refuses it: {error.orig}"
+            [parcel] = group.parcels
+            detail = f"{parcel.topic}: the database refuses it: {error.orig}"
         try:
-            return await self._settle([_all_refused(parcels[0], detail)], refused)
+            return await self._settle(self._part(group, _all_refused(parcel, detail)))
         except (DataError, IntegrityError):  # not its events but what it says of itself: nothing of it can be counted
-            letter = Letter(parcels[0].topic, "database_refused", detail, parcels[0].payload)
-            whole = Parcel(parcels[0].topic, b"", parcels[0].received_at, parcels[0].ack, letters=[letter])
-            return await self._settle([whole], refused)
+            letter = Letter(parcel.topic, "database_refused", detail, parcel.payload)
+            whole = Parcel(parcel.topic, b"", parcel.received_at, parcel.ack, letters=[letter])
+            return await self._settle(self._part(group, whole))
+
+    def _part(self, group: Group, parcel: Parcel) -> Group:
+        """One parcel as a group of its own; the letters of the whole go with the first that is settled."""
+        part = Group([parcel], sort([parcel]), trusted=group.trusted, letters=group.letters)
+        group.letters = []
+        return part
 
     def _take_leave(self, parcels: Sequence[Parcel]) -> None:
         """Refuse events of a site that was removed since they were opened, before anything was made of it."""
-        for parcel in parcels:
-            if parcel.header is None or not parcel.events or self._desks.of(parcel.header.site).site is not None:
+        gone = {
+            site for site in {parcel.header.site for parcel in parcels if parcel.header} if self._desks.of(site).site is None
+        }
+        for parcel in parcels if gone else ():
+            if parcel.header is None or not parcel.events or parcel.header.site not in gone:
                 continue
             for event in parcel.events:
                 word, detail = wrong_with(event, None, parcel.received_at) or ("unknown_site", event.site)
@@ -145,133 +232,114 @@ class Pipeline:
             if references:
                 corrections.straighten(parcels, references, self._sites)
 
-    async def _write_points(self, parcels: Sequence[Parcel]) -> list[Letter]:
-        """Telemetry: the points of events that are not settled; returns letters for those that the store refuses."""
-        keys = {parcel.header.stream for parcel in parcels if parcel.header}
-        if not keys:
-            return []
+    async def _points(self, group: Group) -> None:
+        """The points of events that are not settled yet."""
+        if not any(parcel.events for parcel in group.parcels):
+            return
         async with self._engine.connect() as connection:
             await connection.execution_options(read_only=True)
-            settled = await ledger.peek(connection, keys)
+            settled = await ledger.peek(connection, group.streams)
         by_site: dict[str, list[Event]] = defaultdict(list)
-        topic_of: dict[str, str] = {}
-        for parcel in parcels:
-            if parcel.header is not None and parcel.events:
-                stream = parcel.header.stream
-                step = ledger.settle(settled[stream], parcel.header.ranges, ())
-                settled[stream] = step.settled
-                by_site[stream.site] += _chosen(parcel.events, step.fresh, ranges.count(parcel.header.ranges))
-                topic_of[stream.site] = parcel.topic
-        points = [point for site, events in by_site.items() for point in self._points(site, events)]
-        if not points:
-            return []
-        letters: list[Letter] = []
-        for point, reason in await self._store.write(points):
-            site = point.tags.get("site", "")
-            event = self._origin(point, by_site.get(site, []))
-            letters.append(refused_point(point, reason, event, topic_of.get(site, "")))
-        return letters
+        for key, stream in group.streams.items():
+            by_site[key.site] += unsettled(stream, settled[key])
+        group.points = [point for site, events in by_site.items() if events for point in self._made(site, events)]
 
-    def _points(self, site: str, events: Sequence[Event]) -> list[Point]:
+    def _made(self, site: str, events: Sequence[Event]) -> Sequence[Point]:
         maker = self._desks.of(site).maker
         assert maker is not None, "events of unknown sites are refused before"
         return maker.points(events)
 
+    def _write(self, group: Group) -> None:
+        group.failures = self._failures
+        group.write = asyncio.ensure_future(self._store.write(group.points))
+
+    async def _stored(self, group: Group) -> list[Letter]:
+        """Letters for the points that the store refuses."""
+        assert group.write is not None
+        write, group.write = group.write, None
+        refused = await write
+        if not refused:
+            return []
+        events: dict[str, list[Event]] = defaultdict(list)
+        topics: dict[str, str] = {}
+        for parcel in group.parcels:
+            if parcel.header is not None:
+                events[parcel.header.site] += parcel.events
+                topics[parcel.header.site] = parcel.topic
+        letters: list[Letter] = []
+        for point, reason in refused:
+            site = point.tags.get("site", "")
+            letters.append(refused_point(point, reason, self._origin(point, events.get(site, [])), topics.get(site, "")))
+        return letters
+
     def _origin(self, point: Point, events: Sequence[Event]) -> Event | None:
         """The event that a refused point was made of."""
-        return next((e for e in events if e.device == point.tags.get("device") and point in self._points(e.site, [e])), None)
+        return next((e for e in events if e.device == point.tags.get("device") and point in self._made(e.site, [e])), None)
 
-    async def _settle(self, parcels: Sequence[Parcel], refused: Sequence[Letter]) -> Outcome:
-        """Ledger, inbox, dead letters and gateways in one transaction."""
+    async def _settle(self, group: Group) -> Outcome:
         now = self._clock()
+        parcels, streams = group.parcels, group.streams
         outcome = Outcome()
-        heard: dict[Place, Heard] = {}
-        uncounted = [*refused, *(letter for parcel in parcels for letter in parcel.letters)]
-        counted: list[tuple[Letter, str]] = []
+        entry = Entry()
+        letters = [*group.letters, *(letter for parcel in parcels for letter in parcel.letters)]
         selection = Selection([], {})
         async with self._engine.begin() as connection:
             if self._beside is not None:
                 await self._beside(connection, parcels)
-            keys = {parcel.header.stream for parcel in parcels if parcel.header}
-            accounts = await ledger.lock(connection, keys, now) if keys else {}
-            fresh: list[Event] = []
-            for parcel in parcels:
-                if parcel.header is not None:
-                    taken, buried = self._enter(parcel, accounts[parcel.header.stream], now)
-                    fresh += taken
-                    counted += buried
-            self._hear(accounts, fresh, heard)
+            accounts = await ledger.lock(connection, streams.keys(), now) if streams else {}
+            for key, stream in streams.items():
+                entry.enter(stream, accounts[key], self._desks.of(key.site).calendar, now, trusted=group.trusted)
+            fresh = entry.fresh(parcels, streams)
             if accounts:
                 await ledger.save(connection, accounts, now)
             await self._checkpoint("ledger")
+            kinds: set[type[Event]] = set(map(type, fresh))
             if self._class == "telemetry":
-                selection = self._movements.choose(event for event in fresh if type(event) is Fix)
+                if Fix in kinds:
+                    selection = self._movements.choose([event for event in fresh if type(event) is Fix])
                 outcome.delivered = await mail.deliver(connection, selection.fixes, now=now, projected=True)
             else:
-                timed = [event for event in fresh if not event.clock.unset]
-                outcome.delivered = await mail.deliver(connection, timed, now=now, projected=False)
-                if len(timed) < len(fresh):  # no points at a time that is certainly wrong: they wait for the correction
-                    untimed = [event for event in fresh if event.clock.unset]
-                    outcome.delivered += await mail.deliver(connection, untimed, now=now, projected=True)
-            await deadletters.keep(connection, [*((letter, None) for letter in uncounted), *counted], now=now)
-            await gateways.hear(connection, heard, now)
+                outcome.delivered = await mail.post(connection, fresh, group.bodies, now=now)
+            letters += entry.letters
+            await deadletters.keep(connection, [*((letter, None) for letter in letters), *entry.buried], now=now)
+            await gateways.hear(connection, self._heard(entry, fresh if Health in kinds else ()), now)
             await self._checkpoint("inbox")
         await self._checkpoint("commit")
         self._movements.remember(selection)
         outcome.watermarks = [account.watermark() for _, account in sorted(accounts.items())]
-        letters = [*uncounted, *(letter for letter, _ in counted)]
-        self._count(accounts, letters)
+        outcome.newest = max(entry.newest.values(), default=0)
+        letters += (letter for letter, _ in entry.buried)
+        self._count(accounts, letters, outcome.newest)
         if letters and (gone := await self._retention.added(self._engine, letters)):
             _log.warning("dead letters over the limit removed", count=gone)
         return outcome
 
-    def _enter(self, parcel: Parcel, account: ledger.Account, now: int) -> tuple[list[Event], list[tuple[Letter, str]]]:
-        """Enter one parcel: its fresh events, and its fresh refused ones with the day that counts them."""
-        assert parcel.header is not None
-        calendar = self._desks.of(parcel.header.site).calendar
-        numbers = account.enter(parcel.header, now, calendar)
-        if numbers is None:
-            _log.warning("batch left to the gateway: too many holes", topic=parcel.topic, limit=ledger.MAX_BEYOND)
-            return [], []
-        total = ranges.count(parcel.header.ranges)
-        taken = _chosen(parcel.events, numbers, total)
-        repeated: list[Event] = []
-        if len(taken) < len(parcel.events):
-            known = {event.seq for event in taken}
-            repeated = [event for event in parcel.events if event.seq not in known]
-        account.book(taken, repeated, now, calendar)
-        if not parcel.refused:
-            return taken, []
-        buried = ledger.pick([(letter.seq or 0, letter) for letter in parcel.refused], numbers, total)
-        day = calendar.day(now)
-        account.bury([letter.seq or 0 for letter in buried], len(parcel.refused) - len(buried), day)
-        return taken, [(letter, day) for letter in buried]
-
-    def _hear(self, accounts: Mapping[StreamKey, ledger.Account], fresh: Sequence[Event], heard: dict[Place, Heard]) -> None:
+    def _heard(self, entry: Entry, fresh: Sequence[Event]) -> dict[Place, Heard]:
         """What the group says of its gateways; older health than was heard before is passed over."""
-        for key in accounts:
-            heard.setdefault((key.site, key.gateway), Heard())
+        heard: dict[Place, Heard] = {}
+        for key, newest in entry.newest.items():
+            what = heard.setdefault((key.site, key.gateway), Heard())
+            if newest:
+                what.data_until = max(newest, what.data_until or 0)
+        said: dict[Place, Health] = {}
         for event in fresh:
-            what = heard[event.site, event.gateway]
-            if what.data_until is None or event.at > what.data_until:
-                what.data_until = event.at
             if type(event) is Health and event.at >= self._health_at.get((event.site, event.gateway), 0):
                 self._health_at[event.site, event.gateway] = event.at
-                what.health = codec.encode(event)
+                said[event.site, event.gateway] = event
+        for place, event in said.items():
+            heard[place].health = codec.encode(event)
+        if len(self._health_at) > _MOST_GATEWAYS:  # named by whoever publishes; an older word may stand then until the next
+            self._health_at.clear()
+        return heard
 
-    def _count(self, accounts: Mapping[StreamKey, ledger.Account], letters: Sequence[Letter]) -> None:
-        for account in accounts.values():
-            for outcome in ("received", "duplicate", "dead", "thinned"):
-                self._metrics.events.labels(self._class, outcome).inc(getattr(account.totals, outcome))
+    def _count(self, accounts: Mapping[StreamKey, Account], letters: Sequence[Letter], newest: int) -> None:
+        for word in COUNTS:
+            if number := sum(getattr(account.totals, word) for account in accounts.values()):
+                self._metrics.events.labels(self._class, word).inc(number)
+        if newest:
+            self._metrics.newest(self._class, newest)
         for letter in letters:
             self._metrics.letters.labels(letter.reason).inc()
-
-
-def _chosen(events: list[Event], fresh: ranges.Pairs, total: int) -> list[Event]:
-    """The events whose number is fresh; all of them where every number of the batch is (the common case costs nothing)."""
-    if ranges.count(fresh) == total:
-        return events
-    return ledger.pick([(event.seq, event) for event in events], fresh, total) if fresh else []
 
 
 def refused_point(point: Point, reason: str, event: Event | None, topic: str) -> Letter:

@@ -95,7 +95,7 @@ class Replayer:
         )
         if parcel.header is None:
             return parcel.letters[0].reason, parcel.letters[0].detail
-        await self._pipelines[event_class].commit([parcel])
+        await self._pipelines[event_class].commit([parcel], trusted=True)
         await self._close(letter, {"replayed_at": self._clock()})
         return None
 

@@ -3,15 +3,23 @@
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, case
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import Insert as PostgresqlInsert
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-Insert = postgresql.Insert | sqlite.Insert
+Insert = PostgresqlInsert | SqliteInsert
 
 
 def insert_into(connection: AsyncConnection, table: Table) -> Insert:
     """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update` in the connection's dialect."""
-    return postgresql.insert(table) if is_postgresql(connection) else sqlite.insert(table)
+    return insert_of(table, postgresql=is_postgresql(connection))
+
+
+def insert_of(table: Table, *, postgresql: bool) -> Insert:
+    """The same without a connection, for statements that are built once."""
+    return postgresql_insert(table) if postgresql else sqlite_insert(table)
 
 
 def is_postgresql(connection: AsyncConnection | AsyncEngine) -> bool:
