@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from plumbline.mqtt.through_paho import PahoLink
 from tests.servers import InfluxDb, Mosquitto, PostgreSql, open_folder, running
 
 # Time limits per example would test the machine, not the code.
@@ -64,6 +65,14 @@ def influx_database(influxdb: InfluxDb) -> str:
     name = f"test_{os.getpid()}_{next(_names)}"
     influxdb.query(f'CREATE DATABASE "{name}"')
     return name
+
+
+@pytest.fixture(params=["ours", "paho"])
+def spoken_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Who speaks MQTT behind `Connection`: the test runs once with each."""
+    if request.param == "paho":
+        monkeypatch.setattr("plumbline.mqtt.connection.speaker", lambda _address: PahoLink)
+    return request.param
 
 
 @pytest.fixture

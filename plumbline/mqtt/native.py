@@ -145,7 +145,7 @@ class NativeLink(asyncio.Protocol):
         try:
             wanted = wire.topic_filter(topic_filter)
         except MalformedError as error:
-            raise MqttRefusedError(f"{self._address}: could not subscribe to {topic_filter!r}: {error}") from None
+            raise MqttRefusedError(f"{self._address}: could not subscribe to {topic_filter[:200]!r}: {error}") from None
         packet_id = self._outgoing.free_id(self._subscribing)
         done = self._subscribing[packet_id] = self._loop.create_future()
         self._say(wire.subscribe(wanted, qos=qos, packet_id=packet_id, five=self._five))

@@ -20,10 +20,12 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from plumbline.errors import MqttError, MqttRefusedError
+from plumbline.mqtt import wire
 from plumbline.mqtt.inbox import Inbox
 from plumbline.mqtt.link import Options
 from plumbline.mqtt.message import Message
 from plumbline.mqtt.tls import trouble
+from plumbline.mqtt.wire import MalformedError
 
 _GOODBYE_S: Final = 1.0
 
@@ -129,6 +131,11 @@ class PahoLink:
         if self.lost is not None:
             done.set_exception(MqttError(self.lost))
             return done
+        try:
+            wire.topic_name(topic)
+        except MalformedError as error:
+            done.set_exception(MqttRefusedError(f"{self._address}: could not publish to {topic[:200]!r}: {error}"))
+            return done
         info = self._client.publish(topic, payload, qos=qos, retain=retain)
         if info.rc not in {MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN}:
             done.set_exception(MqttError(f"{self._address}: could not publish to {topic}: {paho.error_string(info.rc)}"))
@@ -137,6 +144,10 @@ class PahoLink:
         return done
 
     async def subscribe(self, topic_filter: str, qos: Literal[0, 1]) -> None:  # noqa: D102
+        try:
+            wire.topic_filter(topic_filter)
+        except MalformedError as error:
+            raise MqttRefusedError(f"{self._address}: could not subscribe to {topic_filter[:200]!r}: {error}") from None
         if self._five:
             rc, mid = self._client.subscribe(topic_filter, options=SubscribeOptions(qos=qos))
         else:

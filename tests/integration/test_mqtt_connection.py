@@ -1,4 +1,4 @@
-"""The MQTT face against a real Mosquitto: what is acknowledged, what comes back, and what memory is bounded by."""
+"""The contract of the MQTT face against a real Mosquitto, whoever speaks the protocol behind it."""
 
 import asyncio
 import gc
@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from plumbline.address import Address
-from plumbline.errors import MqttError, SettingsError
+from plumbline.errors import MqttError, MqttRefusedError, SettingsError
 from plumbline.mqtt import Connection, Will, keep_connected
 from tests.servers import Mosquitto, free_port, running
+
+pytestmark = pytest.mark.usefixtures("spoken_by")
 
 VERSIONS = ("5", "3.1.1")
 
@@ -227,6 +229,61 @@ async def test_keep_connected_comes_back_after_the_broker_did(tmp_path: Path):
     server.stop()
     assert sessions == 2
     assert failures
+
+
+@pytest.mark.parametrize("topic", ["", "a/+/b", "a/#", "a\0b", "x" * 70_000, "\ud800"])
+async def test_a_topic_that_is_none_is_refused_and_the_connection_goes_on(mosquitto, unique_name, topic):
+    async with connect(mosquitto, unique_name("client")) as client:
+        with pytest.raises(MqttRefusedError, match="could not publish to"):
+            await client.publish(topic, b"x")
+        await client.publish("fine", b"x")
+
+
+@pytest.mark.parametrize("wanted", ["", "a/#/b", "a+/b", "b/a#", "a\0b", "x" * 70_000])
+async def test_a_filter_that_is_none_is_refused_and_the_connection_goes_on(mosquitto, unique_name, wanted):
+    async with connect(mosquitto, unique_name("client")) as client:
+        with pytest.raises(MqttRefusedError, match="could not subscribe to"):
+            await client.subscribe(wanted)
+        await client.subscribe("fine")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_quality_of_service_is_the_lesser_of_publisher_and_subscriber_and_retained_messages_say_so(
+    mosquitto, unique_name, version
+):
+    topic = unique_name("topic")
+    async with connect(mosquitto, unique_name("client"), version=version) as client:
+        await client.publish(topic, b"retained", retain=True)
+        await client.publish(topic, b"", qos=0)
+        await client.subscribe(topic)
+        await client.publish(topic, b"plain", qos=0)
+        retained, plain = await taken(client, 2)
+        assert (retained.payload, retained.qos, retained.retain) == (b"retained", 1, True)
+        assert (plain.payload, plain.qos, plain.retain) == (b"plain", 0, False)
+        client.acknowledge([retained, plain])
+        await client.subscribe(topic, qos=0)
+        (again,) = await taken(client, 1)
+        assert (again.payload, again.qos) == (b"retained", 0)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_who_is_not_let_in_is_told_what_to_check(tmp_path: Path, version):
+    server = Mosquitto(tmp_path / "broker")
+    settings = tmp_path / "broker" / "mosquitto.conf"
+    settings.write_text(settings.read_text().replace("allow_anonymous true", "allow_anonymous false"))
+    with running(server), pytest.raises(MqttError, match=r"refused us: .*; check user, password and the broker's access rules"):
+        async with connect(server, "client", version=version):
+            pass
+
+
+async def test_a_second_connection_of_the_same_name_ends_the_first_and_it_is_told(mosquitto, unique_name):
+    name = unique_name("client")
+    async with connect(mosquitto, name) as first:
+        async with connect(mosquitto, name):
+            with pytest.raises(MqttError, match="connection lost"):
+                await first.take(1)
+        with pytest.raises(MqttError, match="connection lost"):
+            await first.subscribe("t")
 
 
 async def test_a_message_that_the_access_rules_forbid_fails_with_advice(tmp_path: Path):

@@ -18,6 +18,8 @@ from tests.certificates import Signer
 from tests.integration.tiny_ingest import TinyIngest, until
 from tests.servers import Mosquitto, answers, free_port, running, wait_until
 
+pytestmark = pytest.mark.usefixtures("spoken_by")
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):

@@ -13,6 +13,7 @@ from plumbline.errors import MqttError
 from plumbline.mqtt import Connection, keep_connected
 
 
+@pytest.mark.usefixtures("spoken_by")
 @pytest.mark.parametrize("kind", ["mosquitto", "amqtt"])
 async def test_messages_go_through_either_broker(tmp_path, kind):
     async with broker.own_broker(folder=tmp_path, host="127.0.0.1", port=broker.free_port(), prefer=kind) as own:
