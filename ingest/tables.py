@@ -125,12 +125,27 @@ dead_letter: Final = Table(
     Column("booked_day", String(10), nullable=True),  # the ledger day that counts it as dead; NULL: the ledger does not
     Column("replay_requested_at", BigInteger, nullable=True),  # ns; ingest's next round takes it up
     Column("replayed_at", BigInteger, nullable=True),  # ns
+    Column("device", String(64), nullable=True),  # as the event names it, where that can be read
+    Column("last_at", BigInteger, nullable=True),  # ns, when it came last; NULL in letters of before this column
+    Column("original", LargeBinary, nullable=True),  # the payload as it came, where a person mended it
+    Column("corrected_at", BigInteger, nullable=True),  # ns
     UniqueConstraint("digest", name="uq_dead_letter_digest"),
     sqlite_autoincrement=True,
 )
+Index("ix_dead_letter_room", *(dead_letter.c[name] for name in ("event_class", "reason", "replayed_at", "size", "id")))
 Index(
     "ix_dead_letter_replay",
     dead_letter.c.id,
     sqlite_where=dead_letter.c.replay_requested_at.is_not(None),
     postgresql_where=dead_letter.c.replay_requested_at.is_not(None),
+)
+
+tag_value: Final = Table(
+    "tag_value",
+    metadata,
+    Column("site", String(64), primary_key=True),
+    Column("tag", String(16), primary_key=True),  # device, measurement, field
+    Column("scope", String(64), primary_key=True),  # a field's measurement; else empty
+    Column("value", String(64), primary_key=True),
+    Column("first_at", BigInteger, nullable=False),  # ns, when it was admitted
 )
