@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ingest import probes
 from ingest.clocks import CLOCK, ClockKeeper
 from ingest.corrections import Corrector
-from ingest.deadletters import LIMIT_BYTES, Retention
+from ingest.deadletters import LIMIT_BYTES
 from ingest.gaps import Asking, GapKeeper
 from ingest.metrics import Metrics
 from ingest.operations import Operations, letters_by_reason
@@ -24,6 +24,7 @@ from ingest.pipeline import Checkpoint, Pipeline, pass_by
 from ingest.presence import PRESENCE
 from ingest.projector import Projector
 from ingest.receive import Grouping, Lane
+from ingest.refusals import Refusals, TellingRetention
 from ingest.reload import Watcher
 from ingest.replay import Replayer
 from ingest.retained import RetainedLane, W, Word
@@ -123,7 +124,8 @@ class IngestService:
         self._patience = patience = patience or Patience()
         grouping = grouping or Grouping()
         asked_store, store = store, _OneAtATime(store)
-        retention = Retention(dead_letter_bytes)
+        self._refusals = Refusals()
+        retention = TellingRetention(self._refusals, dead_letter_bytes)
         self._projector = Projector(
             engine=engine,
             store=store,
@@ -283,6 +285,7 @@ class IngestService:
                     "replayer": self._replayer.run(),
                     "gaps": self._gaps.run(),
                     "standing": self._standing.run(),
+                    "refusals": self._refusals.run(self._stop),
                     "lease": self._lease.keep(self._stop),
                 }
                 for name, work in works.items():
@@ -297,6 +300,7 @@ class IngestService:
             )
         finally:
             self._deadline = None
+            self._refusals.summarise(every=True)
         if self._stopped_at is not None:
             _log.info(
                 "drained",

@@ -1,0 +1,64 @@
+"""The server's log: one JSON object a line, or text for people, from us and from libraries, without passwords."""
+
+import json
+import logging
+
+import pytest
+import structlog
+
+from plumbline import logs
+from plumbline.errors import SettingsError
+
+
+@pytest.fixture(autouse=True)
+def as_it_was():
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def said(capsys) -> list[dict]:
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def test_every_line_is_one_json_object_also_those_of_libraries(capsys):
+    logs.configure(environment={"PLUMBLINE_LOG": "json"})
+    structlog.get_logger().info("taken", site="yard", seq=3, raw=b"\xff")
+    logging.getLogger("some.library").error("lost %d\nlines", 3)
+    ours, theirs = said(capsys)
+    assert (ours["event"], ours["level"], ours["site"], ours["seq"]) == ("taken", "info", "yard", 3)
+    assert (theirs["event"], theirs["level"], theirs["logger"]) == ("lost 3\nlines", "error", "some.library")
+    assert ours["timestamp"].endswith("Z")
+
+
+def test_no_password_reaches_the_log_neither_in_a_url_nor_in_a_trace(capsys):
+    logs.configure(environment={"PLUMBLINE_LOG": "json"})
+    secret = "mqtt://ingest:hush@server:1883"
+    try:
+        raise ConnectionError(f"{len(secret)} refused")
+    except ConnectionError:
+        structlog.get_logger().exception("broker away", broker=secret)
+    text = capsys.readouterr().err
+    assert "hush" not in text
+    assert "ConnectionError" in text
+
+
+@pytest.mark.parametrize(
+    ("environment", "count"), [({}, 2), ({"PLUMBLINE_LOG_LEVEL": "DEBUG"}, 3), ({"PLUMBLINE_LOG_LEVEL": "warning"}, 1)]
+)
+def test_the_level_is_what_the_environment_says(capsys, environment, count):
+    logs.configure(environment=environment | {"PLUMBLINE_LOG": "json"})
+    log = structlog.get_logger()
+    log.debug("a")
+    log.info("b")
+    log.warning("c")
+    assert len(said(capsys)) == count
+
+
+@pytest.mark.parametrize("name", ["PLUMBLINE_LOG", "PLUMBLINE_LOG_LEVEL"])
+def test_a_word_that_is_none_of_them_is_refused_with_the_words_there_are(name):
+    with pytest.raises(SettingsError, match=f"{name}: 'loud' is not one of "):
+        logs.configure(environment={name: "loud"})
