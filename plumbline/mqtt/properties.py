@@ -1,5 +1,6 @@
 """The properties of MQTT 5 packets (OASIS MQTT 5.0, 2.2.2) that arrive."""
 
+from dataclasses import dataclass, field
 from typing import Final
 
 from plumbline.mqtt.wire import MalformedError
@@ -24,14 +25,12 @@ _STRINGS: Final = frozenset({0x03, 0x08, 0x12, 0x15, 0x1A, 0x1C, REASON_STRING})
 _BINARIES: Final = frozenset({0x09, 0x16})
 
 
+@dataclass(slots=True)
 class Properties:
     """What was told; of strings and numbers the values, of the rest that it is well formed."""
 
-    __slots__ = ("numbers", "strings")
-
-    def __init__(self) -> None:
-        self.numbers: dict[int, int] = {}
-        self.strings: dict[int, str] = {}
+    numbers: dict[int, int] = field(default_factory=dict[int, int])
+    strings: dict[int, str] = field(default_factory=dict[int, str])
 
     @property
     def reason(self) -> str:
