@@ -43,12 +43,13 @@ class NativeLink(asyncio.Protocol):
         self._options = options
         self._address = options.address
         self._five = options.version == "5"
-        self.inbox = Inbox()
+        self.inbox = Inbox(self._pause_or_resume)
         self.lost: str | None = None
         self._inbound = min(options.inbound, 0xFFFF)
         # Mosquitto 2.0 sends some messages more than the receive maximum once the first are acknowledged; QoS 0 knows no bound
         self._room = self._inbound * 4 if self._five else self._inbound
         self._held = 0
+        self._unparted = 0  # bytes since a message last came
         self._paused = False
         self._asking = 0
         self._decoder = Decoder(five=self._five, largest=LARGEST_BYTES, receiver=self)
@@ -222,6 +223,7 @@ class NativeLink(asyncio.Protocol):
         self._unheard = 0
         waiting = self.inbox.waiting
         before = len(waiting)
+        self._unparted += len(data)
         try:
             packets = self._decoder.feed(data, waiting)
             for packet in packets:
@@ -232,7 +234,8 @@ class NativeLink(asyncio.Protocol):
             self._hang_up(error)
         if len(waiting) > before:
             self._held += len(waiting) - before
-            self.inbox.told()
+            self.inbox.told(self._unparted)
+            self._unparted = 0
             self._pause_or_resume()
 
     def _hear(self, packet: Packet) -> None:
@@ -280,8 +283,8 @@ class NativeLink(asyncio.Protocol):
 
     def _pause_or_resume(self) -> None:
         full = (
-            self._held >= self._room and not self._asking
-        )  # then the broker's own window is the bound: nothing is acknowledged
+            self._held >= self._room or self.inbox.full
+        ) and not self._asking  # then the broker's own window is the bound: nothing is acknowledged
         if full == self._paused or self.lost is not None or self._transport is None:
             return
         self._paused = full

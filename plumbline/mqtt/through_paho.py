@@ -42,7 +42,7 @@ class PahoLink:
         self._inbound = options.inbound
         self._keepalive_s = options.keepalive_s
         self._timeout_s = options.connect_timeout_s
-        self.inbox = Inbox()
+        self.inbox = Inbox(self._pause_or_resume)
         self.lost: str | None = None
         self._held = 0
         # Mosquitto 2.0 sends some messages more than the receive maximum once the first are acknowledged
@@ -238,8 +238,8 @@ class PahoLink:
 
     def _pause_or_resume(self) -> None:
         full = (
-            self._held >= self._room and not self._asking
-        )  # then the broker's own window is the bound: nothing is acknowledged
+            self._held >= self._room or self.inbox.full
+        ) and not self._asking  # then the broker's own window is the bound: nothing is acknowledged
         if full == self._paused or self._socket is None:
             return
         self._paused = full
@@ -285,7 +285,7 @@ class PahoLink:
         self.inbox.waiting.append(
             Message(message.topic, bytes(message.payload), message.qos, message.retain, self, message.mid, message.dup)
         )
-        self.inbox.told()
+        self.inbox.told(len(message.payload) + len(message.topic))
         self._pause_or_resume()
 
     def _on_publish(self, _c: paho.Client, _u: Any, mid: int, code: ReasonCode, _p: Properties) -> None:

@@ -12,6 +12,7 @@ import pytest
 from plumbline.address import Address
 from plumbline.errors import MqttError, MqttRefusedError, SettingsError
 from plumbline.mqtt import Connection, Will, keep_connected
+from plumbline.mqtt.inbox import FULL_BYTES
 from tests.servers import Mosquitto, free_port, running
 
 pytestmark = pytest.mark.usefixtures("spoken_by")
@@ -99,6 +100,26 @@ async def test_the_broker_holds_back_what_exceeds_the_inbound_limit(mosquitto, u
             rest += 1
             if rest == 45:
                 break
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_large_messages_that_nobody_takes_are_left_to_the_broker(mosquitto, unique_name, version):
+    topic, size, count = unique_name("topic"), 500_000, 60
+    async with (
+        connect(mosquitto, unique_name("s"), version=version, inbound=1000) as sub,
+        connect(mosquitto, unique_name("p")) as pub,
+    ):
+        await sub.subscribe(topic)
+        await asyncio.gather(*(pub.publish(topic, bytes(size)) for _ in range(count)))
+        inbox = sub._link.inbox
+        while not inbox.full:  # noqa: ASYNC110 - what is waited for is the broker's doing
+            await asyncio.sleep(0.01)
+        assert len(inbox.waiting) * size <= FULL_BYTES + 1_000_000
+        came = 0
+        while came < count:
+            bulk = await sub.take(count)
+            sub.acknowledge(bulk)
+            came += len(bulk)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
