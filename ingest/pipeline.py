@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ingest import corrections, deadletters, gateways, ledger, mail
 from ingest.account import Account
+from ingest.budgets import Budgets
 from ingest.desks import Desks
 from ingest.gateways import Heard, Place
 from ingest.metrics import Metrics
@@ -133,6 +134,7 @@ class Pipeline:
         self._checkpoint = checkpoint
         self._beside = beside
         self._desks = Desks(sites)
+        self._budgets = Budgets(engine=engine, sites=sites, clock=clock)
         self._movements = Movements()
         self._health_at: dict[Place, int] = {}
         self._failures = 0
@@ -150,12 +152,13 @@ class Pipeline:
         return await self.settle(group)
 
     async def prepare(self, parcels: Sequence[Parcel], *, trusted: bool = False) -> Group:
-        """Straighten times, look what the ledger has already, make points and begin to write them.
+        """Straighten times, keep to the budgets of names, look what the ledger has already, make points and begin to write them.
 
         Raises SQLAlchemy's `DBAPIError` and `OSError` where the database is away; nothing was begun then.
         """
         self._take_leave(parcels)
         await self._straighten(parcels)
+        await self._budgets.apply(parcels)
         group = Group(parcels, sort(parcels), trusted=trusted)
         if self._class == "telemetry":
             await self._points(group)

@@ -75,6 +75,10 @@ REASONS: Final[Mapping[str, Reason]] = {
         "a device that publishes without a gateway sent what its dialect cannot read",
         f"the text says what; mend the device's settings or the dialect's in the site's configuration, {_REPLAY}",
     ),
+    "partly_undecodable": Reason(
+        "of what a device published without a gateway some values could not be read; the others were taken in",
+        f"the text says which; mend the device's settings or the dialect's in the site's configuration, {_REPLAY}",
+    ),
 }
 
 _UNKNOWN: Final = Reason("a word of a newer version", "look at its text; upgrade this command")
