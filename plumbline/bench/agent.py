@@ -7,10 +7,9 @@ the agent's memory and CPU time from the kernel.
 
 import asyncio
 import contextlib
-import os
 import sys
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -19,6 +18,8 @@ from typing import Any, Final
 
 from plumbline import child, codec, ranges, topics
 from plumbline.address import Address
+from plumbline.bench.figures import slope
+from plumbline.bench.processes import cpu_s, rss_mb
 from plumbline.broker import free_port, own_broker
 from plumbline.delivery import Watermark
 from plumbline.errors import PlumblineError
@@ -36,8 +37,6 @@ _POLLS_PER_S: Final = 10
 _SAMPLES: Final = 100
 _WARM: Final = 0.1
 _WAIT_S: Final = 60.0
-_PAGE_MB: Final = os.sysconf("SC_PAGE_SIZE") / 1e6
-_TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(slots=True)
@@ -87,14 +86,14 @@ async def measure(folder: Path, *, events: int) -> dict[str, Any]:
             while run.committed == 0:
                 run.moved.clear()
                 await _soon(run.moved, f"the agent to deliver anything; read {folder}/edge.log (--keep)")
-            begin, cpu = time.perf_counter(), _cpu_s(process.pid)
+            begin, cpu = time.perf_counter(), cpu_s(process.pid)
             while run.committed < events:
                 if run.committed >= len(run.memory) * events / _SAMPLES:
-                    run.memory.append((run.committed, _rss_mb(process.pid)))
+                    run.memory.append((run.committed, rss_mb(process.pid)))
                 run.moved.clear()
                 await _soon(run.moved, f"the agent to deliver; read {folder}/edge.log (--keep)")
-            taken, used = time.perf_counter() - begin, _cpu_s(process.pid) - cpu
-            run.memory.append((run.committed, _rss_mb(process.pid)))
+            taken, used = time.perf_counter() - begin, cpu_s(process.pid) - cpu
+            run.memory.append((run.committed, rss_mb(process.pid)))
             for task in playing:
                 task.cancel()
     warm = run.memory[int(len(run.memory) * _WARM) :]
@@ -111,7 +110,7 @@ async def measure(folder: Path, *, events: int) -> dict[str, Any]:
             "highest": round(max(mb for _, mb in run.memory), 1),
             "limit": 80,
         },
-        "growth_mb_per_million_events": round(_slope(warm) * 1e6, 2),
+        "growth_mb_per_million_events": round(slope(warm) * 1e6, 2),
     }
 
 
@@ -194,24 +193,6 @@ async def _serving(play: Any) -> AsyncGenerator[int]:
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         yield server.sockets[0].getsockname()[1]
         server.close()
-
-
-def _rss_mb(pid: int) -> float:
-    return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * _PAGE_MB
-
-
-def _cpu_s(pid: int) -> float:
-    """User and system time of a process (proc(5), fields 14 and 15)."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(") ")[2].split()
-    return (int(fields[11]) + int(fields[12])) * _TICK_S
-
-
-def _slope(samples: Sequence[tuple[int, float]]) -> float:
-    """Least squares: megabytes per event."""
-    n = len(samples)
-    mean_x, mean_y = sum(x for x, _ in samples) / n, sum(y for _, y in samples) / n
-    spread = sum((x - mean_x) ** 2 for x, _ in samples)
-    return sum((x - mean_x) * (y - mean_y) for x, y in samples) / spread if spread else 0.0
 
 
 def _gateway(folder: Path, broker: str, receiver: int, meter: int) -> str:

@@ -26,6 +26,14 @@ def spread_ms(seconds: Sequence[float]) -> dict[str, float]:
     }
 
 
+def slope(samples: Sequence[tuple[float, float]]) -> float:
+    """How much the second value grows with each one of the first, by least squares."""
+    n = len(samples)
+    mean_x, mean_y = sum(x for x, _ in samples) / n, sum(y for _, y in samples) / n
+    spread = sum((x - mean_x) ** 2 for x, _ in samples)
+    return sum((x - mean_x) * (y - mean_y) for x, y in samples) / spread if spread else 0.0
+
+
 def show(title: str, figures: dict[str, Any]) -> None:
     """Print figures as a table, nested ones with dots."""
     table = Table("figure", "value", title=title, title_justify="left")

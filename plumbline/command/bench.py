@@ -1,17 +1,15 @@
 """`plumbline bench`: figures, medians, ratios; with `--json` for machines."""
 
 import asyncio
-import contextlib
 import json
-import tempfile
-from collections.abc import Generator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from plumbline.bench import e2e, photos
+from plumbline.bench import e2e, folders, photos
 from plumbline.bench.figures import show
+from plumbline.command import bench_ingest
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -33,11 +31,14 @@ def end_to_end(
     as_json: Json = False,
 ) -> None:
     """Through the whole chain: events/s, and time from capture to committed and to visible on the wall's stream."""
-    with _folder(keep) as folder:
+    with folders.given(keep) as folder:
         figures = asyncio.run(
             e2e.measure(folder, seconds=seconds, scans_per_s=scans_per_s, readings_per_s=readings_per_s, flood=flood)
         )
     _say("Through the whole chain", figures, as_json=as_json)
+
+
+app.command("ingest")(bench_ingest.ingest)
 
 
 @app.command("agent")
@@ -49,7 +50,7 @@ def one_agent(
     """A gateway's agent with serial, GPS, Modbus and MQTT readers: its memory over many events, its CPU time per event."""
     from plumbline.bench import agent  # noqa: PLC0415 - each benchmark needs only its own packages
 
-    with _folder(keep) as folder:
+    with folders.given(keep) as folder:
         figures = asyncio.run(agent.measure(folder, events=events))
     _say("A gateway's agent", figures, as_json=as_json)
 
@@ -68,7 +69,7 @@ def edge(
     """The agent's promises: durable events/s, scan to verdict, capture to committed, live data fresh behind a backlog."""
     from plumbline.command import bench_edge  # noqa: PLC0415 - each benchmark needs only its own packages
 
-    with _folder(keep) as folder:
+    with folders.given(keep) as folder:
         figures = asyncio.run(bench_edge.measure(folder, events=events, backlog=backlog, scans=scans, seconds=seconds))
     _say("A gateway's promises", figures, as_json=as_json)
 
@@ -81,7 +82,7 @@ def outbox(
     """The gateway's outbox beside bare SQLite with the same rows: events/s made durable."""
     from edge_agent.outbox import benchmark  # noqa: PLC0415 - each benchmark needs only its own packages
 
-    with _folder(None) as folder:
+    with folders.given(None) as folder:
         figures = benchmark.measure(folder, events)
     _say("Outbox, events/s", figures, as_json=as_json)
 
@@ -149,17 +150,9 @@ def series(
             figures["influx"] = await benchmark.measure_influx(url, database, count=points)
         return figures
 
-    with _folder(None) as folder:
+    with folders.given(None) as folder:
         figures = asyncio.run(measure(folder))
     _say("Series stores, points/s", figures, as_json=as_json)
-
-
-@contextlib.contextmanager
-def _folder(keep: Path | None) -> Generator[Path]:
-    with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as temporary:
-        folder = keep or Path(temporary)
-        folder.mkdir(parents=True, exist_ok=True)
-        yield folder.resolve()
 
 
 def _say(title: str, figures: dict[str, Any], *, as_json: bool) -> None:

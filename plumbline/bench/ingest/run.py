@@ -1,0 +1,150 @@
+"""The parts in order, each as far as it was asked for; a part that fails says so and leaves the others their turn."""
+
+import os
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import httpx
+
+from plumbline.bench.ingest import consumers, parts, peers
+from plumbline.bench.ingest.bench import Bench
+from plumbline.bench.ingest.consumers import Consumer
+from plumbline.bench.ingest.goals import judge
+from plumbline.bench.ingest.load import Load
+from plumbline.errors import PlumblineError
+
+#: Every part, in the order in which they run.
+PARTS: Final = ("limit", "backlog", "live", "embedded", "node-red", "naive", "latency", "memory", "stages")
+_PEERS: Final = {
+    "node-red": ("node_red", consumers.node_red, peers.node_red),
+    "naive": ("naive_python", consumers.naive_python, peers.naive_python),
+}
+
+
+class Own(Protocol):
+    """What only ingest's own parts can tell; the command wires them in."""
+
+    async def stages(self, folder: Path, events: int, series: str) -> dict[str, Any]:
+        """CPU µs per event of each stage, on so many events, writing into the series store of a URL."""
+        ...
+
+    async def points(self, file: Path) -> int:
+        """How many points of the load are in a file of the embedded store."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """How much is sent in each part, in events."""
+
+    limit: int = 500_000
+    backlog: int = 500_000
+    live: int = 800_000
+    embedded: int = 500_000
+    single: int = 100_000
+    """Beside the peers, an event a message."""
+    fifty: int = 300_000
+    """Beside the peers, fifty events a message."""
+    loss: int = 16_000
+    loss_per_s: int = 2_000
+    latency_s: float = 12.0
+    """How long the steady flow lasts."""
+    memory: int = 2_000_000
+    stages: int = 50_000
+
+    @classmethod
+    def of(cls, events: int) -> "Sizes":
+        """The same size for whatever ingest does alone."""
+        return cls(limit=events, backlog=events, live=events, embedded=events, memory=events, stages=min(events, cls.stages))
+
+
+async def measure(folder: Path, *, only: Collection[str], sizes: Sizes, say: Callable[[str], None], own: Own) -> dict[str, Any]:
+    """Run the parts named in `only`; figures as a table of tables, `goals` among them, and `failed`: what went wrong where."""
+    run = _Run(sizes, set(only), own)
+    async with Bench(folder, say) as bench:
+        for part in PARTS:
+            if part not in run.only:
+                continue
+            say(f"part {part}")
+            try:
+                await run.part(bench, part)
+            except (PlumblineError, OSError, httpx.HTTPError) as error:
+                run.failed[part] = str(error) or type(error).__name__
+                say(f"part {part} failed: {error}")
+    run.figures["goals"] = [verdict._asdict() for verdict in judge(run.figures)]
+    run.figures["failed"] = run.failed
+    return run.figures
+
+
+class _Run:
+    """What was measured so far."""
+
+    def __init__(self, sizes: Sizes, only: set[str], own: Own) -> None:
+        self.only = only
+        self.figures: dict[str, Any] = {"cores": os.cpu_count()}
+        self.failed: dict[str, str] = {}
+        self._sizes = sizes
+        self._own = own
+
+    async def part(self, bench: Bench, part: str) -> None:
+        """Run one part."""
+        sizes = self._sizes
+        match part:
+            case "limit":
+                self.figures[part] = await parts.limit(bench, Load(events=sizes.limit))
+            case "backlog":
+                self.figures[part] = await parts.backlog(bench, Load(events=sizes.backlog))
+            case "live":
+                self.figures[part] = await parts.live(bench, Load(events=sizes.live))
+            case "embedded":
+                cores = sorted(os.sched_getaffinity(0))
+                core = cores[-1] if len(cores) > 1 else None
+                self.figures[part] = await parts.embedded(
+                    bench, Load(events=sizes.embedded), core=core, points=self._own.points
+                )
+            case "latency":
+                self.figures[part] = await self._latency(bench)
+            case "memory":
+                figures = await parts.live(bench, Load(events=sizes.memory))
+                self.figures[part] = figures | {"rss_mb": figures.pop("memory")}
+            case "stages":
+                async with bench.database() as database:
+                    url = f"influx:http://127.0.0.1:{bench.influx.port}/{database}"
+                    self.figures[part] = await self._own.stages(bench.folder("stages"), sizes.stages, url)
+            case _:
+                await self._peer(bench, part)
+
+    async def _latency(self, bench: Bench) -> dict[str, Any]:
+        """At half of what this run sustained; where it did not measure that, a short run of it comes first."""
+        if "live" not in self.figures:
+            await self.part(bench, "live")
+        half = self.figures["live"]["events_per_s"] / 2
+        events = max(100, round(half * self._sizes.latency_s))
+        return await parts.latency(bench, Load(events=events), events_per_s=half)
+
+    async def _peer(self, bench: Bench, part: str) -> None:
+        """A peer on the messages that it can read, and ingest on the same, once for all peers."""
+        name, make, install = _PEERS[part]
+        peer = make(install(bench.say))
+        compared: dict[str, Any] = self.figures.setdefault("peers", {})
+        for events, per_message in ((self._sizes.single, 1), (self._sizes.fifty, 50)):
+            load = Load(events=events, per_message=per_message, compress=False)
+            both: dict[str, Any] = compared.setdefault(f"{per_message}_a_message", {})
+            if "ingest" not in both:
+                ours = consumers.ingest(load.site_file())
+                both["ingest"] = await parts.sustained(bench, ours, load, ours=True)
+            both[name] = await parts.sustained(bench, peer, load, ours=False)
+        lost: dict[str, Any] = compared.setdefault("loss", {})
+        if "ingest" not in lost:
+            lost["ingest"] = await self._loss(bench, consumers.ingest(Load(events=0).site_file()))
+        lost[name] = await self._loss(bench, peer)
+
+    async def _loss(self, bench: Bench, make: Consumer) -> dict[str, Any]:
+        sizes = self._sizes
+        found: dict[str, Any] = {}
+        for trouble in ("killed", "away"):
+            load = Load(events=sizes.loss, per_message=1, compress=False)
+            found[trouble] = await parts.loss(bench, make, load, trouble=trouble, events_per_s=sizes.loss_per_s)
+        return found
