@@ -69,9 +69,11 @@ Packet = ConnAck | PubAck | PubRel | SubAck | PingResp | Disconnect
 
 #: Table 2-1.
 _NAMES: Final = (
-    *("packet of type 0", "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP"),
+    *("of type 0", "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP"),
     *("SUBSCRIBE", "SUBACK", "UNSUBSCRIBE", "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT", "AUTH"),
 )
+#: What a broker may send us who publish with QoS 1 at most and never unsubscribe, besides messages.
+_EXPECTED: Final = frozenset({2, 4, 6, 9, 13, 14})
 #: What is no message is short; its properties are looked at one by one.
 _LARGEST_OTHER: Final = 256 * 1024
 
@@ -136,6 +138,8 @@ class Decoder:
             if stop - at > largest:
                 raise _too_large(head, stop - at, largest)
             if stop > end:
+                if head & 0xF0 != 0x30:
+                    self._begins(head)  # another protocol's first words are not waited for to their supposed end
                 self._need = stop - at
                 break
             if head & 0xF0 != 0x30:
@@ -175,23 +179,28 @@ class Decoder:
             self._topics[name] = topic
         return topic
 
-    def _packet(self, head: int, body: bytes) -> Packet:
+    def _begins(self, head: int) -> None:
+        """Check the first byte of what is no PUBLISH (2.1.3)."""
         kind = head >> 4
-        if kind == 0 or head & 0x0F != (2 if kind == 6 else 0):
+        if kind == 0 or head & 0x0F != (2 if kind in {6, 8, 10} else 0):
             raise MalformedError(f"a packet that begins with 0x{head:02X}")
+        if kind not in _EXPECTED or (kind == 14 and not self._five):
+            raise MalformedError(f"a packet {_NAMES[kind]}, which nothing asked for", 0x82)
+
+    def _packet(self, head: int, body: bytes) -> Packet:
+        self._begins(head)
+        kind = head >> 4
         if kind == 2:
             return self._connack(body)
-        if kind in {4, 6}:
-            packet_id, code, told = self._answer(body, _NAMES[kind])
-            return PubAck(packet_id, code, told.reason) if kind == 4 else PubRel(packet_id)
         if kind == 9:
             return self._suback(body)
-        if kind == 13 and not body:
+        if kind == 13:
             return PingResp()
-        if kind == 14 and self._five:
+        if kind == 14:
             told = properties.read(body, 1, len(body))[0] if len(body) > 1 else Properties()
             return Disconnect(body[0] if body else 0, told.reason)
-        raise MalformedError(f"a {_NAMES[kind]} that nothing asked for", 0x82)
+        packet_id, code, told = self._answer(body, _NAMES[kind])
+        return PubAck(packet_id, code, told.reason) if kind == 4 else PubRel(packet_id)
 
     def _connack(self, body: bytes) -> ConnAck:
         if len(body) < 2 or body[0] > 1 or (len(body) > 2 and not self._five):
