@@ -56,7 +56,7 @@ class Asking:
     after_s: float = 15.0
     """A watermark that has stood still for so long before a hole is asked about."""
     born_s: float = 3.0
-    """The same where the gateway has just come online: it knows of nothing to send there."""
+    """So long after the birth of a gateway a hole of before is asked for."""
     silent_s: float = 30.0
     """A gateway that is online and has sent nothing for so long is asked for what comes next, once."""
     cap_s: float = 3600.0
@@ -181,8 +181,10 @@ class GapKeeper:
             said = self._said.get((key.site, key.gateway))
             if said is not None and (not said.online or said.epoch not in {None, key.epoch}):
                 continue
-            wait_s = self._asking.born_s if said is not None and said.born else self._asking.after_s
-            if now - hole.since >= wait_s * _NS:
+            since, wait_s = hole.since, self._asking.after_s
+            if said is not None and said.born and hole.since <= said.heard_at:
+                since, wait_s = said.heard_at, self._asking.born_s
+            if now - since >= wait_s * _NS:
                 due.append(key)
         return await self._not_asked_lately(connection, due)
 
@@ -196,7 +198,7 @@ class GapKeeper:
             return True
         said = self._said.get((key.site, key.gateway))
         now = self._clock()
-        if said is not None and said.born and row["asked_at"] < said.heard_at:
+        if said is not None and said.born and row["asked_at"] <= said.heard_at:
             return True
         return now >= row["asked_at"] + self._asking.wait_s(row["in_vain"] if row["upto"] == upto else 0) * _NS
 
