@@ -1,55 +1,57 @@
 """MQTT's side of the pipeline: a lane per class, so that telemetry waiting for its store never holds up business.
 
-A lane has a connection of its own with a persistent session. A message is acknowledged after its commit; until then it is
-the broker's, which holds back once `inbound` messages are out (MQTT 5: receive maximum; 3.1.1: the socket is not read).
-That, and the bounded queue between reader and worker, is all the memory a lane uses, whatever arrives.
+A lane has a connection of its own with a persistent session, and four stages that run side by side:
+
+    open → prepare → store → settle, answer, acknowledge
+
+While a group is being settled, the one behind it waits for the series store, the next has its points made and sent, and a
+fourth is opened. Each stage has one group at most and hands it over in order (`ingest.handover`), so what comes from a gateway
+keeps its order, and a stage that stands still holds up everything behind it, back to the broker: a message is acknowledged
+after its commit, and the broker sends no more than `inbound` messages that are not (MQTT 5: receive maximum; 3.1.1: the socket
+is not read). What a lane holds is bounded by bytes (`ingest.gathering`, `plumbline.mqtt.inbox`), whatever arrives.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
+from ingest.answers import Answers
+from ingest.gathering import Gathering, Grouping, Opened
+from ingest.handover import Handover
 from ingest.metrics import Metrics
-from ingest.parcel import Parcel, open_parcel
+from ingest.parcel import open_group
 from ingest.patience import Patience, Stop
-from ingest.pipeline import Checkpoint, Pipeline, pass_by
-from plumbline import codec, topics
-from plumbline.delivery import Watermark
+from ingest.pipeline import Checkpoint, Group, Outcome, Pipeline, pass_by
+from plumbline import topics
 from plumbline.errors import MqttError
 from plumbline.event import EventClass
 from plumbline.mqtt import Connection, keep_connected
 from plumbline.site import SiteFile
 
+__all__ = ["Grouping", "Lane", "subscription"]
+
 _log: Final = structlog.get_logger()
-
-#: Watermarks that may be on their way to the broker.
-_UNANSWERED: Final = 1000
-
-#: An event's JSON, about: the size of a compressed message says little of the work in it.
-_EVENT_BYTES: Final = 400
-_GOODBYE_S: Final = 2.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grouping:
-    """How messages that wait are committed together."""
-
-    messages: int = 64
-    """At most so many messages."""
-    size_bytes: int = 4 * 1024 * 1024
-    """No further message once the group has so many bytes."""
-    linger_s: float = 0.005
-    """So long a group waits for company."""
+T = TypeVar("T")
 
 
 def subscription(event_class: EventClass, share: str | None) -> str:
     """The filter of one class; with a share name the workers of that group split the messages (MQTT 5, 4.8.2)."""
     own = topics.events("+", "+", event_class)
     return f"$share/{share}/{own}" if share else own
+
+
+@dataclass(slots=True)
+class _Load:
+    """A group in the lane's stages."""
+
+    opened: Opened
+    group: Group
+    taken_up: float
+    points_s: float
 
 
 class Lane:
@@ -61,7 +63,7 @@ class Lane:
         share: the shared subscription's name; `None` on brokers without (amqtt).
         pipeline: where groups go.
         sites: the site files by id.
-        stop: ends the lane: what is queued is committed first, what cannot be stays the broker's.
+        stop: ends the lane: what was taken is committed first, what cannot be stays the broker's.
         metrics: counters.
         on_commit: called after each commit.
         grouping: how messages are grouped.
@@ -98,11 +100,12 @@ class Lane:
         self._patience = patience
         self._clock = clock
         self._checkpoint = checkpoint
-        self._queue: asyncio.Queue[Parcel | None] = asyncio.Queue(maxsize=2 * grouping.messages)
+        self._stir = asyncio.Event()
+        self._gathering = Gathering(grouping, self._stir.set)
         self._drained = asyncio.Event()
         self._connection: Connection | None = None
-        self._published: list[asyncio.Future[None]] = []
-        self._newest: dict[tuple[str, str], str] = {}
+        self._answers = Answers()
+        self._loads: list[_Load] = []
 
     @property
     def connected(self) -> bool:
@@ -122,11 +125,10 @@ class Lane:
                 ),
                 name=f"ingest-{self._class}-receiver",
             )
-            worker = group.create_task(self._work(), name=f"ingest-{self._class}-worker")
+            stages = group.create_task(self._stages(), name=f"ingest-{self._class}-stages")
             await self._stop.wait()
-            end = group.create_task(self._queue.put(None), name=f"ingest-{self._class}-end")
-            await asyncio.wait([worker])
-            end.cancel()
+            self._stir.set()
+            await asyncio.wait([stages])
             if self._connection is None:
                 receiver.cancel()
 
@@ -137,94 +139,147 @@ class Lane:
         try:
             async with asyncio.TaskGroup() as group:
                 reader = group.create_task(self._read(connection), name=f"ingest-{self._class}-reader")
-                await self._drained.wait()
+                await self._stop.wait()  # nothing more is taken; what was taken is committed and answered
                 reader.cancel()
-                if self._published:  # the last answers are out before goodbye, where the broker still listens
-                    await asyncio.wait(self._published, timeout=_GOODBYE_S)
+                await self._drained.wait()
+                await self._answers.last()
         finally:
             self._connection = None
 
     async def _read(self, connection: Connection) -> None:
-        received = self._metrics.messages.labels(self._class)
-        async for message in connection.messages():
-            received.inc()
-            await self._queue.put(
-                open_parcel(message.topic, message.payload, sites=self._sites, received_at=self._clock(), ack=message.ack)
-            )
+        metrics, loop = self._metrics, asyncio.get_running_loop()
+        received, received_bytes = metrics.messages.labels(self._class), metrics.message_bytes.labels(self._class)
+        queue, queue_bytes = metrics.queue_messages.labels(self._class), metrics.queue_bytes.labels(self._class)
+        while True:
+            messages = await connection.take(self._grouping.messages)
+            size = sum(len(message.payload) for message in messages)
+            received.inc(len(messages))
+            received_bytes.inc(size)
+            queue.inc(len(messages))
+            queue_bytes.inc(size)
+            await self._gathering.put(messages, loop.time())
 
-    async def _work(self) -> None:
-        seconds = self._metrics.commit_seconds.labels(self._class)
+    async def _stages(self) -> None:
+        opened: Handover[Opened] = Handover(self._stir.set)
+        prepared: Handover[_Load] = Handover()
+        stored: Handover[_Load] = Handover()
         try:
-            while parcels := await self._gather():
-                with seconds.time():
-                    outcome = await self._patience.insist(
-                        lambda group=parcels: self._pipeline.commit(group),
-                        task=f"commit {self._class}",
-                        stop=self._stop,
-                        failed=lambda away: self._metrics.retries.labels(away).inc(),
-                    )
-                if outcome is None:
-                    return
-                self._on_commit()
-                self._answer(outcome.watermarks)
-                await self._checkpoint("watermark")
-                for parcel in parcels:
-                    parcel.ack()
-                await self._checkpoint("acknowledge")
+            async with asyncio.TaskGroup() as group:
+                for name, stage in (
+                    ("open", self._open(opened)),
+                    ("prepare", self._stage(opened, self._prepare, prepared, "points")),
+                    ("store", self._stage(prepared, self._store, stored, "store")),
+                    ("settle", self._stage(stored, self._settle, None, "commit")),
+                ):
+                    group.create_task(stage, name=f"ingest-{self._class}-{name}")
         finally:
+            for load in self._loads:
+                load.group.give_up()
             self._drained.set()
 
-    async def _gather(self) -> list[Parcel]:
-        """The messages that wait, at least one; empty at the end."""
-        first = await self._queue.get()
-        if first is None:
-            return []
-        parcels, size = [first], _size(first)
-        try:
-            async with asyncio.timeout(self._grouping.linger_s):
-                while len(parcels) < self._grouping.messages and size < self._grouping.size_bytes:
-                    parcel = await self._queue.get()
-                    if parcel is None:
-                        self._queue.put_nowait(None)
-                        break
-                    parcels.append(parcel)
-                    size += _size(parcel)
-        except TimeoutError:
-            pass
-        return parcels
+    async def _stage(
+        self, source: Handover[T], act: Callable[[T], Awaitable[_Load]], onward: Handover[_Load] | None, task: str
+    ) -> None:
+        """Insist on doing something with each group, and hand it on; told to stop meanwhile, leave it to the broker."""
+        while (thing := await source.take()) is not None:
+            load = await self._patience.insist(
+                lambda one=thing: act(one),
+                task=f"{task} {self._class}",
+                stop=self._stop,
+                failed=lambda away: self._metrics.retries.labels(away).inc(),
+            )
+            if load is None or (onward is not None and not await onward.give(load)):
+                break
+        source.close()
+        if onward is not None:
+            await onward.give(None)
 
-    def _answer(self, watermarks: list[Watermark]) -> None:
-        """Publish how far each stream is committed; the retained one is that of the gateway's newest epoch.
+    async def _open(self, onward: Handover[Opened]) -> None:
+        """Gather groups and open them until told to stop and nothing waits."""
+        while True:
+            while not self._gathering and not self._stop.is_set():
+                self._stir.clear()
+                await self._stir.wait()
+            if not self._gathering:
+                await onward.give(None)
+                return
+            group = Opened()
+            await self._fill(group, onward)
+            await self._checkpoint("opened")
+            self._metrics.stage_seconds.labels(self._class, "open").observe(group.seconds)
+            if not await onward.give(group):
+                return
 
-        Nothing depends on one answer: a gateway that misses it sends again, and every repetition is answered. So none is
-        sent while the broker has left too many unacknowledged.
-        """
-        connection = self._connection
-        if connection is None:
-            return
-        # Never waited for here: the acknowledgement may stand in the socket behind messages that only our own acks let in.
-        self._published = [answer for answer in self._published if not answer.done()]
-        for watermark in watermarks[: max(0, _UNANSWERED - len(self._published))]:
-            place = (watermark.site, watermark.gateway)
-            newest = max(self._newest.get(place, ""), watermark.epoch)
-            if len(self._newest) > 10_000:  # places are named by whoever publishes
-                self._newest.clear()
-            self._newest[place] = newest
-            topic = topics.committed(watermark.site, watermark.gateway, watermark.event_class)
-            retain = watermark.epoch == newest
-            answer = connection.publish_soon(topic, codec.encode(watermark), retain=retain)
-            answer.add_done_callback(_forget)
-            self._published.append(answer)
+    async def _fill(self, group: Opened, onward: Handover[Opened]) -> None:
+        """Open what waits, and what comes until the group is full or its turn has come."""
+        loop = asyncio.get_running_loop()
+        deadline: float | None = None
+        while True:
+            while portion := self._gathering.portion(group):
+                began = loop.time()
+                group.add(portion, open_group(portion, sites=self._sites, received_at=self._clock()))
+                group.seconds += loop.time() - began
+                await asyncio.sleep(0)
+            if self._gathering.full(group) or self._stop.is_set():
+                return
+            wait_s = None
+            if onward.wanted:
+                now = loop.time()
+                if deadline is None and self._gathering.expected(now) >= self._grouping.company:
+                    deadline = now + self._grouping.linger_s
+                if deadline is None or now >= deadline:
+                    return
+                wait_s = deadline - now
+            self._stir.clear()
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._stir.wait()
+            except TimeoutError:
+                return
+
+    async def _prepare(self, opened: Opened) -> _Load:
+        began = asyncio.get_running_loop().time()
+        load = _Load(opened, await self._pipeline.prepare(opened.parcels), began - opened.seconds, 0.0)
+        load.points_s = asyncio.get_running_loop().time() - began
+        self._loads.append(load)
+        return load
+
+    async def _store(self, load: _Load) -> _Load:
+        began = asyncio.get_running_loop().time()
+        await self._pipeline.store(load.group)
+        load.points_s += asyncio.get_running_loop().time() - began
+        if self._class == "telemetry":
+            self._metrics.stage_seconds.labels(self._class, "points").observe(load.points_s)
+        return load
+
+    async def _settle(self, load: _Load) -> _Load:
+        loop, opened = asyncio.get_running_loop(), load.opened
+        began = loop.time()
+        outcome = await self._pipeline.settle(load.group)
+        self._measure(load, began, loop.time())
+        await self._answer(opened, outcome)
+        self._loads.remove(load)
+        return load
+
+    async def _answer(self, opened: Opened, outcome: Outcome) -> None:
+        self._on_commit()
+        if self._connection is not None:
+            self._answers.say(self._connection, outcome.watermarks)
+        await self._checkpoint("watermark")
+        if self._connection is not None:
+            self._connection.acknowledge(opened.messages)
+        self._metrics.queue_messages.labels(self._class).dec(len(opened.messages))
+        self._metrics.queue_bytes.labels(self._class).dec(sum(len(message.payload) for message in opened.messages))
+        await self._checkpoint("acknowledge")
+
+    def _measure(self, load: _Load, began: float, now: float) -> None:
+        metrics, name = self._metrics, self._class
+        metrics.stage_seconds.labels(name, "sql").observe(now - began)
+        metrics.commit_seconds.labels(name).observe(now - load.taken_up)
+        metrics.arrival_seconds.labels(name).observe(now - load.opened.arrived)
+        metrics.group_messages.labels(name).observe(len(load.opened.messages))
+        metrics.group_events.labels(name).observe(load.opened.events)
 
     def _lost(self, error: MqttError, wait_s: float) -> None:
+        self._metrics.retries.labels("broker").inc()
         _log.warning("broker away, will try again", event_class=self._class, error=str(error), wait_s=round(wait_s, 3))
-
-
-def _size(parcel: Parcel) -> int:
-    return max(len(parcel.payload), len(parcel.events) * _EVENT_BYTES)
-
-
-def _forget(answer: asyncio.Future[None]) -> None:
-    """An answer that did not arrive needs no complaint; its error is looked at so that asyncio does not complain either."""
-    if not answer.cancelled():
-        answer.exception()

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from ingest import IngestService, deadletters, migrate
 from ingest.ledger_report import report
 from ingest.patience import Patience
+from ingest.pipeline import STEPS
 from ingest.receive import Grouping
 from ingest.series import open_store
 from plumbline import codec, topics
@@ -150,7 +151,7 @@ async def test_batches_come_in_and_watermarks_go_back(broker, engine, store, ver
 
 
 async def connected(broker, ingest):
-    return all(lane._connection is not None for lane in ingest._lanes.values())
+    return all(lane.connected for lane in ingest._lanes.values())
 
 
 async def answered(gw, answers):
@@ -171,7 +172,7 @@ async def test_the_watermark_is_retained_for_a_gateway_that_comes_later(broker, 
         await late.committed(2)
 
 
-@pytest.mark.parametrize("step", ["points", "ledger", "inbox", "commit", "watermark", "acknowledge"])
+@pytest.mark.parametrize("step", STEPS)
 async def test_killed_at_any_step_the_next_worker_brings_the_same_end(broker, engine, store, step):
     hits = 0
 

@@ -95,9 +95,10 @@ class Bench:
             return [tuple(row) for row in await connection.execute(select(*chosen).order_by(*chosen))]
 
     async def everything(self):
-        """Whole rows of every table that a commit writes."""
+        """Whole rows of every table that a commit writes; letters alone have no order among those of one group."""
         tables = (ledger_stream, ledger_day, ledger_thinned, ledger_lost, inbox, dead_letter, gateway)
-        return [await self.rows(table, *table.c.keys()) for table in tables]
+        unordered = {dead_letter.c.id}
+        return [await self.rows(table, *(column.name for column in table.c if column not in unordered)) for table in tables]
 
     async def end_state(self):
         """What must not depend on disturbances: duplicates aside, everything."""
