@@ -1,15 +1,23 @@
-"""One MQTT message on its way through the pipeline: opened, checked, and what is wrong with it written on letters."""
+"""One MQTT message on its way through the pipeline: opened, checked, and what is wrong with it written on letters.
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+What is right is found right for many messages at once; only what is not is looked at event by event, to say which and why.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
+
+from msgspec import Struct
 
 from ingest.points import OWN_MEASUREMENTS
-from ingest.strangers import stranger
+from ingest.strangers import stranger, strangers
 from plumbline import codec, topics
+from plumbline.codec import DecodedBatch
 from plumbline.delivery import BatchHeader, StreamKey
 from plumbline.errors import CodecError
-from plumbline.event import Event, EventClass, Reading
+from plumbline.event import Event, EventClass, Health, Reading
+from plumbline.mqtt import Message
 from plumbline.site import SiteFile
 
 #: Of a message that cannot be read, so many bytes are kept.
@@ -17,6 +25,21 @@ KEPT_BYTES: Final = 256 * 1024
 
 #: A time so far ahead is a broken clock's. Taken, it would stay the newest state of its device until that day comes.
 AHEAD_NS: Final = 86_400 * 10**9
+
+#: Topics whose gateway and class are remembered; they are named by whoever publishes, and the longest are not remembered.
+_MOST_PLACES: Final = 10_000
+_LONGEST_REMEMBERED: Final = 200
+
+_Place = tuple[str, str, EventClass | None]
+_places: Final[dict[str, _Place]] = {}
+_place: Final = attrgetter("site", "gateway", "event_class")
+_header: Final = attrgetter("header")
+_events: Final = attrgetter("events")
+_refused: Final = attrgetter("refused")
+_site: Final = attrgetter("site")
+_at: Final = attrgetter("at")
+_unset: Final = attrgetter("clock.unset")
+_measurement: Final = attrgetter("measurement")
 
 
 class Letter(NamedTuple):
@@ -34,8 +57,7 @@ class Letter(NamedTuple):
     """ns, where that counts to the nanosecond; else the time of the commit."""
 
 
-@dataclass(slots=True)
-class Parcel:
+class Parcel(Struct):
     """A message taken apart. Without a `header` there is nothing in it but `letters`."""
 
     topic: str
@@ -44,10 +66,10 @@ class Parcel:
     """ns, ingest's clock."""
     ack: Callable[[], None]
     header: BatchHeader | None = None
-    events: list[Event] = field(default_factory=list[Event])
-    refused: list[Letter] = field(default_factory=list[Letter])
+    events: list[Event] = []
+    refused: list[Letter] = []
     """Events whose number is known: the ledger counts them as dead."""
-    letters: list[Letter] = field(default_factory=list[Letter])
+    letters: list[Letter] = []
     """What is wrong beside that."""
 
 
@@ -55,27 +77,60 @@ def open_parcel(
     topic: str, payload: bytes, *, sites: Mapping[str, SiteFile], received_at: int, ack: Callable[[], None]
 ) -> Parcel:
     """Decode and validate a message. Never fails: whatever is wrong becomes a letter."""
-    parcel = Parcel(topic, payload, received_at, ack)
-    place = topics.parse(topic)
-    event_class = topics.class_of(place.leaf, "events") if place else None
-    try:
-        batch = codec.decode_batch(payload)
-    except CodecError as error:
-        parcel.letters.append(Letter(topic, error.reason, f"{topic}: {error.detail}", payload))
+    return _judged(Parcel(topic, payload, received_at, ack), codec.decode_batches([payload])[0], sites)
+
+
+def open_group(messages: Sequence[Message], *, sites: Mapping[str, SiteFile], received_at: int) -> list[Parcel]:
+    """Decode and validate messages that came together: of each, in order, what `open_parcel` makes of it, for much less."""
+    batches = codec.decode_batches([message.payload for message in messages])
+    good = _good(messages, batches, sites, received_at)
+    if good is not None:
+        return [
+            Parcel(message.topic, message.payload, received_at, message.ack, batch.header, batch.events)
+            for message, batch in zip(messages, good, strict=True)
+        ]
+    return [
+        _judged(Parcel(message.topic, message.payload, received_at, message.ack), batch, sites)
+        for message, batch in zip(messages, batches, strict=True)
+    ]
+
+
+def _good(
+    messages: Sequence[Message], batches: Sequence[DecodedBatch | CodecError], sites: Mapping[str, SiteFile], now: int
+) -> Sequence[DecodedBatch] | None:
+    """The batches, where nothing at all is wrong with any of them."""
+    read = [batch for batch in batches if type(batch) is DecodedBatch]
+    if len(read) < len(batches) or any(map(_refused, read)):
+        return None
+    headers: list[BatchHeader] = list(map(_header, read))
+    if [_places.get(message.topic) or _place_of(message.topic) for message in messages] != list(map(_place, headers)):
+        return None
+    events = list(chain.from_iterable(map(_events, read)))
+    return read if _acceptable(headers, events, sites, now) else None
+
+
+def _judged(parcel: Parcel, batch: DecodedBatch | CodecError, sites: Mapping[str, SiteFile]) -> Parcel:
+    """The parcel with what its message holds, and with letters about what is wrong."""
+    topic = parcel.topic
+    if isinstance(batch, CodecError):
+        parcel.letters.append(Letter(topic, batch.reason, f"{topic}: {batch.detail}", parcel.payload))
         return parcel
     header = batch.header
-    if place is None or (header.site, header.gateway, header.event_class) != (place.site, place.gateway, event_class):
+    if (header.site, header.gateway, header.event_class) != _place_of(topic):
         detail = f"{topic}: the batch says {header.site}/{header.gateway} {header.event_class}; check who publishes there"
-        parcel.letters.append(Letter(topic, "misplaced", detail, payload))
+        parcel.letters.append(Letter(topic, "misplaced", detail, parcel.payload))
         return parcel
     parcel.header = header
     stream = header.stream
     parcel.refused = [
         Letter(topic, error.reason, f"{topic} #{seq}: {error.detail}", raw, stream, seq) for seq, raw, error in batch.refused
     ]
+    if _acceptable([header], batch.events, sites, parcel.received_at):
+        parcel.events = batch.events
+        return parcel
     site = sites.get(header.site)
     for event in batch.events:
-        reason = wrong_with(event, site, received_at)
+        reason = wrong_with(event, site, parcel.received_at)
         if reason is None:
             parcel.events.append(event)
         else:
@@ -83,6 +138,27 @@ def open_parcel(
             letter = Letter(topic, word, f"{topic} #{event.seq}: {detail}", codec.encode(event), stream, event.seq)
             parcel.refused.append(letter)
     return parcel
+
+
+def _acceptable(headers: Sequence[BatchHeader], events: Sequence[Event], sites: Mapping[str, SiteFile], now: int) -> bool:
+    """Whether `wrong_with` certainly has nothing against any of the events."""
+    if not events:
+        return True
+    for name in set(map(_site, headers)):
+        site = sites.get(name)
+        if site is None:
+            return False
+        if not site.takes_unknown_devices() and strangers(
+            site, (event.device for event in events if event.site == name and type(event) is not Health)
+        ):
+            return False
+    if max(map(_at, events)) > now + AHEAD_NS or any(map(_unset, events)):
+        return False
+    kinds: set[type[Event]] = set(map(type, events))
+    if Reading not in kinds:
+        return True
+    readings: Sequence[Any] = events if len(kinds) == 1 else [event for event in events if type(event) is Reading]
+    return OWN_MEASUREMENTS.isdisjoint(map(_measurement, readings))
 
 
 def wrong_with(event: Event, site: SiteFile | None, now: int, *, known: bool = False) -> tuple[str, str] | None:
@@ -109,5 +185,21 @@ def wrong_with(event: Event, site: SiteFile | None, now: int, *, known: bool = F
 
 def class_in(topic: str) -> EventClass | None:
     """The event class that a topic says, if it is one of ours."""
-    place = topics.parse(topic)
-    return topics.class_of(place.leaf, "events") if place else None
+    place = _place_of(topic)
+    return place[2] if place else None
+
+
+def _place_of(topic: str) -> _Place | None:
+    """The site, gateway and class that a topic says; `None` where it is not one of ours."""
+    known = _places.get(topic)
+    if known is not None:
+        return known
+    parts = topics.parse(topic)
+    if parts is None:
+        return None
+    place = (parts.site, parts.gateway, topics.class_of(parts.leaf, "events"))
+    if len(topic) <= _LONGEST_REMEMBERED:
+        if len(_places) >= _MOST_PLACES:
+            _places.clear()
+        _places[topic] = place
+    return place

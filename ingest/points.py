@@ -5,12 +5,13 @@ codes are fields. A point of heat says that a device was in a cell during a minu
 weight always 1, so that it may be written any number of times, by anybody, and still counts once.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 from plumbline.event import CheckIn, Event, Fix, Health, Inspection, Reading, Scan, State
 from plumbline.grid import Cell
-from plumbline.series import FieldValue, Point
+from plumbline.series import FieldValue, Measured, Point
 from plumbline.site import SiteFile, Source, Zone
 
 #: Measurements that are made here; a reading may not call itself so.
@@ -20,7 +21,12 @@ WORST_ACCURACY_M: Final = 50.0
 MINUTE_NS: Final = 60_000_000_000
 
 Fields = dict[str, FieldValue]
+_Tags = dict[str, str]
 _Presence = tuple[str, Cell, int, Source]
+
+#: Tag sets that are kept of a site, per use: devices are named by gateways, so their number is not ours to trust.
+_MOST_TAGS: Final = 10_000
+_device: Final = attrgetter("device")
 
 
 def _fix(event: Fix) -> Fields:
@@ -68,43 +74,64 @@ def _health(event: Health) -> Fields:
     return {**event.values, "readers_total": float(len(event.readers)), "readers_failing": float(failing)}
 
 
-#: Kind → (measurement, its fields). A reading names its own measurement and its values are the fields.
-SERIES: Final[Mapping[type[Event], tuple[str, Callable[[Any], Fields]]]] = {
-    Fix: ("position", _fix),
-    Scan: ("scan", _scan),
-    CheckIn: ("check_in", _check_in),
-    State: ("state", _state),
-    Inspection: ("inspection", _inspection),
-    Health: ("gateway_health", _health),
+#: Kind → (measurement, what its point is, its fields). A reading names its own measurement and its values are the fields.
+SERIES: Final[Mapping[type[Event], tuple[str, type[Point], Callable[[Any], Fields]]]] = {
+    Fix: ("position", Measured, _fix),
+    Scan: ("scan", Point, _scan),
+    CheckIn: ("check_in", Point, _check_in),
+    State: ("state", Point, _state),
+    Inspection: ("inspection", Point, _inspection),
+    Health: ("gateway_health", Measured, _health),
 }
 
 
 class PointMaker:
-    """Makes the points of one site's events; keeps what does not change from event to event ready."""
+    """Makes the points of one site's events; keeps what does not change from event to event ready.
+
+    Points of equal tags share one mapping of them, as long as it is kept: stores recognise it.
+    """
 
     def __init__(self, site: SiteFile) -> None:
         self._site = site
         self._grid = site.grid
-        self._tags: dict[tuple[str, str | None], dict[str, str]] = {}
+        self._tags: dict[tuple[str, str | None], _Tags] = {}
+        self._fixed_tags: dict[str, _Tags] = {}
+        self._heat_tags: dict[tuple[str, Cell, Source], _Tags] = {}
         self._squares: dict[str, Cell] = {}
         self._fixed = {device.id: device.zone for device in site.devices if device.zone is not None}
 
     def points(self, events: Iterable[Event]) -> list[Point]:
-        """The points of events, each heat point once."""
-        made: list[Point] = []
+        """The points of events that `plumbline.codec` read (it vouches for names and numbers), each heat point once.
+
+        Points of one series are in the order of their events.
+        """
+        every = events if isinstance(events, list) else list(events)
+        kinds: set[type[Event]] = set(map(type, every))
+        if kinds == {Reading}:
+            return self._readings(every)
+        made = self._readings([event for event in every if type(event) is Reading]) if Reading in kinds else []
         heat: dict[_Presence, Point] = {}
-        for event in events:
+        for event in every:
             if type(event) is Reading:
-                made.append(
-                    Point(event.measurement, self._tags_of(event.device, self._fixed.get(event.device)), event.values, event.at)
-                )
                 continue
-            measurement, fields = SERIES[type(event)]
+            measurement, form, fields = SERIES[type(event)]
             zone = self._zone_of(event)
-            made.append(Point(measurement, self._tags_of(event.device, zone), fields(event), event.at))
+            made.append(form(measurement, self._tags_of(event.device, zone), fields(event), event.at))
             self._heat_of(event, zone, heat)
         made.extend(heat.values())
         return made
+
+    def _readings(self, readings: Sequence[Any]) -> list[Point]:
+        tags = self._fixed_tags
+        try:
+            return [Measured(one.measurement, tags[one.device], one.values, one.at) for one in readings]
+        except KeyError:  # a device that was not seen yet
+            if len(tags) > _MOST_TAGS:
+                tags.clear()
+            for device in set(map(_device, readings)):
+                if device not in tags:
+                    tags[device] = self._tags_of(device, self._fixed.get(device))
+            return [Measured(one.measurement, tags[one.device], one.values, one.at) for one in readings]
 
     def _zone_of(self, event: Event) -> str | None:
         if type(event) is Fix:
@@ -114,10 +141,10 @@ class PointMaker:
             return event.place
         return self._fixed.get(event.device)
 
-    def _tags_of(self, device: str, zone: str | None) -> dict[str, str]:
+    def _tags_of(self, device: str, zone: str | None) -> _Tags:
         tags = self._tags.get((device, zone))
         if tags is None:
-            if len(self._tags) > 10_000:  # devices are named by gateways: their number is not ours to trust
+            if len(self._tags) > _MOST_TAGS:
                 self._tags.clear()
             tags = {"site": self._site.id, "device": device}
             if zone is not None:
@@ -139,8 +166,17 @@ class PointMaker:
         key = (event.device, square, minute, source)
         if key not in heat:
             lat, lon = self._grid.centre(square)
-            tags = {"site": self._site.id, "cell": str(square), "source": source, "device": event.device}
-            heat[key] = Point("heat", tags, {"lat": lat, "lon": lon, "weight": 1.0}, minute)
+            tags = self._heat_tags_of(event.device, square, source)
+            heat[key] = Measured("heat", tags, {"lat": lat, "lon": lon, "weight": 1.0}, minute)
+
+    def _heat_tags_of(self, device: str, square: Cell, source: Source) -> _Tags:
+        tags = self._heat_tags.get((device, square, source))
+        if tags is None:
+            if len(self._heat_tags) > _MOST_TAGS:
+                self._heat_tags.clear()
+            tags = {"site": self._site.id, "cell": str(square), "source": source, "device": device}
+            self._heat_tags[device, square, source] = tags
+        return tags
 
     def _source_of(self, event: Event) -> Source | None:
         """What an event counts as: an undeclared receiver is a machine, an idle machine leaves no heat."""

@@ -7,7 +7,7 @@ What is right is found right for many batches at once; only what is not is looke
 (`tests/unit/plumbline/test_codec_bulk.py` holds both ways to one answer).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import chain, repeat
 from operator import attrgetter
 from typing import Final, NamedTuple, TypeVar
@@ -45,7 +45,7 @@ class Refused(NamedTuple):
     error: CodecError
 
 
-class DecodedBatch(NamedTuple):
+class DecodedBatch(msgspec.Struct):
     """A batch taken apart: the header, the events that are good, and those that are not."""
 
     header: BatchHeader
@@ -61,12 +61,13 @@ _peek: Final = msgspec.json.Decoder(_Peek)
 _presence: Final = msgspec.json.Decoder(Presence)
 _watermark: Final = msgspec.json.Decoder(Watermark)
 _replay: Final = msgspec.json.Decoder(ReplayRequest)
-_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, OverflowError)
+_UNREADABLE: Final = (CodecError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, OverflowError)
 
 _events: Final = attrgetter("events")
 _version: Final = attrgetter("v")
 _class: Final = attrgetter("event_class")
 _seq: Final = attrgetter("seq")
+_ranges: Final = attrgetter("ranges")
 _stream: Final = (attrgetter("site"), attrgetter("gateway"), attrgetter("epoch"))
 
 
@@ -112,42 +113,44 @@ def decode_batch(data: bytes) -> DecodedBatch:
 
     Raises `CodecError` where the header itself is unreadable, the numbers do not match the events, or it is too large.
     """
-    batch = _decoded(data)
-    if batch is not None and _sound([batch]):
-        return DecodedBatch(batch, batch.events, [])
-    return _one_by_one(data)
+    batch = decode_batches((data,))[0]
+    if isinstance(batch, CodecError):
+        raise batch
+    return batch
 
 
-def decode_batches(payloads: Iterable[bytes]) -> list[DecodedBatch | CodecError]:
+def decode_batches(payloads: Sequence[bytes]) -> list[DecodedBatch | CodecError]:
     """Read many batches for much less than each alone; of each what `decode_batch` gives or raises, in order."""
-    data = list(payloads)
-    batches = list(map(_decoded, data))
+    batches: list[Batch | None] = []
+    for data in payloads:
+        try:
+            small = len(data) <= MAX_EVENT_BYTES and data[:1] == b"{"
+            batches.append(_batch.decode(data if small else _large(data)))
+        except _UNREADABLE:
+            batches.append(None)
     read = [batch for batch in batches if batch is not None]
-    if len(read) == len(data) and _sound(read):
+    if len(read) == len(payloads) and _sound(read):
         return [DecodedBatch(batch, batch.events, []) for batch in read]
-    return [_or_error(one, batch) for one, batch in zip(data, batches, strict=True)]
+    return [_alone(data, batch) for data, batch in zip(payloads, batches, strict=True)]
 
 
-def _or_error(data: bytes, batch: Batch | None) -> DecodedBatch | CodecError:
+def _large(data: bytes) -> bytes:
+    """The JSON of a batch that may be compressed, or have room for an event that is too large alone. Raises `CodecError`."""
+    text = expanded(data, MAX_BATCH_BYTES)
+    if len(text) > MAX_BATCH_BYTES or (
+        len(text) > MAX_EVENT_BYTES and max(map(len, _raw_batch.decode(text).events), default=0) > MAX_EVENT_BYTES
+    ):
+        raise CodecError("too_large", f"{len(text)} bytes")
+    return text
+
+
+def _alone(data: bytes, batch: Batch | None) -> DecodedBatch | CodecError:
     if batch is not None and _sound([batch]):
         return DecodedBatch(batch, batch.events, [])
     try:
         return _one_by_one(data)
     except CodecError as error:
         return error
-
-
-def _decoded(data: bytes) -> Batch | None:
-    """The batch, names and places not looked at yet; `None` where it is to be taken event by event."""
-    try:
-        text = data if data[:1] == b"{" else expanded(data, MAX_BATCH_BYTES)
-        if len(text) <= MAX_EVENT_BYTES:
-            return _batch.decode(text)
-        if len(text) <= MAX_BATCH_BYTES and max(map(len, _raw_batch.decode(text).events), default=0) <= MAX_EVENT_BYTES:
-            return _batch.decode(text)
-    except (*_UNREADABLE, CodecError):
-        pass
-    return None
 
 
 def _sound(batches: Sequence[Batch]) -> bool:
@@ -159,18 +162,23 @@ def _sound(batches: Sequence[Batch]) -> bool:
     classes: set[EventClass] = {*map(_class, batches), *(kind.event_class for kind in kinds)}
     if max(versions, default=1) > VERSION or len(classes) > 1:
         return False
-    single = len(events) == len(batches) and min(counts, default=1) == 1
+    alone = len(events) == len(batches) and all(counts)
     for column in _stream:
         said = map(column, batches)
-        if list(map(column, events)) != list(said if single else chain.from_iterable(map(repeat, said, counts))):
+        if list(map(column, events)) != list(said if alone else chain.from_iterable(map(repeat, said, counts))):
             return False
-    numbers: list[int] = []
+    return _numbered(batches, events, counts, alone=alone) and naming.well_named(batches, events)
+
+
+def _numbered(batches: Sequence[Batch], events: Sequence[Event], counts: Sequence[int], *, alone: bool) -> bool:
+    """Whether every event has the number that its batch gives it; `alone`: each batch has one event."""
+    seqs = list(map(_seq, events))
+    if alone:
+        return list(map(_ranges, batches)) == [((seq, seq),) for seq in seqs]
     try:
-        for batch, count in zip(batches, counts, strict=True):
-            numbers += _numbers(batch.ranges, count)
+        return seqs == list(chain.from_iterable(map(_numbers, map(_ranges, batches), counts)))
     except CodecError:
         return False
-    return list(map(_seq, events)) == numbers and naming.well_named(batches, events)
 
 
 def _one_by_one(data: bytes) -> DecodedBatch:

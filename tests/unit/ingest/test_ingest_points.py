@@ -1,11 +1,15 @@
 """Events become points by a table; heat counts presence minutes once."""
 
+import math
+
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.points import OWN_MEASUREMENTS, SERIES, PointMaker, centroid
 from plumbline.event import KINDS, CheckIn, Event, Fix, Reading
+from plumbline.ids import is_name
+from plumbline.series import Measured, Point
 from tests.batches import NOON, SECOND, SITE, check_in, fix, health, reading, scan, state
 
 maker = PointMaker(SITE)
@@ -22,7 +26,7 @@ def heat(*events):
 
 def test_every_kind_has_a_series():
     assert {*SERIES, Reading} == set(KINDS.values())
-    assert {name for name, _ in SERIES.values()} | {"heat"} == OWN_MEASUREMENTS
+    assert {name for name, _, _ in SERIES.values()} | {"heat"} == OWN_MEASUREMENTS
 
 
 def test_a_reading_names_its_measurement_and_carries_its_values_and_the_zone_of_a_fixed_device():
@@ -97,3 +101,45 @@ def test_a_badge_reader_of_unknown_place_takes_the_zone_of_its_device():
     event = msgspec.structs.replace(check_in(1), place="Tor 3", device="scanner")
     assert isinstance(event, CheckIn)
     assert only(event).tags["zone"] == "gate"
+
+
+def test_what_a_gateway_measured_is_vouched_for_and_what_it_was_told_is_not():
+    made = maker.points([reading(1), fix(2), health(3), scan(4)])
+    assert {point.measurement: type(point) for point in made} == {
+        "environment": Measured,
+        "position": Measured,
+        "gateway_health": Measured,
+        "heat": Measured,
+        "scan": Point,
+    }
+    for point in made:
+        if type(point) is Measured:
+            assert all(type(value) is float and math.isfinite(value) for value in point.fields.values())
+            assert all(map(is_name, point.fields))
+
+
+def test_points_of_equal_tags_share_them_so_that_a_store_knows_them_again():
+    first, second = maker.points([reading(1), reading(2)])
+    (again,) = maker.points([reading(3)])
+    assert first.tags is second.tags is again.tags
+    one, other = heat(fix(1)), heat(fix(61))
+    assert one[0].at != other[0].at
+    assert one[0].tags is other[0].tags
+    assert only(scan(1)).tags is only(scan(2)).tags
+
+
+def test_readings_among_other_events_are_the_points_that_they_are_alone():
+    mixed = [reading(1), fix(2), reading(3), health(4)]
+    alone = maker.points([reading(1), reading(3)])
+    assert [point for point in maker.points(iter(mixed)) if point.measurement == "environment"] == alone
+
+
+def test_a_flood_of_devices_is_forgotten():
+    own = PointMaker(SITE)
+    for i in range(30):
+        made = own.points([msgspec.structs.replace(reading(1), device=f"d{i}-{j}") for j in range(1000)])
+        assert [point.tags["device"] for point in made] == [f"d{i}-{j}" for j in range(1000)]
+    assert len(own._fixed_tags) <= 11_000
+    assert len(own._tags) <= 11_000
+    (point,) = own.points([reading(1)])
+    assert point.tags == {"site": "yard", "device": "node", "zone": "gate"}
