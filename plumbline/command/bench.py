@@ -74,6 +74,21 @@ def edge(
     _say("A gateway's promises", figures, as_json=as_json)
 
 
+@app.command("mqtt")
+def mqtt(
+    messages: Annotated[
+        int, typer.Option(help="How many messages wait for each way of taking them.", min=1000, max=90_000)
+    ] = 20_000,
+    as_json: Json = False,
+) -> None:
+    """Receiving over MQTT: CPU µs a message with its acknowledgement, ours beside paho on one broker."""
+    from plumbline.bench import mqtt as measured  # noqa: PLC0415 - each benchmark needs only its own packages
+
+    with folders.given(None) as place:
+        figures = asyncio.run(measured.measure(place, messages=messages))
+    _say("MQTT, receive and acknowledge", figures, as_json=as_json)
+
+
 @app.command("outbox")
 def outbox(
     events: Annotated[int, typer.Option(help="How many events.", min=1000)] = 100_000,
