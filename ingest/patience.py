@@ -69,12 +69,12 @@ class Patience:
             try:
                 return await act()
             except SeriesUnavailableError as error:
-                away, why = "series", str(error)
+                away, why, asked_s, say = "series", str(error), error.wait_s, _log.error if error.ours else _log.warning
             except DATABASE_AWAY as error:
-                away, why = "database", str(error)
+                away, why, asked_s, say = "database", str(error), 0.0, _log.warning
             attempt += 1
-            wait_s = delay_s(attempt, self.chance, first_s=self.first_s, cap_s=self.cap_s)
+            wait_s = max(asked_s, delay_s(attempt, self.chance, first_s=self.first_s, cap_s=self.cap_s))
             failed(away)
-            _log.warning("store away, will try again", task=task, store=away, error=why[:500], wait_s=round(wait_s, 3))
+            say("store away, will try again", task=task, store=away, error=why[:500], wait_s=round(wait_s, 3))
             if await stop.pause(wait_s):
                 return None

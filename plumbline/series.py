@@ -73,7 +73,13 @@ class Bucket(NamedTuple):
 
 
 class SeriesUnavailableError(PlumblineError):
-    """The store cannot be reached or is overloaded; trying again later is right, nothing was decided about the points."""
+    """The store cannot be reached, is overloaded or does not let us in; trying again later is right, no point was decided."""
+
+    def __init__(self, message: str, *, wait_s: float = 0.0, ours: bool = False) -> None:
+        """`wait_s`: seconds that the store asks to be left alone. `ours`: only a changed setting or right will help."""
+        super().__init__(message)
+        self.wait_s = wait_s
+        self.ours = ours
 
 
 class SeriesWriter(Protocol):
@@ -83,7 +89,10 @@ class SeriesWriter(Protocol):
         """Store the points durably and return those that the store refuses for good (all others are stored).
 
         Called with up to some ten thousand points. Calls may overlap: points of one series are stored in the order of the
-        calls. Writing the same points again changes nothing. Raises `SeriesUnavailableError` where a later try may succeed.
+        calls. Writing the same points again changes nothing. Raises `SeriesUnavailableError` where a later try may succeed:
+        each point of that call may be stored or not, and calls that waited behind it fail as well. So who repeats the
+        failed calls one after the other, in their order, keeps the order of each series. A call that is cancelled is
+        carried to its end all the same.
         """
         ...
 

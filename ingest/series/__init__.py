@@ -2,21 +2,24 @@
 
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from plumbline.errors import SettingsError
 from plumbline.series import SeriesStore
 
 __all__ = ["open_store"]
 
-_FORMS: Final = "write influx:http://USER:TOKEN@HOST:8086/DATABASE or embedded:/FOLDER/FILE.duckdb"
+_FORMS: Final = "write influx:http://USER:TOKEN@HOST:8086/DATABASE, if need be with ?connections=2&gzip=yes, or embedded:/FOLDER/FILE.duckdb"
+_MOST_CONNECTIONS: Final = 16
 
 
 async def open_store(url: str) -> SeriesStore:
     """Open the store that a URL names: `influx:http://user:token@host:8086/database` or `embedded:/path/file.duckdb`.
 
-    User, token and database may be percent-encoded. The file is opened at once, a server is not asked before the first
-    call. Raises `SettingsError` where the URL is not one of these, `SeriesUnavailableError` where the file is in use.
+    User, token and database may be percent-encoded. `?connections=N` says over how many connections InfluxDB is written to
+    (1 to 16, default 2), `?gzip=yes` or `no` whether what is sent is packed (default: where the server is not on this
+    machine). The file is opened at once, a server is not asked before the first call. Raises `SettingsError` where the URL
+    is not one of these, `SeriesUnavailableError` where the file is in use.
     """
     kind, _, rest = url.partition(":")
     if kind == "embedded":
@@ -46,10 +49,34 @@ def _open_influx(address: str) -> SeriesStore:
         raise SettingsError(f"series: the port in the URL is no number from 0 to 65535; {_FORMS}") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or not database:
         raise SettingsError(f"series: the URL lacks http(s), the host or the database; {_FORMS}")
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    connections, packed = _connections(options.pop("connections", None)), _packed(options.pop("gzip", None))
+    if options:
+        raise SettingsError(f"series: '{next(iter(options))[:40]}' is no option of the URL; {_FORMS}")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return InfluxStore(
         f"{parts.scheme}://{host}{port}",
         database,
         user=unquote(parts.username or ""),
         token=unquote(parts.password or ""),
+        connections=connections,
+        packed=packed,
     )
+
+
+def _connections(said: str | None) -> int:
+    from ingest.series.influx import CONNECTIONS  # noqa: PLC0415 - see above
+
+    if said is None:
+        return CONNECTIONS
+    if not (said.isascii() and said.isdigit() and 1 <= int(said[:9]) <= _MOST_CONNECTIONS):
+        raise SettingsError(f"series: connections={said[:40]} is no number from 1 to {_MOST_CONNECTIONS}; {_FORMS}")
+    return int(said)
+
+
+def _packed(said: str | None) -> bool | None:
+    if said is None:
+        return None
+    if said not in {"yes", "no"}:
+        raise SettingsError(f"series: gzip={said[:40]} is neither yes nor no; {_FORMS}")
+    return said == "yes"

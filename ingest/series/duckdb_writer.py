@@ -5,16 +5,24 @@ gateway catches up). Any other may be a repetition: it is compared with the file
 field by field where it is not. So a table never holds a point twice, and reading needs no second thought.
 """
 
+import contextlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from operator import attrgetter
+from typing import Any, Final
 
 from duckdb import DuckDBPyConnection
 
-from ingest.series.arrow_rows import KINDS, ArrowTable, Shape, by_measurement, field_of, keys
+from ingest.series.arrow_rows import KINDS, ArrowTable, by_measurement, field_of, keys, of_columns, places
+from ingest.series.columns import Columns, Shape, columns_of
 from ingest.series.duckdb_catalog import Catalog, Kind, Table
+from ingest.series.known_tags import KnownTags
 from ingest.series.limits import EARLIEST, LATEST, RefusedError, check_exact, check_finite, check_text, check_time
-from plumbline.series import FieldValue, Point, RefusedPoint
+from plumbline.series import FieldValue, Measured, Point, RefusedPoint
+
+_MEASUREMENT: Final = attrgetter("measurement")
+_MOST_TAGS: Final = 50_000
 
 Key = tuple[int, int]
 """Series and time: what makes a row one row."""
@@ -33,10 +41,25 @@ class Writer:
         self._catalog = catalog
         self._compact_after = compact_after
         self._shapes: set[Shape] = set()
+        self._known = KnownTags(catalog.series, most=_MOST_TAGS)
         self._replaced: defaultdict[str, int] = defaultdict(int)
 
     def write(self, points: Sequence[Point]) -> list[RefusedPoint]:
         """Store the points and return those refused. On any error nothing of the batch is stored."""
+        types = set(map(type, points))
+        if Measured not in types:
+            return self._write(points, [])
+        measured = points if len(types) == 1 else [point for point in points if type(point) is Measured]
+        others = [] if len(types) == 1 else [point for point in points if type(point) is not Measured]
+        if set(map(_MEASUREMENT, measured)).isdisjoint(map(_MEASUREMENT, others)):  # so they share no series
+            with contextlib.suppress(RefusedError):
+                columns = columns_of(measured, self._known.of, self._note_shape)
+                if columns is not None:
+                    return self._write(others, columns)
+        return self._write(points, [])
+
+    def _write(self, points: Sequence[Point], columns: list[Columns]) -> list[RefusedPoint]:
+        """Store points that are looked at one by one, and columns of others, which share no series with them."""
         fresh: defaultdict[Shape, list[tuple[Any, ...]]] = defaultdict(list)
         late: defaultdict[str, Rows] = defaultdict(dict)
         refused: list[RefusedPoint] = []
@@ -62,9 +85,26 @@ class Writer:
                 fresh[shape].append((series, at, *fields.values()))
             else:
                 late[measurement].setdefault((series, at), {}).update(fields)
-        if fresh or late:
-            self._store(by_measurement(fresh), late)
+        new, old = self._split(columns)
+        if fresh or late or columns:
+            self._store(by_measurement(fresh) | of_columns(new), late, old)
         return refused
+
+    def _split(self, columns: list[Columns]) -> tuple[list[Columns], list[Columns]]:
+        """Columns of what is newer than all that its series holds, and of the rest."""
+        newest = self._catalog.newest
+        size = sum(map(len, columns))
+        is_new = [True] * size
+        for place, series, at in _in_order(columns):
+            if at > newest[series]:
+                newest[series] = at
+            else:
+                is_new[place] = False
+        if all(is_new):
+            return columns, []
+        is_old = [not new for new in is_new]
+        split = [[part for part in (every.chosen(which) for every in columns) if len(part)] for which in (is_new, is_old)]
+        return split[0], split[1]
 
     def _note_shape(self, shape: Shape) -> None:
         measurement, names = shape
@@ -75,19 +115,50 @@ class Writer:
             self._shapes.clear()
         self._shapes.add(shape)
 
-    def _store(self, fresh: Mapping[str, ArrowTable], late: Mapping[str, Rows]) -> None:
+    def _store(self, fresh: Mapping[str, ArrowTable], late: Mapping[str, Rows], old: Sequence[Columns]) -> None:
         wanted: defaultdict[str, set[tuple[str, Kind]]] = defaultdict(set)
         for measurement, table in fresh.items():
             wanted[measurement] |= {field_of(column) for column in table.column_names[2:]}
         for measurement, rows in late.items():
             wanted[measurement] |= {(name, KINDS[type(value)]) for row in rows.values() for name, value in row.items()}
+        for columns in old:
+            wanted[columns.shape[0]] |= {(name, "n") for name in columns.shape[1]}
         self._catalog.commit(wanted)
         self._connection.execute("BEGIN")
         for measurement, rows in fresh.items():
             self._append(self._catalog.tables[measurement], rows)
-        for measurement, rows in late.items():
+        for measurement, rows in (*late.items(), *self._unlike(old).items()):
             self._merge(measurement, rows)
         self._connection.execute("COMMIT")
+
+    def _unlike(self, old: Sequence[Columns]) -> dict[str, Rows]:
+        """The rows that say something else than the file, in their order."""
+        rows: defaultdict[str, Rows] = defaultdict(dict)
+        if len({key for columns in old for key in zip(columns.series, columns.times, strict=True)}) == sum(map(len, old)):
+            old = [part for part in map(self._differing, old) if len(part)]
+        # Where a batch says a point twice, which word is the last is seen by looking at all of them.
+        by_place = {place: (columns, index) for columns in old for index, place in enumerate(columns.places)}
+        for _, (columns, index) in sorted(by_place.items()):
+            measurement, names = columns.shape
+            fields = dict(zip(names, (column[index] for column in columns.values), strict=True))
+            rows[measurement].setdefault((columns.series[index], columns.times[index]), {}).update(fields)
+        return rows
+
+    def _differing(self, columns: Columns) -> Columns:
+        """Of rows that are all different points, those that the file does not hold just so."""
+        table = self._catalog.tables[columns.shape[0]]
+        (batch,) = of_columns([columns]).values()
+        fields = [table.columns[name, "n"] for name in columns.shape[1]]
+        batch = batch.rename_columns(["series", "at_ns", *fields]).append_column("place", places(columns.places))
+        unlike = "".join(f" OR held.{column} IS DISTINCT FROM keys.{column}" for column in fields)
+        found = self._joined(
+            batch,
+            (min(columns.times), max(columns.times)),
+            f"SELECT keys.place FROM keys LEFT JOIN (SELECT * FROM {table.name} WHERE at_ns BETWEEN ? AND ?) held"  # noqa: S608 - ours
+            f" ON held.series = keys.series AND held.at_ns = keys.at_ns WHERE held.series IS NULL{unlike}",
+        )
+        wanted = {place for (place,) in found}
+        return columns.where([place in wanted for place in columns.places])
 
     def _append(self, table: Table, rows: ArrowTable) -> None:
         columns = ["series", "at_ns", *(table.columns[field_of(column)] for column in rows.column_names[2:])]
@@ -132,11 +203,14 @@ class Writer:
         }
 
     def _with_keys(self, wanted: Sequence[Key], statement: str) -> list[tuple[Any, ...]]:
-        """Run a statement that joins the table `keys`, told between which times to look: whole row groups are passed over."""
         series, times = zip(*wanted, strict=True)
-        self._connection.register("keys", keys(series, times))
+        return self._joined(keys(series, times), (min(times), max(times)), statement)
+
+    def _joined(self, batch: ArrowTable, between: tuple[int, int], statement: str) -> list[tuple[Any, ...]]:
+        """Run a statement that joins the table `keys`, told between which times to look: whole row groups are passed over."""
+        self._connection.register("keys", batch)
         try:
-            return self._connection.execute(statement, [min(times), max(times)]).fetchall()
+            return self._connection.execute(statement, list(between)).fetchall()
         finally:
             self._connection.unregister("keys")
 
@@ -160,6 +234,12 @@ class Writer:
             self._connection.execute("COMMIT")
             del self._replaced[measurement]
         return done
+
+
+def _in_order(columns: Sequence[Columns]) -> Iterable[tuple[int, int, int]]:
+    """Place, series and time of each point, in the order of the batch."""
+    said = [zip(every.places, every.series, every.times, strict=True) for every in columns]
+    return said[0] if len(said) == 1 else sorted(chain.from_iterable(said))
 
 
 def _matches(table: Table) -> str:

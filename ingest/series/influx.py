@@ -6,35 +6,37 @@ Numbers are written as floats: a field keeps its first type for ever, and sensor
 """
 
 import asyncio
-import gzip
-import re
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple, Self, cast
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import repeat
+from operator import eq
+from typing import Any, Final, Self, cast
+from urllib.parse import urlsplit
+from zlib import crc32
 
-import httpx
-import msgspec
-import structlog
-
+from ingest.series.influx_lane import Lane
+from ingest.series.influx_server import InfluxServer, QueryRefusedError, on_this_machine
 from ingest.series.influxql import identifier, string
 from ingest.series.limits import EARLIEST, LATEST, window
 from ingest.series.line_protocol import Encoded, LineEncoder
-from plumbline.series import Bucket, FieldValue, HeatCell, LatestRow, Point, RefusedPoint, SeriesUnavailableError
+from plumbline.series import Bucket, FieldValue, HeatCell, LatestRow, Point, RefusedPoint
 from plumbline.site import Source
-
-_log: Final = structlog.get_logger()
-
-_ABOUT_POINTS: Final = frozenset({400, 413, 422})
-"""Statuses that speak of the points themselves; every other refusal is about us, the way or the server."""
-_DROPPED: Final = re.compile(r"partial write: (?P<reason>.*) dropped=(?P<dropped>\d+)$", re.DOTALL)
-_NO_DATABASE: Final = re.compile(r"database not found", re.IGNORECASE)
 
 Row = dict[str, Any]
 Group = tuple[Mapping[str, str], list[Row]]
 """The tags of a series in an answer, and its rows."""
 
+CONNECTIONS: Final = 2
+"""To write over: InfluxDB 1.6.7 on two cores takes twice as much on two as on one, and no more on three."""
+_PLACED: Final = 100_000
+
 
 class InfluxStore:
-    """A `SeriesStore` in one InfluxDB database (2.x: the bucket that a DBRP mapping names so)."""
+    """A `SeriesStore` in one InfluxDB database (2.x: the bucket that a DBRP mapping names so).
+
+    All points of a series go over one connection, one request after the other; requests of different connections overlap.
+    So the order of the calls holds for each series, not between series. Where a connection fails, what the other has stored
+    stays stored, and the call fails as a whole: repeating it changes nothing that is stored already.
+    """
 
     def __init__(
         self,
@@ -45,20 +47,19 @@ class InfluxStore:
         token: str = "",
         timeout_s: float = 20.0,
         lines_per_request: int = 5_000,
-        connections: int = 2,
+        connections: int = CONNECTIONS,
+        packed: bool | None = None,
     ) -> None:
-        """Nothing is sent before the first call. `url` is `http(s)://host:port`, `token` the password on 1.x."""
-        self._url = url.rstrip("/")
-        self._database = database
-        self._lines_per_request = lines_per_request
+        """Nothing is sent before the first call. `url` is `http(s)://host:port`, `token` the password on 1.x.
+
+        `packed`: send gzip; by default where the server is not on this machine.
+        """
+        self._server = InfluxServer(url, database, user=user, token=token, timeout_s=timeout_s, connections=connections)
+        if packed is None:
+            packed = not on_this_machine(urlsplit(url).hostname or "")
         self._encoder = LineEncoder(portable=True)
-        self._client = httpx.AsyncClient(
-            base_url=self._url,
-            auth=httpx.BasicAuth(user, token) if token else None,
-            timeout=httpx.Timeout(timeout_s),
-            limits=httpx.Limits(max_connections=connections + 2, max_keepalive_connections=connections + 2),
-            trust_env=False,
-        )
+        self._lanes = [Lane(self._server, packed=packed, lines_per_request=lines_per_request) for _ in range(connections)]
+        self._places: dict[str, int] = {}
 
     async def __aenter__(self) -> Self:
         """Ready at once."""
@@ -69,62 +70,43 @@ class InfluxStore:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Let the connections go; what was written is stored already."""
-        await self._client.aclose()
+        """Send what was accepted and let the connections go."""
+        await asyncio.gather(*(lane.drain() for lane in self._lanes))
+        await self._server.aclose()
 
     async def write(self, points: Sequence[Point]) -> Sequence[RefusedPoint]:
         """See `SeriesWriter.write`."""
-        refused: list[RefusedPoint] = []
-        size = self._lines_per_request
-        chunks = [points[start : start + size] for start in range(0, len(points), size)]
-        posting: Coroutine[Any, Any, None] = asyncio.sleep(0)
-        for chunk in chunks:
-            # One request at a time, so that the last write wins; the next one is made ready meanwhile, off the loop.
-            _, ready = await asyncio.gather(posting, asyncio.to_thread(self._prepare, chunk))
-            refused += ready.encoded.refused
-            posting = self._post(ready, refused)
-        await posting
+        if not points:
+            return []
+        # Nothing is awaited up to here: each lane gets its lines in the order of the calls.
+        encoded = self._encoder.encode(points)
+        sending = [lane.put(part) for lane, part in zip(self._lanes, self._parted(encoded), strict=True) if len(part)]
+        refused = list(encoded.refused)
+        for outcome in await asyncio.shield(asyncio.gather(*sending, return_exceptions=True)):
+            if isinstance(outcome, BaseException):
+                raise outcome
+            refused += outcome
         return refused
 
-    def _prepare(self, points: Sequence[Point]) -> "_Request":
-        encoded = self._encoder.encode(points)
-        return _Request(encoded, _packed(encoded.lines))
+    def _parted(self, encoded: Encoded) -> list[Encoded]:
+        """What goes over each connection."""
+        if len(self._lanes) == 1:
+            return [encoded]
+        heads = list(encoded.heads)
+        try:
+            places = list(map(self._places.__getitem__, heads))
+        except KeyError:
+            places = list(map(self._place, heads))
+        return [encoded.chosen(map(eq, places, repeat(lane))) for lane in range(len(self._lanes))]
 
-    async def _post(self, ready: "_Request", refused: list[RefusedPoint]) -> None:
-        """Post lines; where the server minds some of them, halve until each refused one stands alone."""
-        (lines, points, _), body = ready
-        if not lines:
-            return
-        answer = await self._post_body(body)
-        if answer.status_code not in _ABOUT_POINTS:
-            return
-        reason, dropped = _refusal(answer)
-        if len(lines) == 1 or dropped == len(lines):
-            refused += (RefusedPoint(point, reason) for point in points)
-            return
-        middle = len(lines) // 2
-        for half in (slice(middle), slice(middle, None)):
-            part = Encoded(lines[half], points[half], [])
-            await self._post(_Request(part, _packed(part.lines)), refused)
-
-    async def _post_body(self, body: bytes, *, may_create: bool = True) -> httpx.Response:
-        answer = await self._send(
-            "/write",
-            params={"db": self._database, "precision": "ns"},
-            content=body,
-            headers={"Content-Encoding": "gzip", "Content-Type": "text/plain; charset=utf-8"},
-        )
-        if answer.is_success or answer.status_code in _ABOUT_POINTS:
-            return answer
-        if answer.status_code == 404 and may_create and _NO_DATABASE.search(answer.text):
-            await self._create_database()
-            return await self._post_body(body, may_create=False)
-        raise self._unavailable(answer)
-
-    async def _create_database(self) -> None:
-        """Make the database: InfluxDB 1.x alone knows this statement; 2.x answers an error that says what to do."""
-        await self._statement(f"CREATE DATABASE {identifier(self._database)}")
-        _log.info("series database created", url=self._url, database=self._database)
+    def _place(self, head: str) -> int:
+        """The connection of a series: dealt out in turn while there is room to remember it, by a checksum from then on."""
+        place = self._places.get(head)
+        if place is None:
+            if len(self._places) >= _PLACED:
+                return crc32(head.encode()) % len(self._lanes)
+            place = self._places[head] = len(self._places) % len(self._lanes)
+        return place
 
     async def heat(self, site: str, start: int, end: int) -> Sequence[HeatCell]:
         """See `SeriesReader.heat`."""
@@ -176,7 +158,7 @@ class InfluxStore:
                 f" FROM {identifier(measurement)} WHERE site = {string(site)} AND {within} AND device != ''{which}"
                 f" GROUP BY device, time({every_ns}ns) fill(none)"
             )
-        except _QueryRefusedError as refusal:
+        except QueryRefusedError as refusal:
             if "unsupported" in str(refusal):  # the field is text or a truth value: it has no mean
                 return []
             raise
@@ -191,84 +173,7 @@ class InfluxStore:
 
     async def _ask(self, influxql: str) -> list[Group]:
         """The groups that a query answers; a database or measurement that does not exist yet holds nothing."""
-        try:
-            return list(_groups(await self._statement(influxql)))
-        except _QueryRefusedError as refusal:
-            if _NO_DATABASE.search(str(refusal)):
-                return []
-            raise
-
-    async def _statement(self, influxql: str) -> dict[str, Any]:
-        answer = await self._send("/query", params={"db": self._database, "epoch": "ns"}, data={"q": influxql})
-        if not answer.is_success and answer.status_code not in {400, 404}:
-            raise self._unavailable(answer)
-        try:
-            body = msgspec.json.decode(answer.content, type=dict[str, Any])
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            raise SeriesUnavailableError(
-                f"{self._url}: answered a query with something that is not JSON; check that an InfluxDB listens there"
-            ) from None
-        results: list[dict[str, Any]] = body.get("results") or [{}]
-        error = body.get("error") or body.get("message") or results[0].get("error")
-        if error:
-            raise _QueryRefusedError(
-                f"{self._url}: InfluxDB refused a query: {error}; check its version and the rights of the user"
-            )
-        return results[0]
-
-    async def _send(self, path: str, **request: Any) -> httpx.Response:
-        try:
-            return await self._client.post(path, **request)
-        except httpx.TimeoutException as error:
-            raise SeriesUnavailableError(
-                f"{self._url}: InfluxDB did not answer in time ({type(error).__name__}); check its load and disk"
-            ) from error
-        except httpx.HTTPError as error:
-            raise SeriesUnavailableError(
-                f"{self._url}: InfluxDB cannot be reached ({error or type(error).__name__}); check that it runs and the address"
-            ) from error
-
-    def _unavailable(self, answer: httpx.Response) -> SeriesUnavailableError:
-        status, detail = answer.status_code, _error_text(answer)
-        remedy = {
-            401: "check user and token in the series URL",
-            403: "give the token or user the right to read and write the database",
-            404: "check the database's name; on InfluxDB 2 map it to a bucket with a DBRP mapping",
-            429: "it is over its limits; points wait and are sent again",
-        }.get(status, "check the server's log, memory and disk")
-        wait = answer.headers.get("Retry-After")
-        pause = f" (asks to wait {wait} s)" if wait else ""
-        return SeriesUnavailableError(f"{self._url}: InfluxDB answered {status}{pause}: {detail}; {remedy}")
-
-
-class _Request(NamedTuple):
-    """Points that were encoded, and the body that says them."""
-
-    encoded: Encoded
-    body: bytes
-
-
-class _QueryRefusedError(SeriesUnavailableError):
-    """The server understood us and said no to a query."""
-
-
-def _packed(lines: Sequence[str]) -> bytes:
-    return gzip.compress("\n".join(lines).encode(), compresslevel=1)
-
-
-def _refusal(answer: httpx.Response) -> tuple[str, int | None]:
-    """The server's reason, and how many points it says that it dropped (`None`: it does not say)."""
-    text = _error_text(answer)
-    match = _DROPPED.search(text)
-    return (match["reason"], int(match["dropped"])) if match else (text, None)
-
-
-def _error_text(answer: httpx.Response) -> str:
-    try:
-        body = msgspec.json.decode(answer.content, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return answer.text[:500].strip() or answer.reason_phrase
-    return str(body.get("error") or body.get("message") or answer.text[:500])
+        return list(_groups(await self._server.ask(influxql)))
 
 
 def _groups(result: Mapping[str, Any]) -> Iterator[Group]:

@@ -5,10 +5,18 @@ say (not-a-number, infinities, a line feed in a tag, a name that ends in a backs
 a bent tag would be another series.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, compress, repeat
+from operator import attrgetter, itemgetter
+from typing import Final, Self
 
+import msgspec
+
+from ingest.series.known_tags import KnownTags
 from ingest.series.limits import (
+    EARLIEST,
+    LATEST,
     RefusedError,
     check_exact,
     check_finite,
@@ -19,19 +27,61 @@ from ingest.series.limits import (
     check_text,
     check_time,
 )
-from plumbline.series import Point, RefusedPoint
+from plumbline.series import Measured, Point, RefusedPoint
 
 _IN_MEASUREMENT: Final = str.maketrans({",": "\\,", " ": "\\ "})
 _IN_KEY: Final = str.maketrans({",": "\\,", " ": "\\ ", "=": "\\="})
 _IN_STRING: Final = str.maketrans({"\\": "\\\\", '"': '\\"'})
 
+_AT: Final = attrgetter("at")
+_FIELDS: Final = attrgetter("fields")
+_JSON: Final = msgspec.json.Encoder()
+_HEAD: Final = itemgetter(0)
+_FROM_JSON: Final = bytes.maketrans(b":", b"=")
+_NOT_IN_BULK: Final = (b'"time":', b"null")
+"""JSON of what the exact encoder refuses: a field named time, not-a-number (or a name in which `null` stands)."""
 
-class Encoded(NamedTuple):
+Row = tuple[str, str, str, str]
+"""A line in pieces: head, fields, a space, time.
+
+The head, one text for all lines of a series, begins with the line feed that ends the line before and ends with a space.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
     """What became of a batch: lines and the points they say, index by index, and the points that cannot be said."""
 
-    lines: list[str]
+    rows: Sequence[Row]
     points: Sequence[Point]
-    refused: list[RefusedPoint]
+    refused: list[RefusedPoint] = field(default_factory=list[RefusedPoint])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def heads(self) -> Iterable[str]:
+        """What names the series of each line."""
+        return map(_HEAD, self.rows)
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines, without line feeds at their ends."""
+        return ["".join(row)[1:] for row in self.rows]
+
+    @property
+    def body(self) -> bytes:
+        """All lines as they are sent."""
+        return "".join(chain.from_iterable(self.rows))[1:].encode()
+
+    def part(self, first: int, end: int) -> Self:
+        """Some of the lines, in order."""
+        return type(self)(self.rows[first:end], self.points[first:end])
+
+    def chosen(self, which: Iterable[object]) -> Self:
+        """The lines for which something true stands in `which`, in order."""
+        marks = list(which)
+        return type(self)(list(compress(self.rows, marks)), list(compress(self.points, marks)))
 
 
 class LineEncoder:
@@ -47,28 +97,63 @@ class LineEncoder:
         self._cache_size = cache_size
         self._heads: dict[tuple[str, tuple[tuple[str, str], ...]], str] = {}
         self._keys: dict[str, str] = {}
+        self._known = KnownTags(self._head, most=cache_size // 2)
 
     def encode(self, points: Sequence[Point]) -> Encoded:
         """Encode a batch: a line a point, in order, without those that cannot be said."""
-        lines: list[str] = []
-        refused: list[RefusedPoint] = []
-        line = self.line
-        for point in points:
-            try:
-                lines.append(line(point))
-            except RefusedError as error:
-                refused.append(RefusedPoint(point, str(error)))
-        if not refused:
-            return Encoded(lines, points, refused)
-        no = {id(entry.point) for entry in refused}
-        return Encoded(lines, [point for point in points if id(point) not in no], refused)
+        types = set(map(type, points))
+        if types == {Measured}:
+            return self._in_bulk(points) or self._one_by_one(points)
+        if Measured in types:
+            return self._mixed(points)
+        return self._one_by_one(points)
 
     def line(self, point: Point) -> str:
         """One line without its line feed. Raises `RefusedError` with the reason."""
-        key = (point.measurement, tuple(point.tags.items()))
-        head = self._heads.get(key)
-        if head is None:
-            head = self._remember_head(point.measurement, point.tags)
+        return "".join(self._row(point))[1:]
+
+    def _in_bulk(self, points: Sequence[Point]) -> Encoded | None:
+        """The lines of points that need no look at each; `None` where one of them does."""
+        times, fields = list(map(_AT, points)), list(map(_FIELDS, points))
+        if min(times) < EARLIEST or max(times) > LATEST or not all(fields):
+            return None
+        # {"a":1.5,"b":2.0} a line becomes a=1.5,b=2.0: names hold none of the characters that change or go.
+        said = _JSON.encode_lines(fields)
+        if any(mark in said for mark in _NOT_IN_BULK):
+            return None
+        told = said.translate(_FROM_JSON, b'{}"').decode().split("\n")
+        try:
+            heads = self._known.of(points)
+        except RefusedError:
+            return None
+        clock = _JSON.encode_lines(times).decode().split("\n")
+        # The last line ends in a line feed too: `told` and `clock` have one more, empty.
+        return Encoded(list(zip(heads, told, repeat(" "), clock)), points)
+
+    def _one_by_one(self, points: Sequence[Point]) -> Encoded:
+        rows: list[Row] = []
+        taken: list[Point] = []
+        refused: list[RefusedPoint] = []
+        for point in points:
+            try:
+                rows.append(self._row(point))
+                taken.append(point)
+            except RefusedError as error:
+                refused.append(RefusedPoint(point, str(error)))
+        return Encoded(rows, taken, refused)
+
+    def _mixed(self, points: Sequence[Point]) -> Encoded:
+        """Both ways, and the lines in the order of the points again."""
+        bulk = self.encode([point for point in points if type(point) is Measured])
+        other = self._one_by_one([point for point in points if type(point) is not Measured])
+        refused = [*bulk.refused, *other.refused]
+        if refused:
+            no = {id(entry.point) for entry in refused}
+            points = [point for point in points if id(point) not in no]
+        measured, others = iter(bulk.rows), iter(other.rows)
+        return Encoded([next(measured if type(point) is Measured else others) for point in points], points, refused)
+
+    def _row(self, point: Point) -> Row:
         keys = self._keys
         parts: list[str] = []
         for name, value in point.fields.items():
@@ -81,7 +166,10 @@ class LineEncoder:
         if not parts:
             raise RefusedError("the point has no fields; a point says at least one")
         check_time(point.at)
-        return f"{head} {','.join(parts)} {point.at}"
+        return self._head(point.measurement, point.tags), ",".join(parts), " ", str(point.at)
+
+    def _head(self, measurement: str, tags: Mapping[str, str]) -> str:
+        return self._heads.get((measurement, tuple(tags.items()))) or self._remember_head(measurement, tags)
 
     def _value(self, name: str, value: object) -> str:
         if isinstance(value, bool):
@@ -116,7 +204,7 @@ class LineEncoder:
                 parts.append(f"{key.translate(_IN_KEY)}={value.translate(_IN_KEY)}")
         if len(self._heads) >= self._cache_size:
             self._heads.clear()
-        head = self._heads[measurement, tuple(tags.items())] = ",".join(parts)
+        head = self._heads[measurement, tuple(tags.items())] = f"\n{','.join(parts)} "
         return head
 
     def _remember_key(self, name: str) -> str:
