@@ -5,13 +5,13 @@ as many as fit; ids never come again, so what all of them have in common is look
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from operator import attrgetter
 from typing import Any, Final
 
 from plumbline.delivery import BatchHeader
-from plumbline.event import Event, Health, Reading
+from plumbline.event import KINDS, Event, Health, Reading
 from plumbline.ids import UUID_PATTERN, is_name
 
 #: Names that are known at most. Beyond, they are forgotten together: somebody makes up names.
@@ -35,6 +35,9 @@ _device: Final = attrgetter("device")
 _header_columns: Final = tuple(map(attrgetter, HEADER_NAMES))
 _kind_columns: Final = {kind: tuple(map(attrgetter, names)) for kind, names in KIND_NAMES.items()}
 _keyed_columns: Final = {kind: tuple(map(attrgetter, names)) for kind, names in KEYED.items()}
+_all_columns: Final[Mapping[type[Event], Callable[[Event], tuple[str, ...]]]] = {
+    kind: attrgetter(*EVENT_NAMES, *KIND_NAMES.get(kind, ())) for kind in KINDS.values()
+}
 _known: Final[set[str]] = set()
 
 
@@ -96,16 +99,20 @@ def misnamed_header(header: BatchHeader) -> str | None:
 def misnamed(event: Event) -> str | None:
     """What is wrong with the names or the id of an event, with the JSON path; `None` where nothing is."""
     if _ID.match(event.id) is None:
-        return f"expected a UUID in lower case, found {event.id[:64]!r} - at `$.id`"
-    fields = (*EVENT_NAMES, *KIND_NAMES.get(type(event), ()))
-    wrong = _first_wrong((name, getattr(event, name)) for name in fields)
-    if wrong is None:
-        for field in KEYED.get(type(event), ()):
-            keys: Mapping[str, object] = getattr(event, field)
-            if not are_names(keys.keys()):
-                wrong = next(f"{_NO_NAME}{key[:80]!r} - at `key` in `$.{field}`" for key in keys if not is_name(key))
-                break
-    return wrong
+        return f"expected a UUID in lower case, found {event.id[:80]!r} - at `$.id`"
+    kind = type(event)
+    names = set(_all_columns[kind](event))
+    for column in _keyed_columns.get(kind, ()):
+        names.update(column(event))
+    if are_names(names):
+        return None
+    wrong = _first_wrong((name, getattr(event, name)) for name in (*EVENT_NAMES, *KIND_NAMES.get(kind, ())))
+    return wrong or next(
+        f"{_NO_NAME}{key[:80]!r} - at `key` in `$.{field}`"
+        for field in KEYED.get(kind, ())
+        for key in getattr(event, field)
+        if not is_name(key)
+    )
 
 
 def _first_wrong(named: Iterable[tuple[str, str]]) -> str | None:
