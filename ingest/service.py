@@ -16,11 +16,14 @@ from ingest import probes
 from ingest.clocks import CLOCK, ClockKeeper
 from ingest.corrections import Corrector
 from ingest.deadletters import LIMIT_BYTES
+from ingest.direct.lane import Surroundings
+from ingest.direct.metrics import DirectMetrics
+from ingest.direct.service import Direct
 from ingest.gaps import Asking, GapKeeper
 from ingest.metrics import Metrics
 from ingest.operations import Operations, letters_by_reason
 from ingest.patience import Patience, Stop
-from ingest.pipeline import Checkpoint, Pipeline, pass_by
+from ingest.pipeline import Beside, Checkpoint, Pipeline, pass_by
 from ingest.presence import PRESENCE
 from ingest.projector import Projector
 from ingest.receive import Grouping, Lane
@@ -72,6 +75,7 @@ class IngestService:
         metrics_port: serve `ingest.operations` there; 0: on any free port, `None`: not at all.
         metrics_host: the address for that.
         asking: when gateways are asked for what is missing.
+        direct: the file of devices that publish straight to the broker (`ingest.direct.settings`); `None`: there are none.
         drain_s: how long what was taken may take to be committed after `stop`; what is not is the broker's still.
         dead_letter_bytes: retention of dead letters.
         grouping: how messages are committed together.
@@ -97,6 +101,7 @@ class IngestService:
         metrics_port: int | None = None,
         metrics_host: str = "127.0.0.1",
         asking: Asking | None = None,
+        direct: Path | None = None,
         drain_s: float = DRAIN_S,
         dead_letter_bytes: int = LIMIT_BYTES,
         grouping: Grouping | None = None,
@@ -136,8 +141,9 @@ class IngestService:
             patience=patience,
             clock=clock,
         )
-        pipelines: dict[EventClass, Pipeline] = {
-            event_class: Pipeline(
+
+        def pipeline(event_class: EventClass, beside: Beside | None = None) -> Pipeline:
+            return Pipeline(
                 engine=engine,
                 store=store,
                 sites=sites,
@@ -146,9 +152,28 @@ class IngestService:
                 retention=retention,
                 clock=clock,
                 checkpoint=checkpoint,
+                beside=beside,
             )
-            for event_class in CLASSES
-        }
+
+        pipelines: dict[EventClass, Pipeline] = {event_class: pipeline(event_class) for event_class in CLASSES}
+        self._direct = direct and Direct(
+            direct,
+            Surroundings(
+                address=self._address,
+                version=version,
+                engine=engine,
+                pipeline=pipeline,
+                sites=sites,
+                worker=lambda: self._lease.name,
+                metrics=DirectMetrics(self.metrics.registry),
+                on_commit=self._committed,
+                failed=lambda away: self.metrics.retries.labels(away).inc(),
+                patience=patience,
+                clock=clock,
+                checkpoint=checkpoint,
+            ),
+            self._stop,
+        )
         self._lanes = {
             event_class: Lane(
                 event_class=event_class,
@@ -288,6 +313,8 @@ class IngestService:
                     "refusals": self._refusals.run(self._stop),
                     "lease": self._lease.keep(self._stop),
                 }
+                if self._direct is not None:
+                    works["direct"] = self._direct.run()
                 for name, work in works.items():
                     self._tasks[name] = group.create_task(work, name=f"ingest-{name}")
         except TimeoutError:
