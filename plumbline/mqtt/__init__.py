@@ -3,12 +3,13 @@
 A message counts as received when the application says so, not when it arrives, and memory is bounded: with MQTT 5 the
 broker holds back by receive maximum, otherwise the socket is not read.
 
-    connection    the face
+    connection    the face, and who speaks the protocol to which address
     reconnect     a session on a connection, and again on the next
     message, tls  what goes over it, and how it is kept private
     inbox         what arrived and nobody took yet
     link          what speaks the protocol behind the face
-    through_paho  paho-mqtt does
+    native        we do, over TCP and TLS: wire (what we say), decoder and properties (what we hear), outgoing, reasons
+    through_paho  paho-mqtt does, over WebSockets
 """
 
 from plumbline.mqtt.connection import Connection

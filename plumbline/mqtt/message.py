@@ -14,7 +14,7 @@ class Receiver(Protocol):
         """Tell the broker that it may forget them; those of another receiver, and those told already, are passed over."""
 
 
-class Message(msgspec.Struct):
+class Message(msgspec.Struct, eq=False):
     """A message that arrived. It stays the broker's until `ack` is called (QoS 1)."""
 
     topic: str

@@ -11,7 +11,7 @@ import socket
 import ssl
 from collections.abc import Sequence
 from os import strerror
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from plumbline.errors import MqttError, MqttRefusedError
 from plumbline.mqtt import properties, reasons, wire
@@ -45,7 +45,7 @@ class NativeLink(asyncio.Protocol):
         self._five = options.version == "5"
         self.inbox = Inbox(self._pause_or_resume)
         self.lost: str | None = None
-        self._inbound = min(options.inbound, 0xFFFF)
+        self._inbound = max(1, min(options.inbound, 0xFFFF))
         # Mosquitto 2.0 sends some messages more than the receive maximum once the first are acknowledged; QoS 0 knows no bound
         self._room = self._inbound * 4 if self._five else self._inbound
         self._held = 0
@@ -53,7 +53,7 @@ class NativeLink(asyncio.Protocol):
         self._paused = False
         self._asking = 0
         self._decoder = Decoder(five=self._five, largest=LARGEST_BYTES, receiver=self)
-        self._keepalive_s = options.keepalive_s
+        self._keepalive_s = min(options.keepalive_s, 0xFFFF)
         self._unheard = 0
         self._unsaid = 0
         self._tick: asyncio.TimerHandle | None = None
@@ -67,7 +67,7 @@ class NativeLink(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._welcome: asyncio.Future[bool] = self._loop.create_future()
         self._gone: asyncio.Future[None] = self._loop.create_future()
-        self._outgoing = Outgoing(address=address, five=self._five, loop=self._loop, say=self._say)
+        self._outgoing = Outgoing(address=address, five=self._five, loop=self._loop, say=self._say, taken=self._subscribing)
         try:
             self._greeting = self._connect_packet()
             async with asyncio.timeout(timeout_s):
@@ -102,7 +102,7 @@ class NativeLink(asyncio.Protocol):
                 will=options.will,
                 username=self._address.username,
                 password=self._address.password,
-                session_expiry_s=options.session_expiry_s,
+                session_expiry_s=min(options.session_expiry_s, 0xFFFF_FFFF),
                 receive_maximum=self._inbound,
                 largest=LARGEST_BYTES,
             )
@@ -147,7 +147,7 @@ class NativeLink(asyncio.Protocol):
             wanted = wire.topic_filter(topic_filter)
         except MalformedError as error:
             raise MqttRefusedError(f"{self._address}: could not subscribe to {topic_filter[:200]!r}: {error}") from None
-        packet_id = self._outgoing.free_id(self._subscribing)
+        packet_id = self._outgoing.free_id()
         done = self._subscribing[packet_id] = self._loop.create_future()
         self._say(wire.subscribe(wanted, qos=qos, packet_id=packet_id, five=self._five))
         self._asking += 1  # the answer may come behind a session's messages that nobody takes yet
@@ -205,16 +205,15 @@ class NativeLink(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Introduce ourselves."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
         if self.lost is not None:  # nobody waits for it any more
-            transport.abort()
+            self._transport.abort()
             return
         sock = transport.get_extra_info("socket")
         with contextlib.suppress(OSError, AttributeError):
             # What nobody took for so long will not be taken: the kernel's own patience is a quarter of an hour (RFC 5482)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 2000 * self._keepalive_s)
-        transport.write(self._greeting)
+        self._transport.write(self._greeting)
 
     def data_received(self, data: bytes) -> None:
         """Take in what the socket gave, and answer."""
@@ -316,7 +315,7 @@ class NativeLink(asyncio.Protocol):
         old = self._five and self._options.tls is None and not self._welcome.done()
         advice = "; check cert_file: the broker may want a certificate that it knows" if asked else ""
         if old:
-            advice = "; set version to 3.1.1 for a broker that speaks nothing newer"
+            advice = "; read the broker's log, and set version to 3.1.1 for one that speaks nothing newer"
         self._end(f"{self._address}: connection lost: {_why(exc)}{advice}")
         if not self._gone.done():
             self._gone.set_result(None)

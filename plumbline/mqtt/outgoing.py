@@ -22,13 +22,23 @@ class Outgoing:
         five: whether MQTT 5 is spoken.
         loop: where futures belong.
         say: puts a packet on the connection.
+        taken: packet identifiers that are in use for something else.
     """
 
-    def __init__(self, *, address: Address, five: bool, loop: asyncio.AbstractEventLoop, say: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        *,
+        address: Address,
+        five: bool,
+        loop: asyncio.AbstractEventLoop,
+        say: Callable[[bytes], None],
+        taken: Container[int],
+    ) -> None:
         self._address = address
         self._five = five
         self._loop = loop
         self._say = say
+        self._taken = taken
         self._lost: str | None = None
         self._last_id = 0
         self._window = _WINDOW
@@ -46,11 +56,11 @@ class Outgoing:
         self._quality = numbers.get(properties.MAXIMUM_QOS, 1)
         self._retains = numbers.get(properties.RETAIN_AVAILABLE, 1) == 1
 
-    def free_id(self, others: Container[int]) -> int:
-        """A packet identifier that neither we nor `others` use (2.2.1)."""
+    def free_id(self) -> int:
+        """A packet identifier that is not in use (2.2.1)."""
         while True:
             self._last_id = self._last_id % 0xFFFF + 1
-            if self._last_id not in self._unanswered and self._last_id not in others:
+            if self._last_id not in self._unanswered and self._last_id not in self._taken:
                 return self._last_id
 
     def publish(self, topic: str, payload: bytes, *, qos: Literal[0, 1], retain: bool) -> asyncio.Future[None]:
@@ -83,7 +93,7 @@ class Outgoing:
             raise MalformedError("the broker retains nothing; allow it there")
 
     def _send(self, name: bytes, payload: bytes, qos: int, retain: bool, done: asyncio.Future[None]) -> None:
-        packet_id = self.free_id(()) if qos else 0
+        packet_id = self.free_id() if qos else 0
         packet = wire.publish(name, payload, qos=qos, retain=retain, packet_id=packet_id, five=self._five)
         if qos:
             self._unanswered[packet_id] = done
