@@ -174,8 +174,8 @@ def test_any_bytes_give_messages_or_one_error_and_the_same_in_one_part_or_many(s
                 packets += decoder.feed(stream[begin:cut], came)
                 begin = max(begin, cut)
         except MalformedError as error:
-            return list(came), str(error)
-        return list(came), packets
+            return repr(came), str(error)
+        return repr(came), packets
 
     assert outcome(cuts) == outcome(()) == outcome(range(len(stream)))
 
