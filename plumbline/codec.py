@@ -155,8 +155,9 @@ def _alone(data: bytes, batch: Batch | None) -> DecodedBatch | CodecError:
 
 def _sound(batches: Sequence[Batch]) -> bool:
     """Whether nothing at all is wrong with them."""
-    events = batches[0].events if len(batches) == 1 else list(chain.from_iterable(map(_events, batches)))
-    counts = list(map(len, map(_events, batches)))
+    each = list(map(_events, batches))
+    counts = list(map(len, each))
+    events: list[Event] = each[0] if len(each) == 1 else list(chain.from_iterable(each))
     versions = {*map(_version, events), *map(_version, batches)}
     kinds: set[type[Event]] = set(map(type, events))
     classes: set[EventClass] = {*map(_class, batches), *(kind.event_class for kind in kinds)}

@@ -1,5 +1,7 @@
 """Messages opened together are each what they are alone, whatever is wrong with one of them."""
 
+import zlib
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -71,6 +73,8 @@ wrong = st.sampled_from(
         ("plumbline/v1/yard/gw/presence", batch([scan(1)])[1]),
         ("elsewhere", batch([scan(1)])[1]),
         ("plumbline/v1/yard/gw/events/business", b"{"),
+        ("plumbline/v1/yard/gw/events/business", b'{"events":' + b"[" * 60_000),
+        ("plumbline/v1/yard/gw/events/business", zlib.compress(b" " * (codec.MAX_BATCH_BYTES + 1))),
         (batch([scan(1)])[0], batch([scan(1)])[1].replace(b'"x1"', b"7")),
     ]
 )
