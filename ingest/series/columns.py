@@ -71,7 +71,7 @@ def columns_of(
         values = _values(fields, len(shape[1]))
         return None if values is None else [Columns(shape, range(len(points)), array("i", numbers(points)), times, values)]
     shapes = list(zip(map(_MEASUREMENT, points), map(tuple, fields), strict=True))
-    for shape in set(shapes):
+    for shape in dict.fromkeys(shapes):  # in order: the first to come takes the room that there is
         note(shape)
     return _by_shape(shapes, fields, array("i", numbers(points)), times)
 

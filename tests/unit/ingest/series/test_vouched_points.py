@@ -81,7 +81,7 @@ def test_rows_written_in_bulk_are_the_rows_written_one_by_one(batches):
     held = []
     for spoken in (batches, [plain(batch) for batch in batches]):
         connection = duckdb.connect(config={"threads": 1})
-        catalog = Catalog(connection, max_measurements=3, max_fields=6, max_series=6)
+        catalog = Catalog(connection, max_measurements=9, max_fields=9, max_series=99)
         catalog.load()
         writer = Writer(connection, catalog, compact_after=10)
         refused = [told(writer.write(batch)) for batch in spoken]
