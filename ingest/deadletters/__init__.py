@@ -7,9 +7,9 @@ a mended payload beside the one that came, `drop` removes some for good. `REASON
 
 from ingest.deadletters.choice import Choice
 from ingest.deadletters.keeping import keep
-from ingest.deadletters.reasons import REASONS, Reason
+from ingest.deadletters.reasons import REASONS, Reason, meaning_of, remedy_of
 from ingest.deadletters.retention import LIMIT_BYTES, Retention
-from ingest.deadletters.views import Pile, listing, overview, show
+from ingest.deadletters.views import Pile, count, listing, overview, show
 from ingest.deadletters.wishes import Progress, asked, correct, drop, progress, request_replay
 
 __all__ = [
@@ -22,11 +22,14 @@ __all__ = [
     "Retention",
     "asked",
     "correct",
+    "count",
     "drop",
     "keep",
     "listing",
+    "meaning_of",
     "overview",
     "progress",
+    "remedy_of",
     "request_replay",
     "show",
 ]

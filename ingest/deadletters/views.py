@@ -84,6 +84,13 @@ async def listing(engine: AsyncEngine, *, limit: int = 100, **choice: Unpack[Cho
         return (await connection.execute(statement)).mappings().all()
 
 
+async def count(engine: AsyncEngine, **choice: Unpack[Choice]) -> int:
+    """How many letters there are, replayed ones too."""
+    async with engine.connect() as connection:
+        await connection.execution_options(read_only=True)
+        return await connection.scalar(select(func.count()).select_from(dead_letter).where(*chosen(**choice))) or 0
+
+
 async def show(engine: AsyncEngine, number: int) -> RowMapping | None:
     """One letter with its payload."""
     async with engine.connect() as connection:

@@ -24,12 +24,18 @@ EVIDENCE: Final = ("kind", "id", "site", "gateway", "epoch", "seq", "raw", "phot
 
 async def request_replay(engine: AsyncEngine, *, now: int, **choice: Unpack[Choice]) -> int:
     """Ask the running service to take letters once more; those replayed already stay. Returns how many were asked for."""
-    count = 0
+    return len(await asked(engine, now=now, **choice))
+
+
+async def asked(engine: AsyncEngine, *, now: int, **choice: Unpack[Choice]) -> list[int]:
+    """The same, but returns the ids of the letters, for `progress`."""
+    numbers: list[int] = []
+    table = dead_letter.c
     async with engine.begin() as connection:
         for conditions in _conditions(choice):
-            statement = update(dead_letter).where(dead_letter.c.replayed_at.is_(None), *conditions)
-            count += (await connection.execute(statement.values(replay_requested_at=now))).rowcount
-    return count
+            statement = update(dead_letter).where(table.replayed_at.is_(None), *conditions)
+            numbers += await connection.scalars(statement.values(replay_requested_at=now).returning(table.id))
+    return numbers
 
 
 class Progress(Struct, frozen=True, kw_only=True):
@@ -41,14 +47,6 @@ class Progress(Struct, frozen=True, kw_only=True):
     """Refused again, by reason."""
     gone: int
     """Removed meanwhile."""
-
-
-async def asked(engine: AsyncEngine, at: int) -> list[int]:
-    """The ids of the letters whose replay was asked for at that time."""
-    statement = select(dead_letter.c.id).where(dead_letter.c.replay_requested_at == at).order_by(dead_letter.c.id)
-    async with engine.connect() as connection:
-        await connection.execution_options(read_only=True)
-        return list(await connection.scalars(statement))
 
 
 async def progress(engine: AsyncEngine, numbers: Sequence[int]) -> Progress:

@@ -16,6 +16,7 @@ import typer
 
 from edge_agent.config import GatewayFile
 from edge_agent.readers import READERS
+from ingest import deadletters
 from plumbline import clock_set, delivery, dialects, event, fleet, manifest, profile, site, topics
 from plumbline.cli import COMMANDS
 from plumbline.command import docs_readers
@@ -173,6 +174,13 @@ def gateways_page() -> str:
     return "\n".join(parts)
 
 
+def deadletters_page() -> str:
+    """Dead letters, and every reason for them."""
+    readme = Path(deadletters.__file__).with_name("README.md").read_text(encoding="utf-8").rstrip()
+    rows = [f"| `{word}` | {reason.meaning} | {reason.remedy} |" for word, reason in deadletters.REASONS.items()]
+    return _NOTE + "\n".join([readme, "", "| reason | means | to do |", "|---|---|---|", *rows, ""])
+
+
 def dialects_page() -> str:
     """The dialects of MQTT devices, with their settings."""
     parts = [_NOTE + "# Dialects of MQTT devices\n", inspect.cleandoc(dialects.__doc__ or "") + "\n"]
@@ -214,6 +222,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "profile.md": profile_page,
     "dialects.md": dialects_page,
     "gateways.md": gateways_page,
+    "deadletters.md": deadletters_page,
     "readers/README.md": readers_page,
     **{f"readers/{name}.md": partial(reader_page, name) for name in READERS},
     "order.schema.json": order_schema,

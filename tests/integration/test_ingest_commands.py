@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 import os
+import signal
 import subprocess
 from pathlib import Path
 from unittest import mock
@@ -24,6 +25,13 @@ title_zh = "工地"
 timezone = "Asia/Shanghai"
 lat = 31.2
 lon = 121.4
+"""
+DEVICE = """
+[[devices]]
+id = "scanner"
+title_en = "Scanner"
+title_zh = "扫描枪"
+kind = "machine"
 """
 
 
@@ -132,29 +140,91 @@ def test_a_hole_makes_the_ledger_command_fail_where_it_is_asked_to_check(place):
     assert "is no day; write it like" in place.run("ledger", "--since", "yesterday").stderr
 
 
-def test_dead_letters_are_listed_shown_and_replayed_once_the_cause_is_mended(place):
+def test_dead_letters_of_a_late_site_file_come_in_unasked_while_ingest_runs(place):
     (place.sites / "yard.toml").rename(place.sites / "yard.off")
     place.start()
     place.send(batch([scan(1)]), upto=1)
-    (letter,) = json.loads(place.run("deadletters", "list", "--json").stdout)
-    assert (letter["reason"], letter["seq"]) == ("unknown_site", 1)
+    (letter,) = json.loads(place.run("deadletters", "list", "--each", "--json").stdout)
+    assert (letter["reason"], letter["seq"], letter["device"]) == ("unknown_site", 1, "scanner")
+    (pile,) = json.loads(place.run("deadletters", "list", "--json").stdout)
+    assert (pile["reason"], pile["site"], pile["device"], pile["letters"]) == ("unknown_site", "yard", "scanner", 1)
     shown = place.run("deadletters", "show", str(letter["id"]))
-    assert '"text":"x1"' in shown.stdout
+    assert '"text": "x1"' in shown.stdout
+    assert "to do                add its file to the sites folder" in shown.stdout
     assert "unknown_site" in place.run("deadletters", "list").stdout
-    place.worker.terminate()
-    place.worker.wait(30)
     (place.sites / "yard.off").rename(place.sites / "yard.toml")
-    assert place.run("deadletters", "replay", "--all").stdout.startswith("1 letters wait")
-    place.start()
     wait_until(lambda: place.ledger()[0]["dead"] == 0, "the replay")
     assert place.ledger()[0]["received"] == 1
+    assert place.run("deadletters", "list").stdout == "no letter waits\n"
+
+
+def test_unknown_devices_wait_until_they_are_added_and_replayed_and_a_mistake_changes_nothing(place):
+    file = place.sites / "yard.toml"
+    file.write_text('unknown_devices = "set_aside"\n' + SITE_FILE)
+    place.start()
+    place.send(batch([scan(1), scan(2)]), upto=2)
+    assert place.ledger()[0]["dead"] == 2
+    assert place.run("deadletters", "list", "--device", "nobody").stdout == "no letter waits\n"
+    refused = place.run("deadletters", "replay", "--reason", "unknown_device", "--wait")
+    assert refused.returncode == 1
+    assert "0 of 2 letters taken\n2 refused again, unknown_device: add the device" in refused.stdout
+    file.write_text(file.read_text() + DEVICE.replace("machine", "robot"))
+    wait_until(lambda: b"site files not taken" in place.log.read_bytes(), "the mistake to be told")
+    file.write_text(file.read_text().replace("robot", "scanner"))
+    place.worker.send_signal(signal.SIGHUP)
+    wait_until(lambda: b"plumbline deadletters replay --reason unknown_device" in place.log.read_bytes(), "the hint")
+    taken = place.run("deadletters", "replay", "--reason", "unknown_device", "--wait")
+    assert (taken.returncode, taken.stdout) == (0, "2 of 2 letters taken\n")
+    assert (place.ledger()[0]["received"], place.ledger()[0]["dead"]) == (2, 0)
+
+
+def test_a_letter_is_exported_mended_and_taken_and_what_came_stays_beside_it(place, tmp_path):
+    place.start()
+    topic, payload = batch([scan(1)])
+    place.send((topic, payload.replace(b'"text":"x1"', b'"text":7')), upto=1)
+    (letter,) = json.loads(place.run("deadletters", "list", "--each", "--json").stdout)
+    number, file = str(letter["id"]), tmp_path / "letter.json"
+    assert "◄── Expected `str`, got `int`" in place.run("deadletters", "show", number).stdout
+    assert place.run("deadletters", "export", number, "--to", str(file)).returncode == 0
+    assert "is there already" in place.run("deadletters", "export", number, "--to", str(file)).stderr
+    came = file.read_bytes()
+    for old, new, words in (
+        (b'"seq":1', b'"seq":2', "its place in the ledger stays"),
+        (b'"raw":"eDE="', b'"raw":"eDI="', "changes raw: what was captured is evidence"),
+        (b'"text":7', b'"text":8', "is no event"),
+    ):
+        file.write_bytes(came.replace(b'"text":7', b'"text":"x1"').replace(old, new) if old != b'"text":7' else came)
+        assert words in place.run("deadletters", "replay", number, "--corrected", str(file)).stderr
+    file.write_bytes(came.replace(b'"text":7', b'"text":"x1"'))
+    done = place.run("deadletters", "replay", number, "--corrected", str(file), "--wait")
+    assert (done.returncode, done.stdout) == (0, "1 of 1 letters taken\n")
+    told = json.loads(place.run("deadletters", "show", number, "--json").stdout)
+    assert (told["original"], told["payload"]) == (came.decode(), file.read_text())
+    assert "was replayed already" in place.run("deadletters", "replay", number, "--corrected", str(file)).stderr
+
+
+def test_letters_are_dropped_only_with_a_word_and_stay_counted(place):
+    (place.sites / "yard.toml").rename(place.sites / "yard.off")
+    place.start()
+    place.send(batch([scan(1), scan(2)]), upto=2)
+    place.worker.terminate()
+    assert place.worker.wait(30) == 0
+    assert "2 letters would be gone for good; add --yes" in place.run("deadletters", "drop", "--site", "yard").stderr
+    assert place.run("deadletters", "drop", "--site", "yard", "--since", "1h", "--yes").stdout == "2 letters removed\n"
+    assert place.run("deadletters", "drop", "--all").stdout == "0 letters removed\n"
+    assert place.ledger()[0]["dead"] == 2
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("deadletters", "replay"), "which letters"),
+        (("deadletters", "drop"), "which letters"),
         (("deadletters", "show", "77"), "no dead letter 77"),
+        (("deadletters", "replay", "77", "--corrected", "/nowhere"), "cannot be read"),
+        (("deadletters", "replay", "--all", "--corrected", "/nowhere"), "mends one letter"),
+        (("deadletters", "list", "--since", "soon"), "is no time; write 90m"),
+        (("deadletters", "list", "--since", "999999w"), "is no time; write 90m"),
         (("ingest", "run", "--config", "/nowhere.toml"), "no such file"),
     ],
 )
