@@ -120,10 +120,11 @@ class Intake:
     async def _session(self, connection: Connection) -> None:
         for one in self._filters:
             await connection.subscribe(one, qos=1)
-        await self._opened(session_present=connection.session_present)
-        self.listening = True
-        _log.info("direct devices are heard", site=self._table.site, gateway=self._table.name, filters=list(self._filters))
-        await self._say(online=True)
+        async with self._turn:
+            await self._opened(session_present=connection.session_present)
+            self.listening = True
+            _log.info("direct devices are heard", site=self._table.site, gateway=self._table.name, filters=list(self._filters))
+            await self._say(online=True)
         try:
             while True:
                 await self._open.wait()

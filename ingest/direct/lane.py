@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,7 +18,8 @@ from ingest.direct.settings import Table
 from ingest.patience import DATABASE_AWAY, Patience, Stop
 from ingest.pipeline import Beside, Checkpoint, Pipeline, pass_by
 from plumbline.address import Address
-from plumbline.errors import MqttError, first_of
+from plumbline.backoff import delay_s
+from plumbline.errors import MqttError
 from plumbline.event import CLASSES, EventClass
 from plumbline.ids import new_epoch
 from plumbline.listening import Entry, learn
@@ -66,15 +67,12 @@ class Lane:
     async def run(self) -> None:
         """Serve until told to stop."""
         while not self._stop.is_set():
-            if await self._insist_take():
-                try:
-                    await self._term()
-                except* LaneLostError as lost:
-                    _log.warning("lane lost", site=self.table.site, gateway=self.table.name, why=str(first_of(lost)))
-                else:
-                    await self._release()
-            else:
+            if not await self._insist_take():
                 await self._stop.pause(self._around.beat_s)
+            elif (lost := await self._term()) is not None:
+                _log.warning("lane lost", site=self.table.site, gateway=self.table.name, why=str(lost))
+            else:
+                await self._release()
 
     async def _insist_take(self) -> bool:
         taken = await self._around.patience.insist(
@@ -88,8 +86,11 @@ class Lane:
         except DATABASE_AWAY as error:  # it lapses
             _log.debug("lane not given back", gateway=self.table.name, error=str(error)[:200])
 
-    async def _term(self) -> None:
-        """From a take to its end."""
+    async def _term(self) -> LaneLostError | None:
+        """From a take to its end; returns why, where another worker took over.
+
+        Nobody is cancelled in the middle of a transaction: SQLite keeps the lock of one that was, until somebody tidies up.
+        """
         around, table, epoch = self._around, self.table, new_epoch()
         entries: dict[EventClass, Entry] = {event_class: table.entry() for event_class in CLASSES}
         any_entry = entries["business"]
@@ -106,9 +107,10 @@ class Lane:
             lambda: self._begin(messages), task=f"direct {table.name}", stop=self._stop, failed=around.failed
         )
         if opened is None:
-            return
+            return None
         places, heard_until = opened
         _log.info("lane taken", site=table.site, gateway=table.name, epoch=epoch, worker=around.worker())
+        term = Stop()
         readings = {
             event_class: Reading(
                 event_class=event_class,
@@ -118,7 +120,7 @@ class Lane:
                 entry=entry,
                 pipeline=around.pipeline,
                 sites=around.sites,
-                stop=self._stop,
+                stop=term,
                 on_commit=around.on_commit,
                 failed=around.failed,
                 patience=around.patience,
@@ -138,7 +140,7 @@ class Lane:
             connect=self._connect,
             messages=messages,
             on_kept=kept,
-            stop=self._stop,
+            stop=term,
             heard_until=heard_until,
             failed=around.failed,
             patience=around.patience,
@@ -146,40 +148,59 @@ class Lane:
             checkpoint=around.checkpoint,
         )
         around.metrics.follow(table.site, table.name, intake)
+        ended = Stop()
+        lost: list[LaneLostError] = []
+
+        async def until_lost(work: Awaitable[None]) -> None:
+            try:
+                await work
+            except LaneLostError as error:
+                lost.append(error)
+                term.set()
+
+        async def serve() -> None:
+            if await self._learn(list(entries.values()), term):
+                async with asyncio.TaskGroup() as group:
+                    for work in (intake.run(), *(readings[one].run(places[one]) for one in CLASSES)):
+                        group.create_task(until_lost(work), name=f"direct-{table.name}")
+            ended.set()
+
         async with asyncio.TaskGroup() as group:
-            beating = group.create_task(self._beat(intake), name=f"direct-{table.name}-beat")
-            learnt = await self._learn(list(entries.values()))
-            works = [intake.run(), *(readings[one].run(places[one]) for one in CLASSES)] if learnt else []
-            tasks = [group.create_task(work, name=f"direct-{table.name}") for work in works]
-            if tasks:
-                await asyncio.wait(tasks)
-            beating.cancel()
+            group.create_task(until_lost(self._beat(intake, ended)), name=f"direct-{table.name}-beat")
+            serving = group.create_task(serve(), name=f"direct-{table.name}-serve")
+            stopping = group.create_task(self._stop.wait(), name=f"direct-{table.name}-stop")
+            await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+            term.set()
+            stopping.cancel()
+        return lost[0] if lost else None
 
     async def _begin(self, messages: Messages) -> tuple[dict[EventClass, int], int | None]:
         return await messages.open(), await self._hold.heard_until()
 
-    async def _beat(self, intake: Intake) -> None:
-        while True:
+    async def _beat(self, intake: Intake, ended: Stop) -> None:
+        """Beat until the term has ended, and once more: what is known then of who listened is kept."""
+        last = False
+        while not last:
+            last = await ended.pause(self._around.beat_s)
             try:
                 await self._hold.beat(intake.until())
                 await intake.weigh()
             except DATABASE_AWAY as error:
                 _log.debug("no beat", gateway=self.table.name, error=str(error)[:200])
-            await asyncio.sleep(self._around.beat_s)
 
-    async def _learn(self, entries: Sequence[Entry]) -> bool:
+    async def _learn(self, entries: Sequence[Entry], term: Stop) -> bool:
         """Hear what is announced before all else; false where told to stop first."""
         around, attempt = self._around, 0
-        while not self._stop.is_set():
+        while not term.is_set():
             try:
                 await learn(around.address, around.version, entries, self.table.max_bytes)
-            except* MqttError as group:
+            except MqttError as error:
                 attempt += 1
-                wait_s = min(around.patience.cap_s, around.patience.first_s * 2**attempt)
-                _log.warning("broker away, will try again", gateway=self.table.name, error=str(first_of(group)), wait_s=wait_s)
+                wait_s = delay_s(attempt, around.patience.chance, first_s=around.patience.first_s, cap_s=around.patience.cap_s)
+                _log.warning("broker away, will try again", gateway=self.table.name, error=str(error), wait_s=round(wait_s, 3))
             else:
                 return True
-            await self._stop.pause(wait_s)
+            await term.pause(wait_s)
         return False
 
     def _connect(self) -> Connection:

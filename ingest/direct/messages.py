@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ingest import deadletters
 from ingest.direct.hold import Hold
 from ingest.direct.stamp import digest
-from ingest.direct.tables import direct_cursor, direct_gap, direct_message, direct_seen, direct_tally
+from ingest.direct.tables import direct_cursor, direct_gap, direct_lane, direct_message, direct_seen, direct_tally
 from ingest.gateways import say_presence
 from ingest.parcel import Letter
 from ingest.upsert import insert_into
@@ -222,6 +222,7 @@ class Messages:
             await self._hold.fence(connection)
             if not kept:
                 await connection.execute(delete(direct_seen).where(self._of(direct_seen)))
+            await connection.execute(update(direct_lane).where(self._of(direct_lane)).values(heard_until=now))
             if since is not None and now > since:
                 await connection.execute(direct_gap.insert(), self._names() | {"since": since, "until": now, "kept": kept})
                 newest = select(table.id).where(self._of(direct_gap)).order_by(table.id.desc()).limit(_GAPS)
