@@ -3,34 +3,35 @@
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ingest import benchmark
 from ingest.account import Account
 from ingest.deadletters import LIMIT_BYTES, Retention
 from ingest.desks import Desks
+from ingest.gathering import Grouping
 from ingest.metrics import Metrics
 from ingest.migrate import migrate
-from ingest.parcel import Parcel, open_parcel
+from ingest.parcel import Parcel, open_group
 from ingest.pipeline import Pipeline
 from ingest.points import PointMaker
 from ingest.series import open_store
 from ingest.series.embedded import EmbeddedStore
 from ingest.series.line_protocol import LineEncoder
 from ingest.streams import Entry, sort
-from plumbline import codec, site
+from plumbline import site
 from plumbline.bench.ingest.load import COUNTED, MEASUREMENT, SITE, Load
 from plumbline.command.sql import opened
-from plumbline.compression import expanded
 from plumbline.delivery import StreamKey
 from plumbline.errors import PlumblineError
+from plumbline.mqtt import Message
 from plumbline.ranges import Pairs
 from plumbline.series import Point, RefusedPoint
 from plumbline.site import SiteFile
 
-#: Messages that are committed together, as a lane does with a backlog.
-_GROUP: Final = 64
+_REPEATS: Final = 3
 _HOUR: Final = 3_600_000_000_000
 
 
@@ -54,44 +55,34 @@ class _Took:
         self.figures[name] = round(us - sum(self.figures[other] for other in but), 2)
 
 
-async def stages(folder: Path, events: int, series: str) -> dict[str, Any]:
-    """CPU µs per event of each stage, one after the other in this process, on batches of 100 as gateways send them.
+async def stages(folder: Path, load: Load, series: str) -> dict[str, float]:
+    """CPU µs per event of each stage but MQTT's, one after the other in this process, in groups as a lane makes them.
 
-    `store` is what the store at the URL takes beyond making the lines, `sql` what a group's transactions take beyond the
-    arithmetic of the ledger (SQLite). MQTT is not among them: it is what a whole process takes (`backlog`) beyond these.
+    Opening is `ingest.benchmark`'s to measure. `store` is what the store at the URL takes beyond making the lines, `sql` what a
+    group's transactions take beyond the arithmetic of the ledger (SQLite).
     """
-    load = Load(events=events)
     folder.mkdir(parents=True)
     (folder / "bench.toml").write_text(load.site_file(), encoding="utf-8")
     sites = {SITE: site.load(folder / "bench.toml")}
-    messages = list(load.messages())
-    took, now = _Took(events), time.process_time
-    began = now()
-    texts = [expanded(message.payload, codec.MAX_BATCH_BYTES) for message in messages]
-    took.stage("expand", began)
-    began = now()
-    for text in texts:
-        codec.decode_batch(text)
-    took.stage("decode", began)
-    del texts
-    began = now()
-    parcels = [
-        open_parcel(topic, payload, sites=sites, received_at=time.time_ns(), ack=_ignore) for topic, payload, _ in messages
-    ]
-    took.stage("validate", began, but=("expand", "decode"))
-    groups = [parcels[first : first + _GROUP] for first in range(0, len(parcels), _GROUP)]
-    began = now()
+    took, now = _Took(load.events), time.process_time
+    took.figures |= benchmark.stages(load.per_message, load.events // load.per_message, repeats=_REPEATS)
+    groups = _groups(load, sites)
     maker = PointMaker(sites[SITE])
-    points = [maker.points(event for parcel in group for event in parcel.events) for group in groups]
-    took.stage("points", began)
-    began = now()
+    points = [maker.points([event for parcel in group for event in parcel.events]) for group in groups]
     encoder = LineEncoder(portable=True)
+    began = now()
     for some in points:
         _ = encoder.encode(some).body
     took.stage("lines", began)
-    began = now()
-    await _store(series, points)
-    took.stage("store", began, but=("lines",))
+    store = await open_store(series)
+    try:
+        began = now()
+        for some in points:
+            if refused := await store.write(some):
+                raise PlumblineError(f"bench: a point of the benchmark was refused: {refused[0].reason}")
+        took.stage("store", began, but=("lines",))
+    finally:
+        await store.aclose()
     began = now()
     _enter(groups, sites)
     took.stage("ledger", began)
@@ -100,17 +91,17 @@ async def stages(folder: Path, events: int, series: str) -> dict[str, Any]:
         began = now()
         await _commit(engine, groups, sites)
         took.stage("sql", began, but=("points", "ledger"))
-    return {"events": events, "cpu_us_per_event": took.figures | {"together": round(sum(took.figures.values()), 2)}}
+    return took.figures
 
 
-async def _store(series: str, groups: Sequence[Sequence[Point]]) -> None:
-    store = await open_store(series)
-    try:
-        for points in groups:
-            if refused := await store.write(points):
-                raise PlumblineError(f"bench: a point of the benchmark was refused: {refused[0].reason}")
-    finally:
-        await store.aclose()
+def _groups(load: Load, sites: Mapping[str, SiteFile]) -> list[list[Parcel]]:
+    limits = Grouping()
+    size = max(1, min(limits.messages, limits.events // load.per_message))
+    messages = [Message(topic=one.topic, payload=one.payload, qos=1, retain=False) for one in load.messages()]
+    return [
+        open_group(messages[first : first + size], sites=sites, received_at=time.time_ns())
+        for first in range(0, len(messages), size)
+    ]
 
 
 def _enter(groups: Sequence[Sequence[Parcel]], sites: Mapping[str, SiteFile]) -> None:
@@ -136,10 +127,6 @@ async def _commit(engine: AsyncEngine, groups: Sequence[Sequence[Parcel]], sites
     )
     for group in groups:
         await pipeline.commit(group)
-
-
-def _ignore() -> None:
-    """Nobody waits for an acknowledgement here."""
 
 
 async def points(file: Path) -> int:

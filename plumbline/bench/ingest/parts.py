@@ -30,6 +30,8 @@ PEER_STALL_S: Final = 12.0
 UNDER_WAY: Final = 60_000
 #: InfluxDB is away so long when loss is counted.
 AWAY_S: Final = 4.0
+#: Messages that the broker may send ahead of their acknowledgement.
+_INBOUND: Final = 4000
 #: How often InfluxDB is asked for its counter of accepted points, and for a count where that will not do.
 _ASK_EVERY_S: Final = 0.1
 _COUNT_EVERY_S: Final = 0.5
@@ -142,6 +144,27 @@ async def latency(bench: Bench, load: Load, *, events_per_s: float) -> dict[str,
         began = min(stamps)
         achieved = load.events / ((max(stamps) - began) / 1e9) if max(stamps) > began else 0.0
         return {"asked_events_per_s": round(events_per_s), "sent_events_per_s": round(achieved)} | spread_ms(took)
+
+
+async def receiving(bench: Bench, load: Load) -> float:
+    """CPU µs per event of this process for receiving a load's messages from a broker and acknowledging them, and nothing else."""
+    packets = bench.packets(load)
+    async with bench.broker() as broker:
+
+        def connect() -> Connection:
+            address = Address.parse(broker.url)
+            return Connection(address=address, client_id="bench-receiver", session_expiry_s=300, inbound=_INBOUND)
+
+        async with connect() as connection:
+            await connection.subscribe(topics.all_events(share=None))
+        await bench.publish(packets, broker)
+        began, left = time.process_time(), packets.count
+        async with connect() as connection:
+            while left:
+                messages = await connection.take(_INBOUND)
+                left -= len(messages)
+                connection.acknowledge(messages)
+            return round((time.process_time() - began) / load.events * 1e6, 3)
 
 
 async def sustained(bench: Bench, make: Consumer, load: Load, *, ours: bool) -> dict[str, Any]:

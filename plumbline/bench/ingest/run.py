@@ -26,8 +26,8 @@ _PEERS: Final = {
 class Own(Protocol):
     """What only ingest's own parts can tell; the command wires them in."""
 
-    async def stages(self, folder: Path, events: int, series: str) -> dict[str, Any]:
-        """CPU µs per event of each stage, on so many events, writing into the series store of a URL."""
+    async def stages(self, folder: Path, load: Load, series: str) -> dict[str, float]:
+        """CPU µs per event of each stage but MQTT's, writing into the series store of a URL."""
         ...
 
     async def points(self, file: Path) -> int:
@@ -110,9 +110,7 @@ class _Run:
                 figures = await parts.live(bench, Load(events=sizes.memory))
                 self.figures[part] = figures | {"rss_mb": figures.pop("memory")}
             case "stages":
-                async with bench.database() as database:
-                    url = f"influx:http://127.0.0.1:{bench.influx.port}/{database}"
-                    self.figures[part] = await self._own.stages(bench.folder("stages"), sizes.stages, url)
+                self.figures[part] = {f"{size}_a_message": await self._stages(bench, size) for size in (100, 1)}
             case _:
                 await self._peer(bench, part)
 
@@ -123,6 +121,13 @@ class _Run:
         half = self.figures["live"]["events_per_s"] / 2
         events = max(100, round(half * self._sizes.latency_s))
         return await parts.latency(bench, Load(events=events), events_per_s=half)
+
+    async def _stages(self, bench: Bench, per_message: int) -> dict[str, Any]:
+        load = Load(events=self._sizes.stages, per_message=per_message)
+        async with bench.database() as database:
+            url = f"influx:http://127.0.0.1:{bench.influx.port}/{database}"
+            took = {"mqtt": await parts.receiving(bench, load)} | await self._own.stages(bench.folder("stages"), load, url)
+        return {"cpu_us_per_event": took | {"together": round(sum(took.values()), 2)}}
 
     async def _peer(self, bench: Bench, part: str) -> None:
         """A peer on the messages that it can read, and ingest on the same, once for all peers."""
