@@ -8,6 +8,7 @@ were never written, so they are written once, at the right time; points of a clo
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 import structlog
@@ -27,6 +28,7 @@ from plumbline.inbox import inbox
 from plumbline.site import SiteFile
 
 _log: Final = structlog.get_logger()
+_quality: Final = attrgetter("clock.quality")
 
 #: Dead letters that a correction may make good.
 REASONS: Final = ("clock_unset", "clock_ahead")
@@ -101,10 +103,7 @@ def doubtful(parcels: Iterable[Parcel]) -> set[tuple[str, str]]:
         (parcel.header.site, parcel.header.gateway)
         for parcel in parcels
         if parcel.header is not None
-        and (
-            any(event.clock.quality == "free" for event in parcel.events)
-            or any(letter.reason in REASONS for letter in parcel.refused)
-        )
+        and ("free" in map(_quality, parcel.events) or any(letter.reason in REASONS for letter in parcel.refused))
     }
 
 

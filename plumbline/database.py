@@ -4,6 +4,8 @@
 and dead letters; tracking owns orders and milestones. Each has its own Alembic migrations and version table.
 """
 
+import asyncio
+import contextlib
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,17 +15,22 @@ from sqlalchemy import Connection, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import await_only
 
 from plumbline.errors import SettingsError
 
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+
+#: So long a writer waits for another.
+_BUSY_MS: Final = 10_000
 
 
 def open_engine(url: str, *, durable: bool = True) -> AsyncEngine:
     """Make an engine for `url`; a bare `sqlite:` or `postgresql:` URL gets its asynchronous driver.
 
     SQLite runs in WAL mode with foreign keys, waits up to 10 s for another writer, and begins every transaction as a
-    writer (`BEGIN IMMEDIATE`), so that two services in one file never deadlock; `durable` is `synchronous=FULL`.
+    writer (`BEGIN IMMEDIATE`) unless the connection was told `read_only`, so that two services in one file never deadlock;
+    `durable` is `synchronous=FULL`. Writers of one engine queue for their turn (`_Turns`).
     Raises `SettingsError` where the URL is not one of ours.
     """
     try:
@@ -51,18 +58,55 @@ def open_engine(url: str, *, durable: bool = True) -> AsyncEngine:
             "journal_mode=WAL",
             f"synchronous={'FULL' if durable else 'NORMAL'}",
             "foreign_keys=ON",
-            "busy_timeout=10000",
+            f"busy_timeout={_BUSY_MS}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
+    turns = _Turns()
+
     def on_begin(connection: Connection) -> None:
-        options = connection.get_execution_options()
-        connection.exec_driver_sql("BEGIN" if options.get("read_only") else "BEGIN IMMEDIATE")
+        if connection.get_execution_options().get("read_only"):
+            connection.exec_driver_sql("BEGIN")
+        else:
+            await_only(turns.take(connection.connection._connection_record))  # noqa: SLF001 - what `checkin` is told of
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def on_checkin(_connection: Any, record: Any) -> None:
+        turns.end(record)
 
     event.listen(engine.sync_engine, "connect", on_connect)
     event.listen(engine.sync_engine, "begin", on_begin)
+    event.listen(engine.sync_engine, "checkin", on_checkin)
     return engine
+
+
+class _Turns:
+    """Lets one connection of an engine write at a time, first come first served.
+
+    SQLite lets a writer that waits poll for its lock, at most every 100 ms: who comes just in time overtakes who has waited
+    long. A turn lasts until the connection is back in its pool. Nobody waits longer than SQLite would: then SQLite decides,
+    as it does between processes.
+    """
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._holder: object = None
+
+    async def take(self, record: object) -> None:
+        """Wait for a turn."""
+        if self._holder is record:  # another transaction on the same connection
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_BUSY_MS / 1000):
+                await self._lock.acquire()
+                self._holder = record
+
+    def end(self, record: object) -> None:
+        """The connection writes no more."""
+        if self._holder is record:
+            self._holder = None
+            self._lock.release()
 
 
 async def migrate(engine: AsyncEngine, *, package: str, folder: Path) -> None:
