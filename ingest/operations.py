@@ -4,7 +4,7 @@
     GET /healthy                          200, or 503 with the names of the tasks that ended
     GET /ready                            200, or 503: what it depends on, each with ok, ms, and what to do
     GET /ledger?site=&gateway=&day=&since=   as `plumbline ledger --json`
-    GET /deadletters?site=                how many letters wait, by reason
+    GET /deadletters?site=                what letters there are, by reason, site and device
 
 Every answer has a deadline, so that a dependency that hangs never makes this hang. It runs in the worker's own event loop:
 where that is stuck nothing answers, and that is what a health check is to see. No passwords, no contents of events: but who
@@ -22,7 +22,6 @@ import msgspec
 import structlog
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -33,7 +32,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from ingest.ledger_report import report
 from ingest.patience import DATABASE_AWAY
 from ingest.probes import Answer, Probe
-from ingest.tables import dead_letter
 from plumbline.errors import PlumblineError
 
 _log: Final = structlog.get_logger()
@@ -172,23 +170,6 @@ class Operations:
             return _problem(503, f"the database did not answer within {READ_S:g} s; ask for one site or gateway, see /ready")
         except DATABASE_AWAY as error:
             return _problem(503, f"the database is away ({type(error).__name__}); see /ready")
-
-
-async def letters_by_reason(engine: AsyncEngine, site: str | None) -> list[dict[str, object]]:
-    """How many dead letters wait, by reason, the most first."""
-    table = dead_letter.c
-    statement = select(
-        table.reason,
-        func.count().label("letters"),
-        func.sum(table.times).label("times"),
-        func.max(table.received_at).label("newest_at"),
-    )
-    statement = statement.where(table.replayed_at.is_(None)).group_by(table.reason).order_by(func.count().desc())
-    if site is not None:
-        statement = statement.where(table.site == site)
-    async with engine.connect() as connection:
-        await connection.execution_options(read_only=True)
-        return [{**row, "times": int(row["times"])} for row in (await connection.execute(statement)).mappings()]
 
 
 def _is_day(text: str) -> bool:

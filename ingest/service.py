@@ -15,13 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ingest import probes
 from ingest.clocks import CLOCK, ClockKeeper
 from ingest.corrections import Corrector
-from ingest.deadletters import LIMIT_BYTES
+from ingest.deadletters import LIMIT_BYTES, overview
 from ingest.direct.lane import Surroundings
 from ingest.direct.metrics import DirectMetrics
 from ingest.direct.service import Direct
 from ingest.gaps import Asking, GapKeeper
 from ingest.metrics import Metrics
-from ingest.operations import Operations, letters_by_reason
+from ingest.operations import Operations
 from ingest.patience import Patience, Stop
 from ingest.pipeline import Beside, Checkpoint, Pipeline, pass_by
 from ingest.presence import PRESENCE
@@ -37,24 +37,12 @@ from plumbline.address import Address
 from plumbline.delivery import Presence
 from plumbline.event import CLASSES, EventClass
 from plumbline.mqtt import Connection, Version
-from plumbline.series import Point, RefusedPoint, SeriesWriter
+from plumbline.series import SeriesWriter
 from plumbline.site import SiteFile
 
 _log: Final = structlog.get_logger()
 #: How long what was taken may take to be committed once the service is to end.
 DRAIN_S: Final = 20.0
-
-
-class _OneAtATime:
-    """The series store as its contract wants it: called from one task at a time."""
-
-    def __init__(self, store: SeriesWriter) -> None:
-        self._store = store
-        self._turn = asyncio.Lock()
-
-    async def write(self, points: Sequence[Point]) -> Sequence[RefusedPoint]:
-        async with self._turn:
-            return await self._store.write(points)
 
 
 class IngestService:
@@ -96,7 +84,7 @@ class IngestService:
         version: Version = "5",
         worker: str | None = None,
         on_commit: Callable[[], None] | None = None,
-        inbound: int = 128,
+        inbound: int = 8192,
         session_expiry_s: int = 300,
         metrics_port: int | None = None,
         metrics_host: str = "127.0.0.1",
@@ -128,7 +116,6 @@ class IngestService:
             self.metrics.registry_version.set_function(lambda: float(watcher.registry.version))
         self._patience = patience = patience or Patience()
         grouping = grouping or Grouping()
-        asked_store, store = store, _OneAtATime(store)
         self._refusals = Refusals()
         retention = TellingRetention(self._refusals, dead_letter_bytes)
         self._projector = Projector(
@@ -191,6 +178,8 @@ class IngestService:
             )
             for event_class, pipeline in pipelines.items()
         }
+        for event_class, lane in self._lanes.items():
+            self.metrics.connected.labels(event_class).set_function(lambda lane=lane: float(lane.connected))
         self._clocks = ClockKeeper(
             Corrector(engine=engine, clock=clock),
             stop=self._stop,
@@ -240,11 +229,11 @@ class IngestService:
                 host=metrics_host,
                 port=metrics_port,
                 registry=self.metrics.registry,
-                probes=self._probes(asked_store),
+                probes=self._probes(store),
                 dead=self._dead,
                 draining=self._stop.is_set,
                 engine=engine,
-                letters=lambda site: letters_by_reason(engine, site),
+                letters=lambda site: overview(engine, site=site),
             )
         self._replayer = Replayer(
             engine=engine,
