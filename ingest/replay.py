@@ -54,8 +54,11 @@ class Elsewhere(Protocol):
         """What stands against an event of such a gateway."""
         ...
 
-    async def take_again(self, topic: str, payload: bytes, received_at: int) -> Wrong | None:
-        """Read a message once more that could not be read; what stands against it, or `None` where it is on its way."""
+    async def take_again(self, topic: str, payload: bytes, received_at: int, *, reason: str) -> Wrong | None:
+        """Read a message once more that could not be read; what stands against it, or `None` where it is on its way.
+
+        `reason` is the letter's. May be asked again for a letter that is on its way already.
+        """
         ...
 
 
@@ -160,7 +163,9 @@ class Replayer:
         if event_class is None:
             if self._elsewhere is None:
                 return letter["reason"], f"{letter['topic']} is not a topic with events: there is nothing to replay"
-            refused = await self._elsewhere.take_again(letter["topic"], letter["payload"], letter["received_at"])
+            refused = await self._elsewhere.take_again(
+                letter["topic"], letter["payload"], letter["received_at"], reason=letter["reason"]
+            )
             if refused is not None:
                 return refused
         else:

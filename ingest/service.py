@@ -16,6 +16,7 @@ from ingest import probes
 from ingest.clocks import CLOCK, ClockKeeper
 from ingest.corrections import Corrector
 from ingest.deadletters import LIMIT_BYTES, overview
+from ingest.direct.again import Again
 from ingest.direct.lane import Surroundings
 from ingest.direct.metrics import DirectMetrics
 from ingest.direct.service import Direct
@@ -244,6 +245,20 @@ class IngestService:
             metrics=self.metrics,
             on_commit=self._committed,
             patience=patience,
+            clock=clock,
+            elsewhere=self._again(store, sites, clock),
+        )
+
+    def _again(self, store: SeriesWriter, sites: Mapping[str, SiteFile], clock: Callable[[], int]) -> Again | None:
+        """Who takes dead letters of direct devices once more."""
+        direct = self._direct
+        return direct and Again(
+            tables=lambda: direct.file.tables,
+            engine=self._engine,
+            store=store,
+            sites=sites,
+            address=self._address,
+            version=self._version,
             clock=clock,
         )
 

@@ -34,6 +34,8 @@ class Kept(NamedTuple):
     topic: str
     payload: bytes
     retain: bool
+    again: bool
+    """A dead letter that is taken once more."""
 
 
 @dataclass(slots=True)
@@ -70,7 +72,8 @@ class Messages:
             await connection.execute(insert_into(connection, direct_cursor).on_conflict_do_nothing(), new)
             rows = await connection.execute(select(table.event_class, table.position).where(self._of(direct_cursor)))
             found = {str(name): int(position) for name, position in rows}
-            last = await connection.scalar(select(func.max(direct_message.c.received_at)).where(self._of(direct_message)))
+            fresh = self._of(direct_message) & ~direct_message.c.again
+            last = await connection.scalar(select(func.max(direct_message.c.received_at)).where(fresh))
         self._last = max(self._last, last or 0)
         return {one: found[one] for one in CLASSES}
 
@@ -122,6 +125,7 @@ class Messages:
                         "payload": message.payload,
                         "size": len(message.payload),
                         "retain": message.retain,
+                        "again": False,
                     }
                 )
             if rows:
@@ -172,7 +176,7 @@ class Messages:
     async def read(self, after: int, most: int) -> list[Kept]:
         """The next messages, at most so many."""
         table = direct_message.c
-        columns = table.position, table.received_at, table.topic, table.payload, table.retain
+        columns = table.position, table.received_at, table.topic, table.payload, table.retain, table.again
         wanted = select(*columns).where(self._of(direct_message), table.position > after).order_by(table.position).limit(most)
         async with self._engine.connect() as connection:
             await connection.execution_options(read_only=True)

@@ -228,8 +228,10 @@ class Reading:
             elif not kept.retain or self._entry.accept_retained:
                 opened.said = True
                 self._say(one, kept, opened)
-        self._stamper.begin(kept.topic, kept.payload, kept.received_at)
-        self._number(opened)
+        # One that is older than what came before it must not take part in what is remembered of those.
+        stamper = Stamper(self._table.site, self._table.name) if kept.again else self._stamper
+        stamper.begin(kept.topic, kept.payload, kept.received_at)
+        self._number(opened, stamper)
         if opened.lost and (not kept.retain or self._entry.accept_retained):
             reason = "partly_undecodable" if opened.said else "undecodable"
             detail = f"{shown(kept.topic)}: {'; '.join(opened.lost[:20])}"
@@ -249,6 +251,9 @@ class Reading:
     def _say(self, said: Said, kept: Kept, opened: Opened) -> None:
         if getattr(said.event.func, "event_class", None) != self._class:
             return
+        if kept.again:
+            opened.captures.append(Capture(said.device, said.event, said.at_ns, "ntp", said.metrics))
+            return
         turned = self._states.turn(said)
         if turned is None:
             return
@@ -266,18 +271,18 @@ class Reading:
         now = self._clock()
         self._stamper.tick(now)
         opened = Opened(Parcel(self._table.name, b"", now, Step(self._place, self._place)), captures)
-        self._number(opened)
+        self._number(opened, self._stamper)
         for what in opened.lost:
             self._remarks.say("", self._table.name, what, now)
         return [opened.parcel]
 
-    def _number(self, opened: Opened) -> None:
+    def _number(self, opened: Opened, stamper: Stamper) -> None:
         """Complete and number the captures of a message; those that may not come in are refused with their number."""
         parcel, numbers = opened.parcel, self._numbers
         first, site, now = numbers.next, self._sites.get(self._table.site), self._clock()
         for capture in opened.captures:
             try:
-                event = self._stamper.complete(capture)
+                event = stamper.complete(capture)
             except CodecError as error:
                 opened.lost.append(f"{capture.device}: {error.detail}")
                 continue

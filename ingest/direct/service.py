@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 
 from ingest.direct.lane import Lane, Surroundings
-from ingest.direct.settings import DirectFile, Table, load
+from ingest.direct.settings import DirectFile, load
 from ingest.patience import Stop
 from plumbline.errors import SettingsError
 
@@ -32,14 +32,6 @@ class Direct:
         self.mistake: str | None = None
         """What is wrong with the file of now, while that of before is in force."""
         self._lanes: dict[tuple[str, str], tuple[Lane, asyncio.Task[None]]] = {}
-
-    def table_of(self, site: str | None, topic: str) -> Table | None:
-        """The table that takes a topic; of one site, where that is known."""
-        return next((one for one in self.file.tables if site in {None, one.site} and one.entry().takes(topic)), None)
-
-    def table_named(self, site: str, name: str) -> Table | None:
-        """The table of a stream."""
-        return next((one for one in self.file.tables if (one.site, one.name) == (site, name)), None)
 
     async def run(self) -> None:
         """Serve until told to stop."""

@@ -40,6 +40,7 @@ direct_message: Final = Table(
     Column("payload", LargeBinary, nullable=False),
     Column("size", BigInteger, nullable=False),  # bytes of the payload
     Column("retain", Boolean, nullable=False),  # the broker had kept it from before
+    Column("again", Boolean, nullable=False),  # a dead letter that is taken once more
     sqlite_autoincrement=True,  # a position is never given twice, whatever was removed
 )
 Index("ix_direct_message_lane", direct_message.c.site, direct_message.c.gateway, direct_message.c.position)

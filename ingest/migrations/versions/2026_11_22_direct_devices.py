@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column("payload", sa.LargeBinary, nullable=False),
         sa.Column("size", sa.BigInteger, nullable=False),
         sa.Column("retain", sa.Boolean, nullable=False),
+        sa.Column("again", sa.Boolean, nullable=False),
         sqlite_autoincrement=True,
     )
     op.create_index("ix_direct_message_lane", "direct_message", ["site", "gateway", "position"])
