@@ -1,5 +1,6 @@
 """What `plumbline bench ingest` needs of ingest's own parts: CPU µs per event by stage, and a count in the embedded store."""
 
+import gc
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -48,11 +49,17 @@ class _Took:
     def __init__(self, events: int) -> None:
         self.figures: dict[str, float] = {}
         self._events = events
+        self._began = 0.0
 
-    def stage(self, name: str, began: float, *, but: Sequence[str] = ()) -> None:
-        """A stage ends that began then; what the stages in `but` take was in it."""
-        us = (time.process_time() - began) / self._events * 1e6
-        self.figures[name] = round(us - sum(self.figures[other] for other in but), 2)
+    def begin(self) -> None:
+        """A stage begins; what those before it left behind is cleared first."""
+        gc.collect()
+        self._began = time.process_time()
+
+    def end(self, name: str, *, but: Sequence[str] = ()) -> None:
+        """The stage ends; what the stages in `but` take was in it. Of one that ran before, the lesser figure counts."""
+        us = (time.process_time() - self._began) / self._events * 1e6 - sum(self.figures[other] for other in but)
+        self.figures[name] = round(min(max(0.0, us), self.figures.get(name, us)), 3)
 
 
 async def stages(folder: Path, load: Load, series: str) -> dict[str, float]:
@@ -64,33 +71,34 @@ async def stages(folder: Path, load: Load, series: str) -> dict[str, float]:
     folder.mkdir(parents=True)
     (folder / "bench.toml").write_text(load.site_file(), encoding="utf-8")
     sites = {SITE: site.load(folder / "bench.toml")}
-    took, now = _Took(load.events), time.process_time
+    took = _Took(load.events)
     took.figures |= benchmark.stages(load.per_message, load.events // load.per_message, repeats=_REPEATS)
     groups = _groups(load, sites)
     maker = PointMaker(sites[SITE])
     points = [maker.points([event for parcel in group for event in parcel.events]) for group in groups]
-    encoder = LineEncoder(portable=True)
-    began = now()
-    for some in points:
-        _ = encoder.encode(some).body
-    took.stage("lines", began)
+    for _ in range(_REPEATS):
+        encoder = LineEncoder(portable=True)
+        took.begin()
+        for some in points:
+            _ = encoder.encode(some).body
+        took.end("lines")
     store = await open_store(series)
     try:
-        began = now()
+        took.begin()
         for some in points:
             if refused := await store.write(some):
                 raise PlumblineError(f"bench: a point of the benchmark was refused: {refused[0].reason}")
-        took.stage("store", began, but=("lines",))
+        took.end("store", but=("lines",))
     finally:
         await store.aclose()
-    began = now()
+    took.begin()
     _enter(groups, sites)
-    took.stage("ledger", began)
+    took.end("ledger")
     async with opened(f"sqlite:///{folder}/stages.db") as engine:
         await migrate(engine)
-        began = now()
+        took.begin()
         await _commit(engine, groups, sites)
-        took.stage("sql", began, but=("points", "ledger"))
+        took.end("sql", but=("points", "ledger"))
     return took.figures
 
 
