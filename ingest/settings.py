@@ -11,6 +11,7 @@
 | `worker` | `PLUMBLINE_WORKER` | this worker's name; default: the lowest number that is free |
 | `metrics_port` | `PLUMBLINE_METRICS_PORT` | `/metrics`, `/healthy`, `/ready`, `/ledger`, `/deadletters` over HTTP; 0: any free port; absent: none |
 | `metrics_host` | `PLUMBLINE_METRICS_HOST` | the address for that; default 127.0.0.1: this machine alone |
+| `direct` | `PLUMBLINE_DIRECT` | file of the devices that publish straight to the broker (docs/direct.md); absent: there are none |
 """
 
 from collections.abc import Mapping
@@ -25,7 +26,7 @@ from plumbline.event import Name
 from plumbline.mqtt import Version
 from plumbline.site import SiteFile
 
-KEYS: Final = ("broker", "database", "series", "sites", "share", "mqtt", "worker", "metrics_port", "metrics_host")
+KEYS: Final = ("broker", "database", "series", "sites", "share", "mqtt", "worker", "metrics_port", "metrics_host", "direct")
 
 
 class IngestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,6 +41,7 @@ class IngestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     worker: Name | None = None
     metrics_port: Annotated[int, Meta(ge=0, le=65535)] | None = None
     metrics_host: Annotated[str, Meta(min_length=1)] = "127.0.0.1"
+    direct: Annotated[str, Meta(min_length=1)] | None = None
 
 
 def load(path: Path | None, environment: Mapping[str, str]) -> IngestSettings:

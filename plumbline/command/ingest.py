@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -10,11 +11,13 @@ import structlog
 import typer
 
 import ingest as service
-from ingest import settings
+from ingest import direct, settings
 from ingest.reload import Watcher
 from ingest.series import open_store
 from plumbline import logs
+from plumbline.address import Address
 from plumbline.command.sql import opened
+from plumbline.site import SiteFile
 
 _log: Final = structlog.get_logger()
 
@@ -44,6 +47,44 @@ def run(
     asyncio.run(_run(chosen))
 
 
+@app.command()
+def check(
+    config: Annotated[Path | None, typer.Option(help="TOML file; PLUMBLINE_… in the environment win over it.")] = None,
+) -> None:
+    """Read the settings, the site files and the file of direct devices, and say what would be taken; connects to nothing.
+
+    Exit code 2 where something is wrong.
+    """
+    chosen = settings.load(config, dict(os.environ))
+    sites = settings.load_sites(Path(chosen.sites))
+    print("\n".join(described(chosen, sites)))
+
+
+def described(chosen: settings.IngestSettings, sites: Mapping[str, SiteFile]) -> Iterator[str]:
+    """What ingest would take, for people. Raises `SettingsError`."""
+    yield f"broker {Address.parse(chosen.broker)}, MQTT {chosen.mqtt}, " + (
+        f"shared subscription '{chosen.share}'" if chosen.share else "no shared subscription: one worker alone"
+    )
+    for site in sites.values():
+        yield f"site {site.id}: {len(site.zones)} zones, {len(site.devices)} devices ({site.file})"
+    if chosen.direct is None:
+        yield "direct devices: none (no file is named: 'direct', PLUMBLINE_DIRECT)"
+        return
+    found = direct.load(Path(chosen.direct), sites)
+    for table in found.tables:
+        entry = table.entry()
+        take = table.unknown_devices or ("take" if sites[table.site].takes_unknown_devices(direct=True) else "set_aside")
+        yield f"{table.where}: {table.dialect} of site {table.site}, in the ledger as {table.name}"
+        yield f"  takes {', '.join(entry.dialect.filters)}"
+        kept = "counts" if entry.accept_retained else "is passed over"
+        strangers = "are taken" if take == "take" else "are set aside as dead letters unknown_device"
+        yield f"  what was kept from before {kept}; devices that the site file does not name {strangers}"
+    if not found.tables:
+        yield f"{chosen.direct}: no [[direct]] table"
+    for warning in found.warnings:
+        yield f"warning: {warning}"
+
+
 async def _run(chosen: settings.IngestSettings) -> None:
     watcher = Watcher([settings.folder_of_sites(chosen)])
     async with opened(chosen.database) as engine:
@@ -61,6 +102,7 @@ async def _run(chosen: settings.IngestSettings) -> None:
                 worker=chosen.worker,
                 metrics_port=chosen.metrics_port,
                 metrics_host=chosen.metrics_host,
+                direct=Path(chosen.direct) if chosen.direct else None,
             )
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
