@@ -122,14 +122,17 @@ class NativeLink(asyncio.Protocol):
         if transport is not None and self.lost is None:
             self._say(wire.disconnect(0, five=self._five))
             self._end(f"{self._address}: closed")
-            if self._paused:
-                transport.resume_reading()
-            if transport.can_write_eof():
-                with contextlib.suppress(OSError):  # the broker is gone, and we had not heard yet
-                    transport.write_eof()
-            else:
-                transport.close()
-            await asyncio.wait([self._gone], timeout=_GOODBYE_S)
+            try:
+                if self._paused:
+                    transport.resume_reading()
+                if transport.can_write_eof():
+                    with contextlib.suppress(OSError):  # the broker is gone, and we had not heard yet
+                        transport.write_eof()
+                else:
+                    transport.close()
+                await asyncio.wait([self._gone], timeout=_GOODBYE_S)
+            finally:
+                transport.abort()
         await self.abort()
 
     async def abort(self) -> None:
