@@ -1,6 +1,7 @@
 """One suite on both time-series stores: a real InfluxDB 1.6.7 and real DuckDB files."""
 # ruff: noqa: ASYNC220 - the processes that a test starts it also waits for, and nothing else runs meanwhile
 
+import asyncio
 import math
 import signal
 import subprocess
@@ -8,14 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingest.series import benchmark, open_store
 from ingest.series.embedded import EmbeddedStore
 from ingest.series.influx import InfluxStore
 from plumbline.errors import SettingsError
-from plumbline.series import Point, SeriesUnavailableError
+from plumbline.series import Measured, Point, SeriesUnavailableError
 from tests.servers import InfluxDb, running
 
 MINUTE = 60 * 10**9
@@ -457,9 +458,83 @@ async def test_any_text_comes_back_as_it_was_or_is_refused(texts, tmp_path_facto
 
 async def test_the_benchmark_counts_what_it_stored(influxdb, influx_database, tmp_path):
     async with EmbeddedStore(tmp_path / "series.duckdb") as store:
-        rates = await benchmark.measure_embedded(store, count=2_000)
+        rates = await benchmark.measure_embedded(store, count=2_000, rounds=2)
         buckets = await store.history("bench", "environment", "noise_dba", start=0, end=2**62, every_ns=2**62)
     assert all(rate > 0 for rate in rates.values())
-    assert sum(bucket.samples for bucket in buckets) == 2_000
-    rates = await benchmark.measure_influx(influxdb.url, influx_database, count=2_000, connections=2)
+    assert sum(bucket.samples for bucket in buckets) == 4_000
+    rates = await benchmark.measure_influx(influxdb.url, influx_database, count=2_000, connections=3, rounds=2)
     assert all(rate > 0 for rate in rates.values())
+    rows = influxdb.query(f'SELECT COUNT(noise_dba) AS samples FROM "{influx_database}"."autogen".environment')
+    assert [row["samples"] for row in rows] == [2 * 3 * 2_000]
+
+
+FLOATS = [0.1, -0.0, 1e16, 1e22, 1e-7, 5e-324, 2.2250738585072014e-308, 1.7976931348623157e308, 123456789012345680.0, -21.25]
+
+
+@given(values=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=60))
+@settings(max_examples=15)
+@example(values=FLOATS)
+async def test_any_float_of_a_vouched_point_comes_back_as_the_same_float(values, tmp_path_factory, influxdb):
+    name = f"float_{tmp_path_factory.mktemp('float').name}"
+    influxdb.query(f'CREATE DATABASE "{name}"')
+    points = [Measured("m", {"site": "s", "device": f"d{n:03}"}, {"t": value}, T0) for n, value in enumerate(values)]
+    async with (
+        EmbeddedStore(tmp_path_factory.mktemp("series") / "series.duckdb") as embedded,
+        InfluxStore(influxdb.url, name) as influx,
+    ):
+        for store in (embedded, influx):
+            assert await store.write(points) == []
+            rows = await store.latest("s", "m", 0)
+            assert [(row.fields["t"], math.copysign(1, row.fields["t"])) for row in rows] == [
+                (value, math.copysign(1, value) if store is embedded or value else 1.0) for value in values
+            ]
+    influxdb.query(f'DROP DATABASE "{name}"')
+
+
+async def test_points_vouched_for_and_others_are_one_series_in_one_order(store):
+    tags = {"site": "tower", "device": "mast"}
+    for call in range(3):
+        batch = [
+            kind("environment", tags, {"t": float(call * 100 + n * 10 + order)}, T0 + n)
+            for n in range(5)
+            for order, kind in enumerate([Measured, Point, Measured, Point][call : call + 2])
+        ]
+        assert await store.write(batch) == []
+    buckets = await store.history("tower", "environment", "t", start=T0, end=T0 + 10, every_ns=1)
+    assert [bucket.mean for bucket in buckets] == [201.0, 211.0, 221.0, 231.0, 241.0]
+
+
+async def test_writes_that_overlap_leave_the_last_word_of_each_series(store):
+    def batch(call):
+        return [Measured("environment", TAGS[n], {"t": float(call)}, T0 + n % 7) for n in range(40)]
+
+    assert await asyncio.gather(*(store.write(batch(call)) for call in range(6))) == [[]] * 6
+    rows = await store.latest("tower", "environment", T0)
+    assert {row.fields["t"] for row in rows} == {5.0}
+    assert len(rows) == 40
+
+
+TAGS = [{"site": "tower", "device": f"d{n}"} for n in range(40)]
+
+
+async def test_influx_refuses_fields_of_two_wrong_types_in_two_weeks_by_a_few_requests(influxdb, influx_database):
+    async with InfluxStore(influxdb.url, influx_database) as store:
+        week = 7 * DAY
+        await store.write([air("mast", T0 + n * week, t=1.0, u=1.0) for n in range(2)])
+        sent = []
+        write = store._server.write
+
+        async def counted(body, **how):
+            sent.append(body.count(b"\n") + 1)
+            return await write(body, **how)
+
+        store._server.write = counted
+        wrong = [
+            air("mast", T0 + n % 2 * week + n, **({"t": "n/a"} if n % 3 else {"u": True, "t": 2.0})) for n in range(2, 2000, 4)
+        ]
+        good = [air("mast", T0 + n % 2 * week + n, t=float(n), u=1.0) for n in range(3, 2000, 4)]
+        refused = await store.write(sorted([*wrong, *good], key=lambda point: point.at % week))
+        assert sorted(entry.point.at for entry in refused) == sorted(point.at for point in wrong)
+        assert len(sent) < 40
+        buckets = await store.history("tower", "environment", "t", start=T0, end=T0 + 4 * week, every_ns=100 * week)
+        assert sum(bucket.samples for bucket in buckets) == 2 + len(good)
