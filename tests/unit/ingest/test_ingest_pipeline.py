@@ -510,3 +510,52 @@ async def test_a_group_is_committed_as_its_messages_would_be_one_by_one(template
         await grouped.project()
         await single.project()
         assert grouped.store.points == single.store.points
+
+
+class GatedStore(MemoryStore):
+    """A store whose writes end when the test says so, in any order; each can be made to fail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gates = []
+
+    async def write(self, points):
+        gate = asyncio.get_running_loop().create_future()
+        self.gates.append(gate)
+        if not await gate:
+            raise SeriesUnavailableError("switched off")
+        return await super().write(points)
+
+    async def begun(self, count):
+        while len(self.gates) < count:  # noqa: ASYNC110 - the pipeline tells nobody
+            await asyncio.sleep(0)
+
+
+def value(bench, seq):
+    """What the store holds at the time of event `seq`."""
+    [fields] = [fields for (_, _, at), fields in bench.store.points.items() if at == NOON + seq * 10**9]
+    return fields["pm2_5"]
+
+
+async def test_a_write_that_fails_is_made_again_before_those_that_were_begun_behind_it(engine):
+    bench = Bench(engine, store=GatedStore())
+    pipeline = bench.pipelines["telemetry"]
+    older, newer = reading(1), reading(2, at=NOON + 10**9)  # of one device, at one time: the last written wins
+    groups = []
+    for event in (older, newer):
+        parcels = [open_parcel(*batch([event]), sites=bench.sites, received_at=NOW, ack=lambda: None)]
+        groups.append(await pipeline.prepare(parcels))
+        await bench.store.begun(len(groups))
+    bench.store.gates[1].set_result(True)
+    bench.store.gates[0].set_result(False)
+    with pytest.raises(SeriesUnavailableError):
+        await pipeline.store(groups[0])
+    again = asyncio.create_task(pipeline.store(groups[0]))
+    await bench.store.begun(3)
+    bench.store.gates[2].set_result(True)
+    await again
+    behind = asyncio.create_task(pipeline.store(groups[1]))
+    await bench.store.begun(4)
+    bench.store.gates[3].set_result(True)
+    await behind
+    assert value(bench, 1) == newer.values["pm2_5"]
