@@ -18,6 +18,8 @@ from ingest.tables import dead_letter
 LIMIT_BYTES: Final = 256 * 1024 * 1024
 #: What a row costs beside its payload, with its places in the indexes, roughly.
 _ROW_BYTES: Final = 512
+#: Letters removed in one transaction.
+_AT_ONCE: Final = 200
 
 
 class Retention:
@@ -46,6 +48,10 @@ class Retention:
         order = (one.c.worth, one.c.level, one.c.id.desc())
         ranked = select(one.c.id, func.sum(one.c.size).over(order_by=order).label("kept")).subquery()
         surplus = select(ranked.c.id).where(ranked.c.kept > self._limit)
-        async with engine.begin() as connection:
-            gone = await connection.execute(delete(dead_letter).where(table.id.in_(surplus)))
-        return gone.rowcount
+        async with engine.connect() as connection:  # looking holds nobody up; removing does, so it goes in small steps
+            await connection.execution_options(read_only=True)
+            numbers = list(await connection.scalars(surplus))
+        for at in range(0, len(numbers), _AT_ONCE):
+            async with engine.begin() as connection:
+                await connection.execute(delete(dead_letter).where(table.id.in_(numbers[at : at + _AT_ONCE])))
+        return len(numbers)
