@@ -13,7 +13,7 @@ broker have nothing to send again and are never asked.
 import itertools
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -23,6 +23,7 @@ from sqlalchemy import ColumnElement, RowMapping, and_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ingest import ledger
+from ingest.direct_proof import places as places_of_direct
 from ingest.metrics import Metrics
 from ingest.patience import Patience, Stop
 from ingest.tables import gap_request, ledger_stream
@@ -150,8 +151,9 @@ class GapKeeper:
         """Look at the ledger once and ask for what is due; returns how many requests left. Raises what `insist` waits out."""
         async with self._engine.connect() as connection:
             await connection.execution_options(read_only=True)
-            due = await self._open_holes(connection)
-            quiet = self._quiet()
+            direct = await places_of_direct(connection)
+            due = await self._open_holes(connection, direct)
+            quiet = self._quiet(direct)
             silent = await self._silent(connection, quiet)
         asked = 0
         for key in due[: self._asking.most]:
@@ -164,7 +166,7 @@ class GapKeeper:
 
     # Holes.
 
-    async def _open_holes(self, connection: AsyncConnection) -> list[StreamKey]:
+    async def _open_holes(self, connection: AsyncConnection, direct: Collection[tuple[str, str]]) -> list[StreamKey]:
         """Streams whose hole has stood long enough, as far as that is known without asking who asked last."""
         columns = [ledger_stream.c[name] for name in (*_KEY, "upto")]
         statement = select(*columns).where(ledger_stream.c.beyond != "[]")
@@ -173,6 +175,8 @@ class GapKeeper:
         holes: dict[StreamKey, _Hole] = {}
         for row in (await connection.execute(statement)).mappings():
             key = _stream(row)
+            if (key.site, key.gateway) in direct:
+                continue
             known = self._holes.get(key)
             holes[key] = known if known is not None and known.upto == row["upto"] else _Hole(row["upto"], now)
         self._holes = holes
@@ -229,13 +233,17 @@ class GapKeeper:
 
     # What lies behind the highest number.
 
-    def _quiet(self) -> dict[tuple[str, str], _Said]:
+    def _quiet(self, direct: Collection[tuple[str, str]]) -> dict[tuple[str, str], _Said]:
         """Gateways that said a while ago that they are there, and were not asked since."""
         now = self._clock()
         quiet = (
             (where, said)
             for where, said in self._said.items()
-            if said.online and said.epoch and not said.probed and now - said.heard_at >= self._asking.silent_s * _NS
+            if where not in direct
+            and said.online
+            and said.epoch
+            and not said.probed
+            and now - said.heard_at >= self._asking.silent_s * _NS
         )
         return dict(itertools.islice(quiet, self._asking.most))
 

@@ -9,6 +9,8 @@ from msgspec import Struct, structs
 from sqlalchemy import Executable, RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from ingest.direct_proof import DirectProof, promise, proofs
+from ingest.direct_proof import places as places_of_direct
 from ingest.ledger import parse
 from ingest.tables import COUNTS, gap_request, ledger_day, ledger_lost, ledger_stream
 from ingest.verdict import Standing, moment, verdict
@@ -74,6 +76,8 @@ class StreamReport(Struct, frozen=True, kw_only=True, rename={"event_class": "cl
     closed: bool
     """The gateway has begun a new outbox since."""
     off_by: int
+    direct: DirectProof | None
+    """Devices that publish straight to the broker: what MQTT promised of them. `None`: a gateway, which proves its numbers."""
     first_seen: int
     last_seen: int
     days: tuple[DayReport, ...]
@@ -130,6 +134,8 @@ async def report(
         asked_of = {_key(row): row for row in await _all(connection, asked)}
         offline = {(row["site"], row["gateway"]): row["since"] for row in await _all(connection, places) if not row["online"]}
         lost_of = await _lost(connection, rows)
+        direct = await places_of_direct(connection)
+        proofs_of = await proofs(connection, direct)
     newest: dict[tuple[str, str], tuple[int, str]] = {}
     for row in rows:
         where = (row["site"], row["gateway"])
@@ -144,6 +150,7 @@ async def report(
             asked=asked_of.get(_key(row)),
             lost=lost_of.get(_key(row), ()),
             closed=newest[where][1] != row["epoch"],
+            direct=proofs_of.get((*where, row["epoch"]), DirectProof()) if where in direct else None,
             offline_since=offline.get(where),
             now=moment_now,
         )
@@ -194,6 +201,7 @@ def _stream(
     asked: RowMapping | None,
     lost: Pairs,
     closed: bool,
+    direct: DirectProof | None,
     offline_since: int | None,
     now: int,
 ) -> StreamReport:
@@ -222,7 +230,7 @@ def _stream(
         _log.error("the ledger does not balance", **place, off_by=standing.off_by, highest=standing.highest)
     return StreamReport(
         **{name: row[name] for name in (*_KEY, *COUNTS, "first_seen", "last_seen")},
-        verdict=verdict(standing, now),
+        verdict=verdict(standing, now) if direct is None else f"{verdict(standing, now)}; {promise(direct)}",
         watermark=row["upto"],
         highest=standing.highest,
         missing=standing.missing,
@@ -230,6 +238,7 @@ def _stream(
         lost_ranges=lost,
         asked=said,
         closed=closed,
+        direct=direct,
         off_by=standing.off_by,
         days=tuple(
             DayReport(day=day["day"], missing=ranges.count(of), asked=_both(of, wanted), **{name: day[name] for name in COUNTS})

@@ -377,7 +377,7 @@ class IngestService:
 
     def _probes(self, store: SeriesWriter) -> Sequence[probes.Probe]:
         found = [
-            probes.broker(lambda: self._connect(f"probe-{next(self._probed)}", 0), self._away),
+            probes.broker(lambda: self._connect(f"probe-{self._lease.token[:8]}-{next(self._probed)}", 0), self._away),
             probes.database(self._engine),
         ]
         return [*found, probes.series(store)] if isinstance(store, probes.Readable) else found

@@ -60,7 +60,8 @@ class Lease:
         self._wanted = wanted
         self._clock = clock
         self._lapse_ns = int(lapse_s * _NS)
-        self._token = uuid.uuid4().hex
+        self.token = uuid.uuid4().hex
+        """Ours alone, as long as this process runs."""
         self.name = ""
 
     async def take(self, stop: Stop) -> bool:
@@ -94,7 +95,7 @@ class Lease:
         old = next((row["token"] for row in rows if row["name"] == name), None)
         now = self._clock()
         mine = {
-            "token": self._token,
+            "token": self.token,
             "process": _PROCESS,
             "host": socket.gethostname()[:64],
             "pid": os.getpid(),
@@ -135,7 +136,7 @@ class Lease:
             try:
                 async with asyncio.timeout(LAPSE_S), self._engine.begin() as connection:
                     done = await connection.execute(
-                        update(worker_lease).where(worker_lease.c.token == self._token).values(seen_at=self._clock())
+                        update(worker_lease).where(worker_lease.c.token == self.token).values(seen_at=self._clock())
                     )
             except (*DATABASE_AWAY, TimeoutError) as error:
                 _log.debug("lease not renewed", worker=self.name, error=str(error)[:200])
@@ -152,6 +153,6 @@ class Lease:
             return
         try:
             async with asyncio.timeout(2), self._engine.begin() as connection:
-                await connection.execute(delete(worker_lease).where(worker_lease.c.token == self._token))
+                await connection.execute(delete(worker_lease).where(worker_lease.c.token == self.token))
         except (*DATABASE_AWAY, TimeoutError) as error:
             _log.debug("lease not given back", worker=self.name, error=str(error)[:200])

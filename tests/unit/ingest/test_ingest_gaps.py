@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from ingest import migrate
+from ingest.direct.tables import direct_lane
 from ingest.gaps import Asking, GapKeeper
 from ingest.metrics import Metrics
 from ingest.patience import Patience, Stop
@@ -128,6 +129,16 @@ async def test_who_cannot_answer_is_not_asked(place):
     await place.later(0, keeper)
     await place.later(100, keeper)
     assert [asked for asked in place.asked if asked[2] != ((1, END),)] == []
+
+
+async def test_direct_devices_are_never_asked(place):
+    keeper = place.keeper()
+    async with place.engine.begin() as connection:
+        await connection.execute(insert(direct_lane).values(site="yard", gateway="gw"))
+    await place.stream(5, (8, 9))
+    keeper.said(place.presence(), False)
+    await place.later(0, keeper)
+    assert await place.later(1000, keeper) == []
 
 
 async def test_a_gateway_that_was_just_born_is_asked_soon_although_it_was_asked_before(place):
