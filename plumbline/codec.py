@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import Final, NamedTuple, TypeVar
 
 import msgspec
+from msgspec import structs
 
 from plumbline import naming
 from plumbline.compression import expanded
@@ -62,6 +63,11 @@ _presence: Final = msgspec.json.Decoder(Presence)
 _watermark: Final = msgspec.json.Decoder(Watermark)
 _replay: Final = msgspec.json.Decoder(ReplayRequest)
 _UNREADABLE: Final = (CodecError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, OverflowError)
+
+#: Where `encode_batch` ends the header, and where it joins two events; neither can stand inside a JSON string.
+_HEAD_ENDS: Final = b',"events":['
+_NEXT_EVENT: Final = b',{"kind":'
+_MOST_EVENTS: Final = 10_000
 
 _events: Final = attrgetter("events")
 _version: Final = attrgetter("v")
@@ -184,7 +190,13 @@ def _numbered(batches: Sequence[Batch], events: Sequence[Event], counts: Sequenc
 
 def _one_by_one(data: bytes) -> DecodedBatch:
     """Read a batch event by event."""
-    batch = decode_as(_raw_batch, expanded(data, MAX_BATCH_BYTES), MAX_BATCH_BYTES)
+    text = expanded(data, MAX_BATCH_BYTES)
+    try:
+        batch = decode_as(_raw_batch, text, MAX_BATCH_BYTES)
+    except CodecError as error:
+        if error.reason not in {"not_json", "invalid"} or (torn := _torn(text)) is None:
+            raise
+        batch = torn
     if (wrong := naming.misnamed_header(batch)) is not None:
         raise CodecError("invalid", wrong)
     events: list[Event] = []
@@ -198,6 +210,28 @@ def _one_by_one(data: bytes) -> DecodedBatch:
         else:
             events.append(event)
     return DecodedBatch(batch, events, refused)
+
+
+def _torn(text: bytes) -> _RawBatch | None:
+    """A batch whose JSON is broken inside its events, cut where `encode_batch` joined them.
+
+    One event that was damaged on the gateway's disk would else hold back its whole batch for ever. `None` where the pieces do
+    not tell which number each of them has.
+    """
+    head, found, rest = text.partition(_HEAD_ENDS)
+    if not found or rest.count(_NEXT_EVENT) >= _MOST_EVENTS:
+        return None
+    pieces = rest.removesuffix(b"]}").split(_NEXT_EVENT)
+    try:
+        batch = _raw_batch.decode(head + _HEAD_ENDS + b"]}")
+        _numbers(batch.ranges, len(pieces))
+    except _UNREADABLE:
+        return None
+    if batch.v > VERSION:
+        return None
+    return structs.replace(
+        batch, events=[msgspec.Raw(_NEXT_EVENT[1:] + piece if i else piece) for i, piece in enumerate(pieces)]
+    )
 
 
 def _numbers(ranges: tuple[tuple[int, int], ...], count: int) -> Sequence[int]:
