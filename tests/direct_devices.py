@@ -53,13 +53,18 @@ async def serving(ingest: IngestService) -> AsyncIterator[IngestService]:
         await asyncio.wait_for(task, 30)
 
 
-async def listening(ingest: IngestService) -> bool:
-    found = [
+async def voices(ingest: IngestService) -> list[float]:
+    """Of each lane that this worker ever held: whether it hears the devices."""
+    return [
         sample.value
         for metric in ingest.metrics.registry.collect()
         if metric.name == "plumbline_ingest_direct_listening"
         for sample in metric.samples
     ]
+
+
+async def listening(ingest: IngestService) -> bool:
+    found = await voices(ingest)
     return bool(found) and all(found)
 
 

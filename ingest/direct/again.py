@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ingest import mail
-from ingest.direct.reading import judge
+from ingest.direct.reading import class_of, judge
 from ingest.direct.settings import Table
 from ingest.direct.stamp import Stamper, digest
 from ingest.direct.tables import direct_lane, direct_message, direct_seen
@@ -23,7 +23,7 @@ from plumbline.capture import Capture
 from plumbline.dialects import Trouble
 from plumbline.dialects.document import shown
 from plumbline.errors import CodecError, MqttError
-from plumbline.event import Event, Fix
+from plumbline.event import CLASSES, Event, Fix
 from plumbline.listening import learn
 from plumbline.mqtt import Version
 from plumbline.series import SeriesWriter
@@ -101,12 +101,14 @@ class Again:
         return None
 
     async def _write(self, table: Table, topic: str, payload: bytes, received_at: int, captures: list[Capture]) -> Wrong | None:
-        stamper, site, now = Stamper(table.site, table.name), self._sites.get(table.site), self._clock()
-        stamper.begin(topic, payload, received_at)
+        site, now = self._sites.get(table.site), self._clock()
+        stampers = {one: Stamper(table.site, table.name) for one in CLASSES}  # as each class has its own while it reads
+        for stamper in stampers.values():
+            stamper.begin(topic, payload, received_at)
         events: list[Event] = []
         for capture in captures:
             try:
-                event = stamper.complete(capture)
+                event = stampers[class_of(capture)].complete(capture)
             except CodecError as error:
                 return _PARTLY, f"{shown(topic)}: {capture.device}: {error.detail}"
             if event is None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 import structlog
 from msgspec import structs
@@ -91,6 +91,12 @@ class Opened:
     captures: list[Capture] = field(default_factory=list[Capture])
     lost: list[str] = field(default_factory=list[str])
     said: bool = False
+
+
+def class_of(one: Said | Capture) -> EventClass:
+    """Which class the event will be."""
+    kind = cast("type[Event]", getattr(one.event, "func", one.event))
+    return kind.event_class
 
 
 def judge(table: Table, site: SiteFile | None, event: Event, now: int) -> tuple[str, str] | None:
@@ -249,7 +255,7 @@ class Reading:
             self._remarks.say(trouble.device, kept.topic, trouble.what, kept.received_at)
 
     def _say(self, said: Said, kept: Kept, opened: Opened) -> None:
-        if getattr(said.event.func, "event_class", None) != self._class:
+        if class_of(said) != self._class:
             return
         if kept.again:
             opened.captures.append(Capture(said.device, said.event, said.at_ns, "ntp", said.metrics))

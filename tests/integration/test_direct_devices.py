@@ -3,16 +3,26 @@
 import asyncio
 import contextlib
 import gc
+import itertools
 import json
+import re
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
-from ingest import migrate
+from edge_agent.readers import mqtt
+from ingest import deadletters, migrate
+from ingest.points import PointMaker
+from plumbline import codec
 from plumbline.database import open_engine
-from tests.batches import MemoryStore
-from tests.direct_devices import Books, KilledError, device, eventually, listening, serving, worker
+from plumbline.event import Event
+from plumbline.series import Point
+from plumbline.site import Device
+from tests.batches import SITE, MemoryStore
+from tests.direct_devices import Books, KilledError, device, eventually, listening, serving, voices, worker
 from tests.servers import Mosquitto, running
+from tests.unit.plumbline.dialects.said_events import payload_of
 
 PLUG = """
 [[direct]]
@@ -255,5 +265,160 @@ async def test_hostile_payloads_stop_nobody(broker, engine, store, declared):
     assert all(row["beyond"] == "[]" for row in await books.streams())
 
 
-async def has(store, temperature):
-    return any(fields.get("temperature_c") == temperature for fields in store.points.values())
+async def has(store, value, name="temperature_c"):
+    return any(fields.get(name) == value for fields in store.points.values())
+
+
+async def test_a_device_that_the_site_file_does_not_name_waits_until_it_does(broker, engine, store, declared):
+    books, sites = Books(engine), {"yard": SITE}
+    path = declared('[[direct]]\nsite = "yard"\ndialect = "tasmota"\n')
+    async with device(broker) as plug, serving(worker(broker, engine, store, path, sites=sites)):
+        await plug.publish("tele/slab/SENSOR", sensor(20))
+        await plug.publish("tele/mixer/SENSOR", sensor(21))
+        await books.read(2)
+        letters = await books.letters()
+        assert [(letter["reason"], letter["gateway"], letter["seq"]) for letter in letters] == [
+            ("unknown_device", "direct-tasmota", 1)
+        ]
+        assert await books.received() == 1
+        slab = Device(id="slab", title_en="Slab", title_zh="板", kind="environment")
+        sites["yard"] = structs.replace(SITE, devices=(*SITE.devices, slab))
+        await deadletters.request_replay(engine, now=1, reason="unknown_device")
+        await eventually(lambda: received(books, 2), "the letter to come in")
+    stream = next(row for row in await books.streams() if row["event_class"] == "telemetry")
+    assert (stream["upto"], stream["received"], stream["dead"]) == (2, 2, 0)
+    assert {dict(key[1])["device"] for key in store.of("environment")} == {"slab", "mixer"}
+
+
+LEVEL = """
+[[direct]]
+site = "yard"
+name = "tanks"
+topic = "tanks/+/level"
+measurement = "equipment"
+unknown_devices = "take"
+metrics.level = { unit = "%", title_en = "Level", title_zh = "L", path = "level", maximum = LIMIT }
+metrics.volts = { unit = "V", title_en = "Volts", title_zh = "V", path = "volts" }
+state = { state = "pump" }
+"""
+
+
+async def test_what_could_not_be_read_is_read_once_the_mistake_is_mended(broker, engine, store, declared):
+    books, path = Books(engine), declared(LEVEL.replace("LIMIT", "50"))
+    async with device(broker) as tank:
+        async with serving(worker(broker, engine, store, path)):
+            await tank.publish("tanks/t1/level", b'{"level": 60, "pump": "odd"}')
+            await tank.publish("tanks/t2/level", b'{"level": 70, "volts": 24, "pump": "working"}')
+            await tank.publish("tanks/t3/level", b"nonsense")
+            await books.read(3)
+            assert await books.received() == 2
+        reasons = [letter["reason"] for letter in await books.letters()]
+        assert sorted(reasons) == ["partly_undecodable", "undecodable", "undecodable"]
+        declared(LEVEL.replace("LIMIT", "100").replace('"pump" }', '"pump", words = { odd = "idle" } }'))
+        async with serving(worker(broker, engine, store, path)):
+            await deadletters.request_replay(engine, now=1)
+            await eventually(lambda: replayed(books, 2), "two letters to be taken")
+            await eventually(lambda: received(books, 4), "the events of the first")
+            await eventually(lambda: has(store, 70, "level"), "the value of the second")
+    assert await books.received("business") == 2
+    assert sorted(event["device"] for event in await books.events()) == ["t1", "t2"]
+    second = [fields for key, fields in store.points.items() if ("device", "t2") in key[1] and key[0] == "equipment"]
+    assert second == [{"level": 70.0, "volts": 24.0}]
+    left = [letter for letter in await books.letters() if letter["replayed_at"] is None]
+    assert [(letter["topic"], letter["payload"]) for letter in left] == [("tanks/t3/level", b"nonsense")]
+
+
+async def replayed(books, count):
+    return sum(letter["replayed_at"] is not None for letter in await books.letters()) == count
+
+
+async def test_a_changed_file_is_taken_and_a_wrong_one_is_not(broker, sqlite, store, declared):
+    books = Books(sqlite)
+    path = declared(PLUG)
+    async with device(broker) as plug, serving(worker(broker, sqlite, store, path)) as ingest:
+        path.write_text(PLUG + '[[direct]]\nsite = "yard"\ndialect = "tasmoto"\n')
+        direct = ingest._direct
+        await eventually(lambda: refused(direct), "the mistake to be seen")
+        path.write_text(PLUG + LEVEL.replace("LIMIT", "100"))
+        await eventually(lambda: heard(ingest, 2), "the second table to be heard")
+        await plug.publish("tanks/t1/level", b'{"level": 60}')
+        await plug.publish("tele/slab/SENSOR", sensor(20))
+        await eventually(lambda: received(books, 2), "both")
+        path.write_text(LEVEL.replace("LIMIT", "100"))
+        await eventually(lambda: heard(ingest, 1), "the first table to end")
+    assert {row["gateway"] for row in await books.streams()} == {"direct-tasmota", "tanks"}
+
+
+async def refused(direct):
+    return direct.mistake is not None and "did you mean 'tasmota'?" in direct.mistake
+
+
+async def heard(ingest, count):
+    return sum(await voices(ingest)) == count
+
+
+async def test_a_window_that_is_open_at_the_end_of_service_is_not_lost(broker, sqlite, store, declared):
+    books = Books(sqlite)
+    text = LEVEL.replace('state = { state = "pump" }', "").replace(
+        "LIMIT", "100, filter = { window = { every_s = 3600, give = ['mean', 'count'] } }"
+    )
+    async with device(broker) as tank, serving(worker(broker, sqlite, store, declared(text))):
+        for level in (10, 20, 60):
+            await tank.publish("tanks/t1/level", b'{"level": %d}' % level)
+        await books.read(3)
+    assert list(store.points.values()) == [{"level": 30.0, "level_count": 3.0}]
+    assert await books.received() == 1
+
+
+CASES = sorted(Path(mqtt.__file__).parent.glob("testcases/*"))
+
+
+def made_straight(config: str) -> str:
+    """The agent's tables as tables of direct devices."""
+    numbers = itertools.count()
+    return re.sub(
+        r"\[\[devices\]\]",
+        lambda _: f'[[direct]]\nsite = "yard"\nname = "d{next(numbers)}"\nunknown_devices = "take"',
+        config.replace("[devices.", "[direct."),
+    )
+
+
+def whole(fields: dict) -> Event:
+    """An event of an agent, of which the header does not matter."""
+    told = {"at": fields["at_ns"]} if "at_ns" in fields else {"at": 0}
+    header = {"id": "01890a5d-ac96-774b-bcce-b302099a8057", "site": "yard", "gateway": "g", "epoch": "e", "seq": 1}
+    clock = {"quality": "ntp", "boot": "b", "mono": 1}
+    rest = {name: value for name, value in fields.items() if name != "at_ns"}
+    return codec.decode_event(json.dumps(header | {"clock": clock} | told | rest).encode())
+
+
+def seen(point: Point, told: set[int]) -> tuple:
+    """A point, with its time where a device told that (two things of one instant lie a nanosecond apart)."""
+    at = point.at // 1000 * 1000
+    return point.measurement, frozenset(point.tags.items()), frozenset(point.fields.items()), at if at in told else None
+
+
+@pytest.mark.parametrize("case", [one for one in CASES if one.name != "sensor-trouble"], ids=lambda one: one.name)
+async def test_each_dialect_says_the_same_straight_as_through_an_agent(broker, sqlite, store, declared, case):
+    books = Books(sqlite)
+    expected = [whole(fields) for fields in json.loads((case / "expected.json").read_text())["events"]]
+    path = declared(made_straight((case / "config.toml").read_text()))
+    messages = [(topic, payload_of(payload)) for topic, payload in json.loads((case / "input.json").read_text())]
+    async with device(broker) as one, serving(worker(broker, sqlite, store, path)):
+        for topic, payload in messages:
+            await one.publish(topic, payload)
+        await books.read(len(messages))
+    told = {event.at // 1000 * 1000 for event in expected} - {0}
+    telemetry = PointMaker(SITE).points([event for event in expected if event.event_class == "telemetry"])
+    wanted = {seen(point, told) for point in telemetry if point.measurement != "heat"}
+    points = [Point(key[0], dict(key[1]), fields, key[2]) for key, fields in store.points.items()]
+    assert {seen(point, told) for point in points if point.measurement not in {"heat", "state", "check_in"}} == wanted
+    business = [json.loads(codec.encode(event)) for event in expected if event.event_class == "business"]
+    header = {"id", "gateway", "epoch", "seq", "clock"}
+    plain = [
+        {n: v for n, v in event.items() if n not in header and (n != "at" or v // 1000 * 1000 in told)} for event in business
+    ]
+    inbox = [event for event in await books.events() if event["kind"] != "fix"]
+    for event in (*inbox, *plain):
+        event["at"] = event.get("at", 0) // 1000 * 1000 if event.get("at", 0) // 1000 * 1000 in told else 0
+    assert [{n: v for n, v in event.items() if n not in header} for event in inbox] == plain
