@@ -303,7 +303,6 @@ class IngestService:
 
     async def _serve(self) -> None:
         _log.info("ingest starts", broker=str(self._address), worker=self._lease.name)
-        left = 0
         try:
             async with asyncio.timeout(None) as self._deadline, asyncio.TaskGroup() as group:
                 if self._stop.is_set():
@@ -322,25 +321,29 @@ class IngestService:
                 for name, work in works.items():
                     self._tasks[name] = group.create_task(work, name=f"ingest-{name}")
         except TimeoutError:
-            left = self.metrics.queued()
-            _log.warning(
-                "drained only in part",
-                worker=self._lease.name,
-                left_to_the_broker=left,
-                check="which store is away or slow; the broker hands it out again, gateways send it again",
-            )
+            _log.debug("drain cut off", worker=self._lease.name, after_s=self._drain_s)
         finally:
             self._deadline = None
             self._refusals.summarise(every=True)
         if self._stopped_at is not None:
-            _log.info(
-                "drained",
-                worker=self._lease.name,
-                events=self.metrics.committed() - self._committed_before,
-                messages_left_to_the_broker=left,
-                seconds=round(time.monotonic() - self._stopped_at, 3),
-            )
+            self._tell_of_drain(self._stopped_at)
         _log.info("ingest ended", worker=self._lease.name)
+
+    def _tell_of_drain(self, stopped_at: float) -> None:
+        left = self.metrics.queued()
+        if left:
+            _log.warning(
+                "drained only in part",
+                worker=self._lease.name,
+                check="which store is away or slow; the broker hands the rest out again, gateways send it again",
+            )
+        _log.info(
+            "drained",
+            worker=self._lease.name,
+            events=self.metrics.committed() - self._committed_before,
+            messages_left_to_the_broker=left,
+            seconds=round(time.monotonic() - stopped_at, 3),
+        )
 
     async def _insist(self, act: Callable[[], Awaitable[bool]], task: str) -> bool | None:
         failed = self.metrics.retries.labels

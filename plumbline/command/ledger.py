@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -68,12 +69,12 @@ async def _report(
 def _print(streams: list[StreamReport], *, filtered: bool) -> None:
     console = Console()
     for stream in streams:
-        table = Table("day", title_justify="left", title_style="bold", show_footer=not filtered)
+        table = Table(title_justify="left", title_style="bold", show_footer=not filtered, box=SIMPLE, padding=0, pad_edge=False)
+        table.add_column("day", footer="all", no_wrap=True, min_width=10)
         table.title = f"{stream.site} / {stream.gateway}: {stream.event_class}, epoch {stream.epoch}"
-        table.columns[0].footer = "all"
         for name in _COUNTS:
             table.add_column(name, footer=f"{getattr(stream, name):,}", justify="right", no_wrap=True)
-        table.add_column("asked for", footer=f"{stream.asked.numbers:,}", justify="right", no_wrap=True)
+        table.add_column("asked", footer=f"{stream.asked.numbers:,}", justify="right", no_wrap=True)
         for day in stream.days:
             table.add_row(day.day, *(f"{getattr(day, name):,}" for name in (*_COUNTS, "asked")))
         console.print(table)

@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import structlog
 import yaml
 
 from ingest import IngestService, migrate
@@ -139,10 +140,13 @@ async def test_what_cannot_be_committed_in_time_is_left_to_the_broker_and_comes_
     with running(broker):
         async with Gateway(broker) as gw:
             first = service(HangingStore(), drain_s=0.2)
-            async with serving(first):
-                await eventually(lambda: connected(broker, first), "the service to subscribe")
-                await gw.send(batch([reading(1)]), batch([scan(1)]))
-                await gw.committed(1)
+            with structlog.testing.capture_logs() as said:
+                async with serving(first):
+                    await eventually(lambda: connected(broker, first), "the service to subscribe")
+                    await gw.send(batch([reading(1)]), batch([scan(1)]))
+                    await gw.committed(1)
+            (drained,) = [line for line in said if line["event"] == "drained"]
+            assert drained["messages_left_to_the_broker"] == 1
             async with serving(service(MemoryStore())):
                 await gw.committed(1, "telemetry")
         assert [(s.received, s.duplicate, s.missing) for s in await report(engine)] == [(1, 0, 0), (1, 0, 0)]

@@ -294,7 +294,8 @@ async def test_presence_is_followed_and_tells_since_when_a_gateway_is_away(broke
             found = (await connection.execute(select(gateway))).mappings().one_or_none()
             return dict(found) if found else {}
 
-    async with serving(service(broker, engine, store)), Gateway(broker) as gw:
+    async with serving(service(broker, engine, store)) as ingest, Gateway(broker) as gw:
+        await eventually(lambda: connected(broker, ingest), "the service to subscribe")
         said = Presence(site="yard", gateway="gw", online=True, at=1000, agent="a" * 200 + "\0")
         await gw.connection.publish(topic, b"", retain=True)
         await gw.connection.publish(topic, b"nonsense")
