@@ -9,6 +9,7 @@ from typing import Self
 
 from plumbline.bench.ingest.load import Load
 from plumbline.bench.ingest.packets import Packets
+from plumbline.bench.ingest.publisher import CONNECTED
 from plumbline.bench.ingest.servers import Broker, Influx
 from plumbline.bench.processes import Program
 from plumbline.errors import PlumblineError
@@ -70,7 +71,12 @@ class Bench:
         """The process that sends the packets; see `plumbline.bench.ingest.publisher` for its options."""
         module = "plumbline.bench.ingest.publisher"
         command = (sys.executable, "-m", module, str(broker.port), str(packets.path), *options)
-        return Program("the publisher", command, log=packets.path.with_suffix(".log"))
+
+        async def ready() -> bool:
+            return CONNECTED in program.said() or not program.running  # with little to send it is done by now
+
+        program = Program("the publisher", command, log=packets.path.with_suffix(".log"), ready=ready)
+        return program
 
     async def publish(self, packets: Packets, broker: Broker) -> None:
         """Send all the packets to the broker. Raises `PlumblineError` where that fails."""

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final, Self
 
 from plumbline.bench.ingest.load import Message
+from plumbline.mqtt import wire
 
-#: PUBLISH, QoS 1 (MQTT 3.1.1, 3.3.1).
-_PUBLISH: Final = 0x32
+#: Packet identifiers, from 1 on (MQTT 3.1.1, 2.3.1).
 _IDS: Final = 65_535
 
 
@@ -32,7 +32,8 @@ class Packets:
         ends: array[int] = array("Q")
         with path.open("wb") as out:
             for number, message in enumerate(messages):
-                out.write(packet(message.topic, message.payload, number % _IDS + 1))
+                topic, packet_id = wire.topic_name(message.topic), number % _IDS + 1
+                out.write(wire.publish(topic, message.payload, qos=1, retain=False, packet_id=packet_id, five=False))
                 ends.append(out.tell())
         _index(path).write_bytes(ends.tobytes())
         return cls(path, ends)
@@ -56,30 +57,6 @@ class Packets:
             path.write_bytes(bytes(8))
         with path.open("r+b") as file:
             return mmap.mmap(file.fileno(), 8)
-
-
-def packet(topic: str, payload: bytes, packet_id: int) -> bytes:
-    """A PUBLISH packet (MQTT 3.1.1, 3.3), QoS 1."""
-    name = topic.encode()
-    rest = len(name).to_bytes(2, "big") + name + packet_id.to_bytes(2, "big") + payload
-    return bytes([_PUBLISH]) + remaining_length(len(rest)) + rest
-
-
-def connect(client_id: str) -> bytes:
-    """A CONNECT packet (MQTT 3.1.1, 3.1): clean session, no keep-alive."""
-    name = client_id.encode()
-    rest = b"\x00\x04MQTT\x04\x02\x00\x00" + len(name).to_bytes(2, "big") + name
-    return b"\x10" + remaining_length(len(rest)) + rest
-
-
-def remaining_length(size: int) -> bytes:
-    """Seven bits a byte, the least first, the eighth says that more follow (MQTT 3.1.1, 2.2.3)."""
-    told = bytearray()
-    while True:
-        size, low = divmod(size, 128)
-        told.append(low | (0x80 if size else 0))
-        if not size:
-            return bytes(told)
 
 
 def _index(path: Path) -> Path:
