@@ -65,15 +65,17 @@ class Direct:
             del self._lanes[key]
 
     def _changed(self) -> bool:
+        """Whether another file is in force now. One with a mistake is tried again: a site may have been added meanwhile."""
         looked = self._look()
-        if looked == self._looked:
+        if looked == self._looked and self.mistake is None:
             return False
         self._looked = looked
         try:
             self.file = load(self._path, self._around.sites)
         except SettingsError as error:
+            if str(error) != self.mistake:
+                _log.error("direct devices: file not taken, that of before stays in force", mistake=str(error))
             self.mistake = str(error)
-            _log.error("direct devices: file not taken, that of before stays in force", mistake=str(error))
             return False
         self.mistake = None
         _log.info("direct devices: file taken", tables=len(self.file.tables))

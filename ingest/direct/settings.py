@@ -5,7 +5,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -62,7 +62,8 @@ class Table:
     keys: Mapping[str, Any]
     """What the dialect and `retained` were given."""
     profiles: Mapping[str, DeviceProfile]
-    where: str
+    where: str = field(compare=False)
+    """For people."""
 
     def entry(self) -> Entry:
         """A dialect that has heard nothing yet. Each call makes another: they remember."""
