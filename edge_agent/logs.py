@@ -11,7 +11,7 @@ import structlog
 
 from edge_agent.config import LogSettings
 from edge_agent.log_file import LogFile
-from edge_agent.repeats import Repeats
+from plumbline.repeats import Repeats
 from plumbline.secrets import hidden
 
 

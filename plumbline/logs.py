@@ -5,7 +5,7 @@
 | `PLUMBLINE_LOG` | `text` or `json`; absent: `text` on a terminal, `json` elsewhere |
 | `PLUMBLINE_LOG_LEVEL` | `debug`, `info` (default), `warning`, `error` |
 
-The lines of libraries take the same form. Passwords in URLs never show.
+The lines of libraries take the same form. A line that comes again and again is told once a minute (`plumbline.repeats`). Passwords in URLs never show.
 """
 
 import logging
@@ -18,16 +18,19 @@ import structlog
 from structlog.typing import Processor
 
 from plumbline.errors import SettingsError
+from plumbline.repeats import Repeats
 from plumbline.secrets import hidden
 
 LEVELS: Final = ("debug", "info", "warning", "error")
 FORMS: Final = ("text", "json")
+#: A line keeps its like away for so long.
+REPEATS_S: Final = 60.0
 #: Without local variables: there are passwords among them.
 _TRACES: Final = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 
 
-def configure(level: str | None = None, *, environment: Mapping[str, str] | None = None) -> None:
-    """Set structlog and the standard library's logging up.
+def configure(level: str | None = None, *, environment: Mapping[str, str] | None = None) -> Repeats:
+    """Set structlog and the standard library's logging up; returns what holds back lines that come again and again.
 
     `level` is one of `LEVELS`; the environment wins. Raises `SettingsError` where a variable says something else.
     """
@@ -36,9 +39,11 @@ def configure(level: str | None = None, *, environment: Mapping[str, str] | None
     form = _choice(environment, "PLUMBLINE_LOG", FORMS, "text" if sys.stderr.isatty() else "json")
     for_people = form == "text"
     coloured = sys.stderr.isatty()
+    repeats = Repeats(REPEATS_S)
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
+        repeats,
         structlog.processors.TimeStamper(fmt="%H:%M:%S" if for_people else "iso", utc=not for_people),
         structlog.processors.StackInfoRenderer(),
         _hide,
@@ -63,6 +68,7 @@ def configure(level: str | None = None, *, environment: Mapping[str, str] | None
         )
     )
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
+    return repeats
 
 
 def _choice(environment: Mapping[str, str], name: str, allowed: tuple[str, ...], usual: str) -> str:

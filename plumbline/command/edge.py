@@ -18,11 +18,11 @@ from edge_agent.fleet import Versions
 from edge_agent.logs import Logs
 from edge_agent.logs import configure as configure_logs
 from edge_agent.notify import Notify
-from edge_agent.repeats import tell
 from plumbline.command.edge_check import check
 from plumbline.command.edge_devices import devices
 from plumbline.errors import SettingsError
 from plumbline.lock import LockedError
+from plumbline.repeats import tell
 
 _log = structlog.get_logger(__name__)
 

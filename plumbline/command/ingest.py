@@ -17,6 +17,7 @@ from ingest.series import open_store
 from plumbline import logs
 from plumbline.address import Address
 from plumbline.command.sql import opened
+from plumbline.repeats import Repeats, tell
 from plumbline.site import SiteFile
 
 _log: Final = structlog.get_logger()
@@ -43,8 +44,8 @@ def run(
     if worker is not None:
         environment["PLUMBLINE_WORKER"] = worker
     chosen = settings.load(config, environment)
-    logs.configure()
-    asyncio.run(_run(chosen))
+    repeats = logs.configure()
+    asyncio.run(_run(chosen, repeats))
 
 
 @app.command()
@@ -85,7 +86,7 @@ def described(chosen: settings.IngestSettings, sites: Mapping[str, SiteFile]) ->
         yield f"warning: {warning}"
 
 
-async def _run(chosen: settings.IngestSettings) -> None:
+async def _run(chosen: settings.IngestSettings, repeats: Repeats) -> None:
     watcher = Watcher([settings.folder_of_sites(chosen)])
     async with opened(chosen.database) as engine:
         await service.migrate(engine)
@@ -108,9 +109,18 @@ async def _run(chosen: settings.IngestSettings) -> None:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, _end, worker, number)
             loop.add_signal_handler(signal.SIGHUP, watcher.hurry)
+            telling = asyncio.create_task(_tell(repeats), name="ingest-log")
             await worker.run()
+            telling.cancel()
         finally:
             await store.aclose()
+
+
+async def _tell(repeats: Repeats) -> None:
+    """Say every minute how often lines came that were held back."""
+    while True:
+        await asyncio.sleep(logs.REPEATS_S)
+        tell(repeats)
 
 
 def _end(worker: service.IngestService, number: signal.Signals) -> None:

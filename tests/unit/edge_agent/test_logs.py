@@ -13,7 +13,7 @@ from edge_agent import log_file
 from edge_agent.config import LogSettings
 from edge_agent.log_file import LogFile
 from edge_agent.logs import configure
-from edge_agent.repeats import ALLOWANCE, Repeats
+from plumbline.repeats import ALLOWANCE, Repeats
 
 
 class Clock:

@@ -34,6 +34,23 @@ def test_every_line_is_one_json_object_also_those_of_libraries(capsys):
     assert ours["timestamp"].endswith("Z")
 
 
+def test_a_flood_of_like_lines_is_one_line(capsys):
+    logs.configure(environment={"PLUMBLINE_LOG": "json"})
+    for n in range(1000):
+        structlog.get_logger().warning("batch left to the gateway", topic="t", limit=n)
+    assert len(said(capsys)) == 1
+
+
+def test_each_turn_of_the_connection_is_told(capsys):
+    logs.configure(environment={"PLUMBLINE_LOG": "json"})
+    log = structlog.get_logger()
+    for _ in range(3):
+        log.warning("broker away, will try again", event_class="business")
+        log.warning("broker away, will try again", event_class="business")
+        log.info("receiving", event_class="business")
+    assert [line["event"] for line in said(capsys)] == ["broker away, will try again", "receiving"] * 3
+
+
 def test_no_password_reaches_the_log_neither_in_a_url_nor_in_a_trace(capsys):
     logs.configure(environment={"PLUMBLINE_LOG": "json"})
     secret = "mqtt://ingest:hush@server:1883"

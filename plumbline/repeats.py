@@ -1,4 +1,4 @@
-"""Keeps one device from filling the log: a line that comes again is counted, and the count told once.
+"""Keeps one device, or one gateway, from filling the log: a line that comes again is counted, and the count told once.
 
 Lines are the same where they differ in numbers alone. A device that never says the same twice has an allowance.
 """
@@ -22,7 +22,7 @@ _DIGITS: Final = re.compile(r"\d+")
 _ASIDE: Final = frozenset({"event", "device", "level", "timestamp", "exc_info", "stack_info"})
 _OWN: Final = "log.repeated"
 #: A turn of things is always told, and after it the other one anew: whoever reads must not see the state of long ago.
-_TURNS: Final = {"uplink.online": "uplink.offline"}
+_TURNS: Final = {"uplink.online": "uplink.offline", "receiving": "broker away, will try again"}
 
 
 @dataclass(slots=True)
