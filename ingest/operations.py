@@ -55,6 +55,7 @@ class Operations:
         draining: whether the worker is ending.
         engine: the SQL database.
         letters: the overview of dead letters, of one site or all.
+        remarks: what readiness says beside, and does not depend on.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Operations:
         draining: Callable[[], bool],
         engine: AsyncEngine,
         letters: Callable[[str | None], Awaitable[object]],
+        remarks: Callable[[], Mapping[str, object]] = dict[str, object],
     ) -> None:
         self._host = host
         self.port = port
@@ -77,6 +79,7 @@ class Operations:
         self._draining = draining
         self._engine = engine
         self._letters = letters
+        self._remarks = remarks
         self._listener: socket.socket | None = None
         self._app = Starlette(
             routes=[
@@ -144,7 +147,7 @@ class Operations:
         answers: list[Answer] = list(await asyncio.gather(*(probe.ask() for probe in self._probes)))
         draining, dead = self._draining(), self._dead()
         ready = not draining and not dead and all(answer.ok for answer in answers)
-        told: dict[str, Any] = {"ready": ready, "draining": draining, "dead": dead, "dependencies": answers}
+        told: dict[str, Any] = {"ready": ready, "draining": draining, "dead": dead, "dependencies": answers, **self._remarks()}
         return _json(told, 200 if ready else 503)
 
     async def _ledger(self, request: Request) -> Response:

@@ -53,6 +53,10 @@ class Watcher:
         """Look at once and take what is there (SIGHUP)."""
         self._hurry.set()
 
+    def state(self) -> dict[str, object]:
+        """What readiness tells: how many sites are known, the version of that, and what is wrong with the files of now."""
+        return {"sites": len(self.registry), "version": self.registry.version, "mistake": self.mistake}
+
     async def run(self) -> None:
         """Serve until cancelled."""
         while True:

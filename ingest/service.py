@@ -235,6 +235,7 @@ class IngestService:
                 draining=self._stop.is_set,
                 engine=engine,
                 letters=lambda site: overview(engine, site=site),
+                remarks=lambda: {"site_files": watcher.state()} if watcher is not None else {},
             )
         self._replayer = Replayer(
             engine=engine,
