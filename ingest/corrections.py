@@ -8,6 +8,7 @@ were never written, so they are written once, at the right time; points of a clo
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
@@ -29,6 +30,8 @@ from plumbline.site import SiteFile
 
 _log: Final = structlog.get_logger()
 _quality: Final = attrgetter("clock.quality")
+_refused: Final = attrgetter("refused")
+_events: Final = attrgetter("events")
 
 #: Dead letters that a correction may make good.
 REASONS: Final = ("clock_unset", "clock_ahead")
@@ -97,8 +100,10 @@ def straighten_event(event: Event, references: Mapping[Boot, Reference]) -> Even
     return corrected(event, clock.boot, found)
 
 
-def doubtful(parcels: Iterable[Parcel]) -> set[tuple[str, str]]:
+def doubtful(parcels: Sequence[Parcel]) -> set[tuple[str, str]]:
     """The gateways of events that nobody vouches for."""
+    if not any(map(_refused, parcels)) and "free" not in map(_quality, chain.from_iterable(map(_events, parcels))):
+        return set()
     return {
         (parcel.header.site, parcel.header.gateway)
         for parcel in parcels

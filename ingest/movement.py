@@ -6,7 +6,9 @@ memory alone: after a restart, and with several workers, some more fixes go than
 takes each only once.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from plumbline.event import Fix
@@ -17,6 +19,12 @@ SPAN_NS: Final = 30_000_000_000
 USUAL_ACCURACY_M: Final = 10.0
 #: Devices remembered; beyond, all are forgotten and each sends one fix more.
 MAX_DEVICES: Final = 50_000
+#: From so many fixes of a device on, a look at all of them together is cheaper than at each.
+_MANY: Final = 8
+_device: Final = attrgetter("site", "device")
+_at: Final = attrgetter("at")
+_lat: Final = attrgetter("lat")
+_lon: Final = attrgetter("lon")
 
 
 class _Sent(NamedTuple):
@@ -41,21 +49,50 @@ class Movements:
 
     def choose(self, fixes: Iterable[Fix]) -> Selection:
         """Which of the fixes are movements. Nothing is remembered yet, so a try that failed can be made again."""
+        fixes = list(fixes)
+        still = self._still(fixes)
         chosen: list[Fix] = []
         sent: dict[tuple[str, str], _Sent] = {}
         for fix in fixes:
             key = (fix.site, fix.device)
+            if key in still:
+                continue
             last = sent.get(key) or self._sent.get(key)
             if last is None or _moved(last, fix):
                 chosen.append(fix)
                 sent[key] = _Sent(fix.at, Grid(fix.lat, fix.lon), _accuracy(fix))
         return Selection(chosen, sent)
 
+    def _still(self, fixes: Sequence[Fix]) -> set[tuple[str, str]]:
+        """Devices of which a look at all their fixes together says that none of them is a movement."""
+        if len(fixes) < _MANY:
+            return set()
+        by_device: defaultdict[tuple[str, str], list[Fix]] = defaultdict(list)
+        for key, fix in zip(map(_device, fixes), fixes, strict=True):
+            by_device[key].append(fix)
+        return {
+            key
+            for key, some in by_device.items()
+            if len(some) >= _MANY and (last := self._sent.get(key)) and _rests(last, some)
+        }
+
     def remember(self, selection: Selection) -> None:
         """The selection is committed."""
         if len(self._sent) + len(selection.sent) > MAX_DEVICES:
             self._sent.clear()
         self._sent.update(selection.sent)
+
+
+def _rests(last: _Sent, fixes: Sequence[Fix]) -> bool:
+    """Whether even the corners of the box around the fixes are no further away than the last one sent was sure of."""
+    times, lats, lons = list(map(_at, fixes)), list(map(_lat, fixes)), list(map(_lon, fixes))
+    span = last.at // SPAN_NS
+    if min(times) // SPAN_NS != span or max(times) // SPAN_NS != span:
+        return False
+    west, south = last.around.metres(min(lats), min(lons))
+    east, north = last.around.metres(max(lats), max(lons))
+    far_east, far_north = max(abs(west), abs(east)), max(abs(south), abs(north))
+    return far_east * far_east + far_north * far_north <= last.accuracy_m * last.accuracy_m
 
 
 def _moved(last: _Sent, fix: Fix) -> bool:

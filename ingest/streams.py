@@ -6,8 +6,8 @@ number comes twice: then one look at all numbers settles them all (`Account.ente
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
-from operator import attrgetter
+from itertools import chain, repeat
+from operator import add, attrgetter, eq, lt
 from typing import Final
 
 import structlog
@@ -21,8 +21,13 @@ from plumbline.event import Event
 from plumbline.ranges import Pairs
 
 _log: Final = structlog.get_logger()
-_seq: Final = attrgetter("seq")
+_place: Final = attrgetter("site", "gateway", "epoch", "event_class")
+_ranges: Final = attrgetter("ranges")
+_thinned: Final = attrgetter("thinned")
+_lost: Final = attrgetter("lost")
+_refused: Final = attrgetter("refused")
 _events: Final = attrgetter("events")
+_seq: Final = attrgetter("seq")
 
 
 @dataclass(slots=True)
@@ -30,57 +35,59 @@ class Stream:
     """What a group brings of one stream."""
 
     key: StreamKey
-    parcels: list[tuple[BatchHeader, Parcel]] = field(default_factory=list[tuple[BatchHeader, Parcel]])
+    parcels: Sequence[Parcel]
+    headers: Sequence[BatchHeader]
     numbers: Pairs = ()
     """All numbers, where it is plain; empty: it is not."""
     events: Sequence[Event] = ()
     """All events in ascending order, where it is plain."""
+    in_order: bool = False
+    """Whether that is their order in the parcels, too."""
 
     def look(self) -> None:
         """See whether it is plain."""
-        parcels = self.parcels
-        first = parcels[0][0].ranges
-        if not first:
+        headers, parcels = self.headers, self.parcels
+        if any(map(_thinned, headers)) or any(map(_lost, headers)) or any(map(_refused, parcels)):
             return
-        begin = at = first[0][0]
-        total, ascending = 0, True
-        pairs: list[tuple[int, int]] = []
-        for header, parcel in parcels:
-            if header.thinned or header.lost or parcel.refused:
-                return
-            for low, high in header.ranges:
-                if low != at:
-                    ascending = False
-                at = high + 1
-                total += at - low
-            pairs += header.ranges
-        events = parcels[0][1].events if len(parcels) == 1 else list(chain.from_iterable(p.events for _, p in parcels))
-        if ascending:
-            numbers: Pairs = ((begin, at - 1),)
+        pairs: Pairs = headers[0].ranges if len(headers) == 1 else tuple(chain.from_iterable(map(_ranges, headers)))
+        if not pairs:
+            return
+        lows, highs = zip(*pairs, strict=True)
+        total = sum(highs) - sum(lows) + len(pairs)
+        if all(map(eq, map(add, highs, repeat(1)), lows[1:])):
+            numbers: Pairs = ((lows[0], highs[-1]),)
         else:
             numbers = ranges.union(pairs)
             if ranges.count(numbers) != total:
                 return
-            events = sorted(events, key=_seq)
-        if len(events) == total:  # else an event vanished on the way: counted with care
-            self.numbers, self.events = numbers, events
+        events = parcels[0].events if len(parcels) == 1 else list(chain.from_iterable(map(_events, parcels)))
+        if len(events) != total:  # an event vanished on the way: counted with care
+            return
+        self.in_order = all(map(lt, highs, lows[1:]))
+        self.numbers, self.events = numbers, events if self.in_order else sorted(events, key=_seq)
 
 
-def sort(parcels: Iterable[Parcel]) -> dict[StreamKey, Stream]:
+def sort(parcels: Sequence[Parcel]) -> dict[StreamKey, Stream]:
     """The streams of a group, in the order of their first parcels."""
-    found: dict[tuple[str, str, str, str], Stream] = {}
-    for parcel in parcels:
-        header = parcel.header
-        if header is None:
-            continue
-        place = (header.site, header.gateway, header.epoch, header.event_class)
-        stream = found.get(place)
-        if stream is None:
-            stream = found[place] = Stream(header.stream)
-        stream.parcels.append((header, parcel))
-    for stream in found.values():
+    headers = [parcel.header for parcel in parcels if parcel.header is not None]
+    mine = parcels if len(headers) == len(parcels) else [parcel for parcel in parcels if parcel.header is not None]
+    places = list(map(_place, headers))
+    if not places:
+        return {}
+    if len(set(places)) == 1:
+        streams = [Stream(headers[0].stream, mine, headers)]
+    else:
+        found: dict[tuple[str, ...], tuple[list[Parcel], list[BatchHeader]]] = {}
+        for place, header, parcel in zip(places, headers, mine, strict=True):
+            known = found.get(place)
+            if known is None:
+                known = found[place] = ([], [])
+            known[0].append(parcel)
+            known[1].append(header)
+        streams = [Stream(some[0].stream, theirs, some) for theirs, some in found.values()]
+    for stream in streams:
         stream.look()
-    return {stream.key: stream for stream in found.values()}
+    return {stream.key: stream for stream in streams}
 
 
 def unsettled(stream: Stream, settled: Pairs) -> Sequence[Event]:
@@ -88,7 +95,7 @@ def unsettled(stream: Stream, settled: Pairs) -> Sequence[Event]:
     if stream.numbers and (not settled or stream.numbers[0][0] > settled[-1][1]):
         return stream.events
     events: list[Event] = []
-    for header, parcel in stream.parcels:
+    for header, parcel in zip(stream.headers, stream.parcels, strict=True):
         settled, fresh, _, _ = settle(settled, header.ranges, header.thinned, header.lost)
         events += chosen(parcel.events, fresh, ranges.count(header.ranges))
     return events
@@ -116,15 +123,15 @@ class Entry:
 
     def enter(self, stream: Stream, account: Account, calendar: SiteDays, now: int, *, trusted: bool = False) -> None:
         """Enter what a group brings of a stream. `trusted`: somebody vouches for its numbers, however far they leap."""
-        fresh = account.enter_all(stream.parcels[0][0], stream.numbers, now) if stream.numbers else None
+        fresh = account.enter_all(stream.headers[0], stream.numbers, now) if stream.numbers else None
         if fresh is not None:
             taken, repeated = (stream.events, ()) if fresh else ((), stream.events)
             self.newest[stream.key] = account.book(taken, repeated, now, calendar)
             if not fresh:
-                self._fresh |= {id(parcel): [] for _, parcel in stream.parcels}
+                self._fresh |= {id(parcel): [] for parcel in stream.parcels}
             return
         newest = 0
-        for header, parcel in stream.parcels:
+        for header, parcel in zip(stream.headers, stream.parcels, strict=True):
             taken = self._one(header, parcel, account, calendar, now, trusted=trusted)
             self._fresh[id(parcel)] = taken
             newest = max(newest, max((event.at for event in taken), default=0))
@@ -160,9 +167,8 @@ class Entry:
     def fresh(self, parcels: Iterable[Parcel], streams: Mapping[StreamKey, Stream]) -> Sequence[Event]:
         """The events that were taken in, in the order of the parcels."""
         if not self._fresh:
-            if len(streams) == 1 and len(only := next(iter(streams.values())).parcels) == 1:
-                return only[0][1].events
-            return list(chain.from_iterable(map(_events, parcels)))
+            only = next(iter(streams.values())) if len(streams) == 1 else None
+            return only.events if only is not None and only.in_order else list(chain.from_iterable(map(_events, parcels)))
         return list(chain.from_iterable(self._fresh.get(id(parcel), parcel.events) for parcel in parcels))
 
 

@@ -379,7 +379,7 @@ async def test_a_message_that_was_misplaced_is_replayed_as_a_whole_and_refused_a
 async def test_a_message_kept_whole_comes_in_by_replay(engine):
     bench = Bench(engine)
     topic, payload = batch([scan(1)])
-    letters = [(letter, None) for letter in open_parcel(topic, payload + b"!", sites={}, received_at=1, ack=print).letters]
+    letters = [(letter, None) for letter in open_parcel(topic, payload[:40], sites={}, received_at=1, ack=print).letters]
     async with engine.begin() as connection:
         await deadletters.keep(connection, letters, now=NOW)
         await connection.execute(dead_letter.update().values(payload=payload, size=len(payload)))
