@@ -12,6 +12,7 @@ import typer
 
 import ingest as service
 from ingest import direct, settings
+from ingest.collector import calm
 from ingest.reload import Watcher
 from ingest.series import open_store
 from plumbline import logs
@@ -109,6 +110,7 @@ async def _run(chosen: settings.IngestSettings, repeats: Repeats) -> None:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, _end, worker, number)
             loop.add_signal_handler(signal.SIGHUP, watcher.hurry)
+            calm()
             telling = asyncio.create_task(_tell(repeats), name="ingest-log")
             await worker.run()
             telling.cancel()
