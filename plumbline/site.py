@@ -2,6 +2,7 @@
 
 One TOML file per site (`site.toml`), read by tracking (zones on the wall), by ingest (which zone a fixed device
 stands in, what a moving device counts as) and by the demo, whose own is an example: `plumbline/demo/site.toml`.
+It may change while they run: all files are read again, and where one has a mistake those of before stay in force.
 """
 
 from collections import Counter
