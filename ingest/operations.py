@@ -12,26 +12,24 @@ reads the ledger learns when a site works, so it listens on this machine alone u
 """
 
 import asyncio
-import contextlib
 import socket
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final, TypeVar
 
 import msgspec
 import structlog
-import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ingest.ledger_report import report
 from ingest.patience import DATABASE_AWAY
 from ingest.probes import Answer, Probe
+from plumbline import serving
 from plumbline.errors import PlumblineError
 
 _log: Final = structlog.get_logger()
@@ -39,8 +37,6 @@ T = TypeVar("T")
 
 #: How long reading the ledger may take.
 READ_S: Final = 20.0
-_GRACE_S: Final = 1
-_MOST_CONNECTIONS: Final = 100
 
 
 class Operations:
@@ -93,12 +89,9 @@ class Operations:
 
     def open(self) -> None:
         """Take the port. Raises `PlumblineError` where it cannot be had."""
-        listener = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET)
         try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((self._host, self.port))
+            listener = serving.bind(self._host, self.port)
         except OSError as error:
-            listener.close()
             raise PlumblineError(
                 f"metrics_port: cannot listen on {self._host}:{self.port} ({error.strerror}); choose another port for this worker"
                 " (0: any free one) or leave it out"
@@ -108,29 +101,16 @@ class Operations:
     async def run(self) -> None:
         """Serve until cancelled; `open` was called."""
         assert self._listener is not None
-        config = uvicorn.Config(
-            self._app,
-            http=_Connection,
-            ws="none",
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            proxy_headers=False,
-            server_header=False,
-            timeout_keep_alive=10,
-            timeout_graceful_shutdown=_GRACE_S,
-            h11_max_incomplete_event_size=16 * 1024,
-        )
-        server = _Server(config)
+        server = serving.server(self._app)
         _log.info("operations served", host=self._host, port=self.port)
         with self._listener:
-            serving = asyncio.create_task(server.serve(sockets=[self._listener]), name="ingest-operations-http")
+            task = asyncio.create_task(server.serve(sockets=[self._listener]), name="ingest-operations-http")
             try:
-                await asyncio.shield(serving)
+                await asyncio.shield(task)
             except asyncio.CancelledError:
                 server.should_exit = True
-                await asyncio.wait([serving], timeout=_GRACE_S + 1)
-                serving.cancel()
+                await asyncio.wait([task], timeout=serving.GRACE_S + 1)
+                task.cancel()
                 raise
             finally:
                 for probe in self._probes:
@@ -190,24 +170,3 @@ def _problem(status: int, detail: str) -> Response:
     """RFC 9457."""
     body: Mapping[str, object] = {"status": status, "detail": detail}
     return Response(msgspec.json.encode(body), status, media_type="application/problem+json")
-
-
-class _Connection(H11Protocol):
-    """An HTTP connection, one of a bounded number."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] - uvicorn's own signature
-        """Take it, unless there are too many; one that says nothing is closed."""
-        if len(self.connections) >= _MOST_CONNECTIONS:
-            transport.abort()
-            return
-        super().connection_made(transport)
-        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
-
-
-class _Server(uvicorn.Server):
-    """A server within the worker: signals are the command's business."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Leave the signals alone."""
-        yield

@@ -1,17 +1,14 @@
 """Serves the page beside the agent: what happens to it never touches a scan."""
 
 import asyncio
-import contextlib
 import random
 import socket
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final, Protocol
 
 import structlog
-import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from edge_agent.channel import Channel
 from edge_agent.gs1 import read_scan
@@ -21,7 +18,7 @@ from edge_agent.page.news import News
 from edge_agent.page.settings import PageSettings
 from edge_agent.reader import Capture
 from edge_agent.verdict import Desk, Verdict
-from plumbline import clock
+from plumbline import clock, serving
 from plumbline.backoff import delay_s
 from plumbline.event import CLASSES, Scan
 from plumbline.linking import check_digit_fits
@@ -33,9 +30,6 @@ _log = structlog.get_logger(__name__)
 _STATE_EVERY_S: Final = 4.0
 #: How often it is looked whether that has changed.
 _LOOK_EVERY_S: Final = 0.5
-_GRACE_S: Final = 1
-#: Connections at a time: whoever floods the page must not take the scanners' file descriptors.
-_MOST_CONNECTIONS: Final = 100
 #: Codes that are typed in a second, from all phones together.
 _TYPED_PER_S: Final = 5.0
 
@@ -105,7 +99,7 @@ class Page:
         failures = 0
         while True:
             try:
-                listener = _bind(*self._settings.address)
+                listener = serving.bind(*self._settings.address)
             except OSError as error:
                 failures += 1
                 self.fault = f"cannot listen on {self._settings.listen} ({error.strerror})"
@@ -126,41 +120,27 @@ class Page:
 
     async def _serve(self, listener: socket.socket) -> None:
         app = create_app(self.news, self._typed if self._settings.typing else None)
-        config = uvicorn.Config(
-            app,
-            http=_Connection,
-            ws="none",
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            proxy_headers=False,
-            server_header=False,
-            date_header=False,
-            timeout_keep_alive=10,
-            timeout_graceful_shutdown=_GRACE_S,
-            h11_max_incomplete_event_size=16 * 1024,
-        )
-        server = _Server(config)
+        server = serving.server(app)
         _log.info("page.open", listen=self._settings.listen, port=self.port)
-        serving = asyncio.create_task(server.serve(sockets=[listener]), name="page-http")
+        running = asyncio.create_task(server.serve(sockets=[listener]), name="page-http")
         try:
             told: object = None
-            while not serving.done():
-                await asyncio.wait([serving], timeout=_LOOK_EVERY_S)
+            while not running.done():
+                await asyncio.wait([running], timeout=_LOOK_EVERY_S)
                 now = self.news.state()
                 news = [now[key] for key in ("online", "waiting", "fault", "clock")]
                 beat = int(time.monotonic() / _STATE_EVERY_S)
                 if told != (news, beat):
                     self.news.say_state()
                 told = (news, beat)
-            if (error := serving.exception()) is not None:
+            if (error := running.exception()) is not None:
                 _log.error("page.crashed", check="report it with this trace", exc_info=error)
         except asyncio.CancelledError:
             server.should_exit = True
             for screen in tuple(self.news.screens):
                 screen.close()
-            await asyncio.wait([serving], timeout=_GRACE_S + 1)
-            serving.cancel()
+            await asyncio.wait([running], timeout=serving.GRACE_S + 1)
+            running.cancel()
             raise
 
     def _state(self) -> Mapping[str, Any]:
@@ -213,35 +193,3 @@ class Page:
             return await self._take(Capture(self._settings.device, scan))
         except OutboxError as error:
             raise RefusedError(507, Text(str(error), f"网关未能保存：{error}")) from None
-
-
-class _Connection(H11Protocol):
-    """An HTTP connection, one of a bounded number."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] - uvicorn's own signature
-        """Take it, unless there are too many; one that says nothing is closed."""
-        if len(self.connections) >= _MOST_CONNECTIONS:
-            transport.abort()
-            return
-        super().connection_made(transport)
-        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
-
-
-class _Server(uvicorn.Server):
-    """A server within the agent: signals are the command's business."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Leave the signals alone."""
-        yield
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-    except OSError:
-        listener.close()
-        raise
-    return listener
