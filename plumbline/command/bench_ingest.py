@@ -40,6 +40,8 @@ def ingest(
     parts = [part.strip() for part in only.split(",") if part.strip()]
     if unknown := sorted(set(parts) - set(PARTS)):
         raise typer.BadParameter(f"there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}", param_hint="--only")
+    if keep is not None and keep.is_dir() and any(keep.iterdir()):
+        raise typer.BadParameter(f"{keep} is not empty; name a new folder", param_hint="--keep")
     sizes = Sizes() if events is None else Sizes.of(events)
     sizes = dataclasses.replace(sizes, single=single, fifty=fifty, loss=loss, latency_s=seconds)
     began = time.monotonic()

@@ -27,8 +27,9 @@ def told():
 @pytest.mark.timeout(300)
 def test_the_parts_that_were_asked_for_are_measured_and_no_others(told):
     figures, progress = told
-    assert figures.keys() == {"cores", "limit", "backlog", "embedded", "goals", "failed"}
+    assert figures.keys() == {"cores", "sizes", "limit", "backlog", "embedded", "goals", "failed"}
     assert figures["failed"] == {}
+    assert figures["sizes"]["backlog"] == EVENTS
     assert all(f"part {name}" in progress for name in ("limit", "backlog", "embedded"))
 
 
@@ -60,6 +61,14 @@ def test_an_unknown_part_is_refused_with_those_that_there_are():
     done = subprocess.run(plumbline("bench", "ingest", "--only", "limits"), capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "node-red" in done.stderr
+
+
+def test_a_folder_with_something_in_it_is_refused(tmp_path):
+    (tmp_path / "of-before").touch()
+    command = plumbline("bench", "ingest", "--only", "limit", "--keep", str(tmp_path))
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "not empty" in done.stderr
 
 
 async def test_the_publisher_sends_every_message_in_order_and_waits_until_it_may(mosquitto, tmp_path):

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -83,7 +83,7 @@ class _Run:
 
     def __init__(self, sizes: Sizes, only: set[str], own: Own) -> None:
         self.only = only
-        self.figures: dict[str, Any] = {"cores": os.cpu_count()}
+        self.figures: dict[str, Any] = {"cores": os.cpu_count(), "sizes": asdict(sizes)}
         self.failed: dict[str, str] = {}
         self._sizes = sizes
         self._own = own

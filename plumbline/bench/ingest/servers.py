@@ -1,6 +1,7 @@
 """Mosquitto and InfluxDB of the benchmark's own: free loopback ports, a folder each, stopped by process id."""
 
 import contextlib
+import shutil
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,7 +75,10 @@ class Influx(Program):
         settings = folder / "influxdb.conf"
         text = _INFLUXDB.format(port=self.port, own_port=free_port(), folder=folder)
         settings.write_text(text, encoding="utf-8")
-        command = ("influxd", "run", "-config", str(settings))
+        program = shutil.which("influxd")
+        if program is None:
+            raise PlumblineError("bench: influxd is not installed; as root: apt-get install influxdb")
+        command = (program, "run", "-config", str(settings))
         super().__init__("influxd", command, log=folder / "influxdb.log", ready=self._pings)
 
     async def aclose(self) -> None:
