@@ -136,6 +136,10 @@ class Intake:
                     await self._checkpoint("direct_kept")
                     connection.acknowledge(messages)
                 await self._checkpoint("direct_acknowledged")
+        except MqttError:
+            async with self._turn:
+                await self._say(online=False)
+            raise
         finally:
             self.until()
             self.listening = False

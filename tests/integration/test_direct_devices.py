@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from msgspec import structs
+from sqlalchemy import select
 
 from edge_agent.readers import mqtt
 from ingest import deadletters, migrate
@@ -17,6 +18,7 @@ from ingest.points import PointMaker
 from plumbline import codec
 from plumbline.database import open_engine
 from plumbline.event import Event
+from plumbline.inbox import gateway
 from plumbline.series import Point
 from plumbline.site import Device
 from tests.batches import SITE, MemoryStore
@@ -422,3 +424,31 @@ async def test_each_dialect_says_the_same_straight_as_through_an_agent(broker, s
     for event in (*inbox, *plain):
         event["at"] = event.get("at", 0) // 1000 * 1000 if event.get("at", 0) // 1000 * 1000 in told else 0
     assert [{n: v for n, v in event.items() if n not in header} for event in inbox] == plain
+
+
+async def test_a_broker_that_restarts_is_heard_again_and_the_time_without_it_is_told(broker, sqlite, store, declared):
+    books = Books(sqlite)
+    async with serving(worker(broker, sqlite, store, declared(PLUG))) as ingest:
+        async with device(broker) as plug:
+            await plug.publish("tele/slab/SENSOR", sensor(20))
+            await books.read(1)
+        broker.stop()
+        await eventually(lambda: silent(ingest), "the loss to be seen")
+        await eventually(lambda: standing(books, online=False), "that to be told")
+        broker.start()
+        await eventually(lambda: standing(books, online=True), "the worker to hear the devices again")
+        async with device(broker, "other") as plug:
+            await plug.publish("tele/slab/SENSOR", sensor(21))
+            await books.read(2)
+    assert [gap["kept"] for gap in await books.gaps()] == [True]
+    assert await standing(books, online=False)
+    assert await books.received() == 2
+
+
+async def standing(books, *, online):
+    rows = await books.rows(select(gateway))
+    return [(row["gateway"], row["online"]) for row in rows] == [("direct-tasmota", online)]
+
+
+async def silent(ingest):
+    return not await listening(ingest)
