@@ -9,7 +9,6 @@ import contextlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
-from operator import attrgetter
 from typing import Any, Final
 
 from duckdb import DuckDBPyConnection
@@ -19,9 +18,9 @@ from ingest.series.columns import Columns, Shape, columns_of
 from ingest.series.duckdb_catalog import Catalog, Kind, Table
 from ingest.series.known_tags import KnownTags
 from ingest.series.limits import EARLIEST, LATEST, RefusedError, check_exact, check_finite, check_text, check_time
-from plumbline.series import FieldValue, Measured, Point, RefusedPoint
+from ingest.series.vouched import vouched
+from plumbline.series import FieldValue, Point, RefusedPoint
 
-_MEASUREMENT: Final = attrgetter("measurement")
 _MOST_TAGS: Final = 50_000
 
 Key = tuple[int, int]
@@ -46,12 +45,8 @@ class Writer:
 
     def write(self, points: Sequence[Point]) -> list[RefusedPoint]:
         """Store the points and return those refused. On any error nothing of the batch is stored."""
-        types = set(map(type, points))
-        if Measured not in types:
-            return self._write(points, [])
-        measured = points if len(types) == 1 else [point for point in points if type(point) is Measured]
-        others = [] if len(types) == 1 else [point for point in points if type(point) is not Measured]
-        if set(map(_MEASUREMENT, measured)).isdisjoint(map(_MEASUREMENT, others)):  # so they share no series
+        measured, others = vouched(points)
+        if measured:
             with contextlib.suppress(RefusedError):
                 columns = columns_of(measured, self._known.of, self._note_shape)
                 if columns is not None:

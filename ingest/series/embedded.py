@@ -36,7 +36,7 @@ class EmbeddedStore:
         path: Path,
         *,
         threads: int = 2,
-        memory_mb: int = 512,
+        memory_mb: int = 128,
         max_measurements: int = 1_000,
         max_fields: int = 1_000,
         max_series: int = 200_000,

@@ -7,7 +7,7 @@ Numbers are written as floats: a field keeps its first type for ever, and sensor
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import repeat
+from itertools import compress, repeat
 from operator import eq
 from typing import Any, Final, Self, cast
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from ingest.series.influx_server import InfluxServer, QueryRefusedError, on_this
 from ingest.series.influxql import identifier, string
 from ingest.series.limits import EARLIEST, LATEST, window
 from ingest.series.line_protocol import Encoded, LineEncoder
+from ingest.series.vouched import vouched
 from plumbline.series import Bucket, FieldValue, HeatCell, LatestRow, Point, RefusedPoint
 from plumbline.site import Source
 
@@ -79,25 +80,43 @@ class InfluxStore:
         if not points:
             return []
         # Nothing is awaited up to here: each lane gets its lines in the order of the calls.
-        encoded = self._encoder.encode(points)
-        sending = [lane.put(part) for lane, part in zip(self._lanes, self._parted(encoded), strict=True) if len(part)]
-        refused = list(encoded.refused)
+        parts = self._encoded(points)
+        sending = [lane.put(part) for lane, part in zip(self._lanes, parts, strict=True) if len(part)]
+        refused = [entry for part in parts for entry in part.refused]
         for outcome in await asyncio.shield(asyncio.gather(*sending, return_exceptions=True)):
             if isinstance(outcome, BaseException):
                 raise outcome
             refused += outcome
         return refused
 
-    def _parted(self, encoded: Encoded) -> list[Encoded]:
+    def _encoded(self, points: Sequence[Point]) -> list[Encoded]:
         """What goes over each connection."""
-        if len(self._lanes) == 1:
-            return [encoded]
-        heads = list(encoded.heads)
+        count = len(self._lanes)
+        if count == 1:
+            return [self._encoder.encode(points)]
+        measured, others = vouched(points)
+        heads = self._encoder.heads(measured)
+        if heads is None:
+            heads, measured, others = [], (), points
+        marks = self._marks(heads)
+        parts = [self._encoder.with_heads(list(compress(heads, mine)), list(compress(measured, mine))) for mine in marks]
+        if others:
+            encoded = self._encoder.one_by_one(others)
+            parts = [part.joined(encoded.chosen(mine)) for part, mine in zip(parts, self._marks(encoded.heads), strict=True)]
+            parts[0].refused.extend(encoded.refused)
+        return parts
+
+    def _marks(self, heads: list[str]) -> list[list[bool]]:
+        """For each connection: which lines go over it."""
+        places = self._placed(heads)
+        return [list(map(eq, places, repeat(lane))) for lane in range(len(self._lanes))]
+
+    def _placed(self, heads: list[str]) -> list[int]:
+        """The connection of each line."""
         try:
-            places = list(map(self._places.__getitem__, heads))
+            return list(map(self._places.__getitem__, heads))
         except KeyError:
-            places = list(map(self._place, heads))
-        return [encoded.chosen(map(eq, places, repeat(lane))) for lane in range(len(self._lanes))]
+            return list(map(self._place, heads))
 
     def _place(self, head: str) -> int:
         """The connection of a series: dealt out in turn while there is room to remember it, by a checksum from then on."""

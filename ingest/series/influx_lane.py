@@ -107,9 +107,8 @@ class Lane:
         refused and no end is seen, what is left of that kind in refused parts is refused as it is, and the reason says so.
         """
         kinds = [kind_of(point) for point in encoded.points]
-        heads = list(encoded.heads)
-        order = sorted(range(len(encoded)), key=lambda index: (kinds[index], heads[index]))
-        level = [Encoded([encoded.rows[index] for index in order], [encoded.points[index] for index in order])]
+        order = sorted(range(len(encoded)), key=lambda index: (kinds[index], encoded.heads[index]))
+        level = [encoded.ordered(order)]
         refused: Refused = []
         tries: Counter[Kind] = Counter()
         for _ in range(_MOST_LEVELS):

@@ -106,7 +106,7 @@ def _named_lines(data: object, encoded: Encoded) -> Iterable[tuple[int, str]]:
         said = cast("dict[str, object]", entry)
         number, line = said.get("line_number"), str(said.get("original_line") or "")
         reason = str(said.get("error_message") or "refused without a reason")[:MOST_REASON]
-        if type(number) is int and 0 < number <= len(encoded) and _line(encoded, number - 1).startswith(line.rstrip(".…")):
+        if type(number) is int and 0 < number <= len(encoded) and encoded.line(number - 1).startswith(line.rstrip(".…")):
             yield number - 1, reason
         elif line:
             places = places or {text: index for index, text in enumerate(encoded.lines)}
@@ -123,10 +123,6 @@ def _unreadable_lines(text: str, encoded: Encoded) -> Iterable[tuple[int, str]]:
             line, _, reason = piece.rpartition("': ")
             if line in places:
                 yield places[line], f"unable to parse: {reason.strip()[:MOST_REASON]}"
-
-
-def _line(encoded: Encoded, index: int) -> str:
-    return "".join(encoded.rows[index])[1:]
 
 
 def _type_of(value: FieldValue) -> str:

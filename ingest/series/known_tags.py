@@ -26,6 +26,8 @@ class KnownTags(Generic[T]):
 
     def of(self, points: Sequence[Point]) -> list[T]:
         """What `make` says of each point, in order. Raises what `make` raises."""
+        if not points:
+            return []
         names = set(map(_MEASUREMENT, points))
         try:
             if len(names) == 1:

@@ -8,7 +8,7 @@ a bent tag would be another series.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, compress, repeat
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Final, Self
 
 import msgspec
@@ -27,7 +27,8 @@ from ingest.series.limits import (
     check_text,
     check_time,
 )
-from plumbline.series import Measured, Point, RefusedPoint
+from ingest.series.vouched import vouched
+from plumbline.series import Point, RefusedPoint
 
 _IN_MEASUREMENT: Final = str.maketrans({",": "\\,", " ": "\\ "})
 _IN_KEY: Final = str.maketrans({",": "\\,", " ": "\\ ", "=": "\\="})
@@ -36,52 +37,69 @@ _IN_STRING: Final = str.maketrans({"\\": "\\\\", '"': '\\"'})
 _AT: Final = attrgetter("at")
 _FIELDS: Final = attrgetter("fields")
 _JSON: Final = msgspec.json.Encoder()
-_HEAD: Final = itemgetter(0)
 _FROM_JSON: Final = bytes.maketrans(b":", b"=")
 _NOT_IN_BULK: Final = (b'"time":', b"null")
 """JSON of what the exact encoder refuses: a field named time, not-a-number (or a name in which `null` stands)."""
 
-Row = tuple[str, str, str, str]
-"""A line in pieces: head, fields, a space, time.
-
-The head, one text for all lines of a series, begins with the line feed that ends the line before and ends with a space.
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """What became of a batch: lines and the points they say, index by index, and the points that cannot be said."""
+    """What became of a batch: lines in three pieces and the points they say, index by index, and the points not said.
 
-    rows: Sequence[Row]
+    A head, one text for all lines of a series, begins with the line feed that ends the line before and ends with a space.
+    """
+
+    heads: list[str]
+    fields: list[str]
+    times: list[str]
     points: Sequence[Point]
     refused: list[RefusedPoint] = field(default_factory=list[RefusedPoint])
 
     def __len__(self) -> int:
-        return len(self.rows)
-
-    @property
-    def heads(self) -> Iterable[str]:
-        """What names the series of each line."""
-        return map(_HEAD, self.rows)
+        return len(self.heads)
 
     @property
     def lines(self) -> list[str]:
         """The lines, without line feeds at their ends."""
-        return ["".join(row)[1:] for row in self.rows]
+        return list(map(self.line, range(len(self))))
+
+    def line(self, index: int) -> str:
+        """One of the lines."""
+        return f"{self.heads[index][1:]}{self.fields[index]} {self.times[index]}"
 
     @property
     def body(self) -> bytes:
         """All lines as they are sent."""
-        return "".join(chain.from_iterable(self.rows))[1:].encode()
+        pieces = zip(self.heads, self.fields, repeat(" "), self.times)
+        return "".join(chain.from_iterable(pieces))[1:].encode()
 
     def part(self, first: int, end: int) -> Self:
         """Some of the lines, in order."""
-        return type(self)(self.rows[first:end], self.points[first:end])
+        if first <= 0 and len(self) <= end:
+            return self
+        here = slice(first, end)
+        return type(self)(self.heads[here], self.fields[here], self.times[here], self.points[here])
 
     def chosen(self, which: Iterable[object]) -> Self:
         """The lines for which something true stands in `which`, in order."""
-        marks = list(which)
-        return type(self)(list(compress(self.rows, marks)), list(compress(self.points, marks)))
+        return self.ordered(list(compress(range(len(self)), which)))
+
+    def ordered(self, indices: Sequence[int]) -> Self:
+        """The lines of these indices, in their order."""
+        heads, told, times = ([texts[index] for index in indices] for texts in (self.heads, self.fields, self.times))
+        return type(self)(heads, told, times, [self.points[index] for index in indices])
+
+    def joined(self, other: Self) -> Self:
+        """These lines, then the other ones."""
+        if not other.heads and not other.refused:
+            return self
+        return type(self)(
+            self.heads + other.heads,
+            self.fields + other.fields,
+            self.times + other.times,
+            [*self.points, *other.points],
+            self.refused + other.refused,
+        )
 
 
 class LineEncoder:
@@ -100,60 +118,54 @@ class LineEncoder:
         self._known = KnownTags(self._head, most=cache_size // 2)
 
     def encode(self, points: Sequence[Point]) -> Encoded:
-        """Encode a batch: a line a point, in order, without those that cannot be said."""
-        types = set(map(type, points))
-        if types == {Measured}:
-            return self._in_bulk(points) or self._one_by_one(points)
-        if Measured in types:
-            return self._mixed(points)
-        return self._one_by_one(points)
+        """Encode a batch: a line a point without those that cannot be said, in order for each series."""
+        measured, others = vouched(points)
+        heads = self.heads(measured)
+        if heads is None:
+            return self.one_by_one(points)
+        return self.with_heads(heads, measured).joined(self.one_by_one(others))
 
-    def line(self, point: Point) -> str:
-        """One line without its line feed. Raises `RefusedError` with the reason."""
-        return "".join(self._row(point))[1:]
-
-    def _in_bulk(self, points: Sequence[Point]) -> Encoded | None:
-        """The lines of points that need no look at each; `None` where one of them does."""
-        times, fields = list(map(_AT, points)), list(map(_FIELDS, points))
-        if min(times) < EARLIEST or max(times) > LATEST or not all(fields):
+    def heads(self, measured: Sequence[Point]) -> list[str] | None:
+        """The heads of points that are vouched for, in order; `None` where nobody can say one of them."""
+        try:
+            return self._known.of(measured)
+        except RefusedError:
             return None
+
+    def with_heads(self, heads: list[str], points: Sequence[Point]) -> Encoded:
+        """Encode points that are vouched for, with these heads: in bulk, if none of them needs a look of its own."""
+        times, fields = list(map(_AT, points)), list(map(_FIELDS, points))
+        if not points or min(times) < EARLIEST or max(times) > LATEST or not all(fields):
+            return self.one_by_one(points)
         # {"a":1.5,"b":2.0} a line becomes a=1.5,b=2.0: names hold none of the characters that change or go.
         said = _JSON.encode_lines(fields)
         if any(mark in said for mark in _NOT_IN_BULK):
-            return None
+            return self.one_by_one(points)
         told = said.translate(_FROM_JSON, b'{}"').decode().split("\n")
-        try:
-            heads = self._known.of(points)
-        except RefusedError:
-            return None
         clock = _JSON.encode_lines(times).decode().split("\n")
-        # The last line ends in a line feed too: `told` and `clock` have one more, empty.
-        return Encoded(list(zip(heads, told, repeat(" "), clock)), points)
+        del told[-1], clock[-1]  # the last line ends in a line feed too
+        return Encoded(heads, told, clock, points)
 
-    def _one_by_one(self, points: Sequence[Point]) -> Encoded:
-        rows: list[Row] = []
-        taken: list[Point] = []
-        refused: list[RefusedPoint] = []
+    def line(self, point: Point) -> str:
+        """One line without its line feed. Raises `RefusedError` with the reason."""
+        return f"{self._head(point.measurement, point.tags)[1:]}{self._fields(point)} {point.at}"
+
+    def one_by_one(self, points: Sequence[Point]) -> Encoded:
+        """Encode points with a look at each."""
+        encoded = Encoded([], [], [], taken := list[Point]())
         for point in points:
             try:
-                rows.append(self._row(point))
-                taken.append(point)
+                head, told = self._head(point.measurement, point.tags), self._fields(point)
             except RefusedError as error:
-                refused.append(RefusedPoint(point, str(error)))
-        return Encoded(rows, taken, refused)
+                encoded.refused.append(RefusedPoint(point, str(error)))
+                continue
+            encoded.heads.append(head)
+            encoded.fields.append(told)
+            encoded.times.append(str(point.at))
+            taken.append(point)
+        return encoded
 
-    def _mixed(self, points: Sequence[Point]) -> Encoded:
-        """Both ways, and the lines in the order of the points again."""
-        bulk = self.encode([point for point in points if type(point) is Measured])
-        other = self._one_by_one([point for point in points if type(point) is not Measured])
-        refused = [*bulk.refused, *other.refused]
-        if refused:
-            no = {id(entry.point) for entry in refused}
-            points = [point for point in points if id(point) not in no]
-        measured, others = iter(bulk.rows), iter(other.rows)
-        return Encoded([next(measured if type(point) is Measured else others) for point in points], points, refused)
-
-    def _row(self, point: Point) -> Row:
+    def _fields(self, point: Point) -> str:
         keys = self._keys
         parts: list[str] = []
         for name, value in point.fields.items():
@@ -166,7 +178,7 @@ class LineEncoder:
         if not parts:
             raise RefusedError("the point has no fields; a point says at least one")
         check_time(point.at)
-        return self._head(point.measurement, point.tags), ",".join(parts), " ", str(point.at)
+        return ",".join(parts)
 
     def _head(self, measurement: str, tags: Mapping[str, str]) -> str:
         return self._heads.get((measurement, tuple(tags.items()))) or self._remember_head(measurement, tags)
