@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Collection, Sequence
-from typing import Final, cast
+from typing import Final, Literal, cast
 
 import structlog
 from msgspec import Struct, structs
@@ -35,8 +35,9 @@ class DayReport(Struct, frozen=True, kw_only=True):
     dead: int
     thinned: int
     lost: int
-    missing: int
-    """Numbers that lie between those of this day, or between the day before and this one, and never came."""
+    missing: int | None
+    """Numbers that lie between those of this day, or between the day before and this one, and never came; of direct devices
+    `None`: nobody can know."""
     asked: int
     """How many of these the gateway was asked for, the last time it was."""
 
@@ -58,6 +59,8 @@ class StreamReport(Struct, frozen=True, kw_only=True, rename={"event_class": "cl
     gateway: str
     epoch: str
     event_class: str
+    delivery: Literal["numbered", "direct"]
+    """`numbered` by a gateway, which proves them; `direct`: by us when they came, so at most what MQTT gave us."""
     verdict: str
     watermark: int
     highest: int
@@ -67,7 +70,8 @@ class StreamReport(Struct, frozen=True, kw_only=True, rename={"event_class": "cl
     dead: int
     thinned: int
     lost: int
-    missing: int
+    missing: int | None
+    """`None`: nobody can know (direct devices)."""
     missing_ranges: Pairs
     """The first hundred holes below the highest number."""
     lost_ranges: Pairs
@@ -230,10 +234,11 @@ def _stream(
         _log.error("the ledger does not balance", **place, off_by=standing.off_by, highest=standing.highest)
     return StreamReport(
         **{name: row[name] for name in (*_KEY, *COUNTS, "first_seen", "last_seen")},
-        verdict=verdict(standing, now) if direct is None else f"{verdict(standing, now)}; {promise(direct)}",
+        delivery="numbered" if direct is None else "direct",
+        verdict=verdict(standing, now) if direct is None else _direct_verdict(standing, direct, now),
         watermark=row["upto"],
         highest=standing.highest,
-        missing=standing.missing,
+        missing=standing.missing if direct is None else None,
         missing_ranges=missing[:_SHOWN],
         lost_ranges=lost,
         asked=said,
@@ -241,10 +246,21 @@ def _stream(
         direct=direct,
         off_by=standing.off_by,
         days=tuple(
-            DayReport(day=day["day"], missing=ranges.count(of), asked=_both(of, wanted), **{name: day[name] for name in COUNTS})
+            DayReport(
+                day=day["day"],
+                missing=ranges.count(of) if direct is None else None,
+                asked=_both(of, wanted),
+                **{name: day[name] for name in COUNTS},
+            )
             for day, of in zip(days, by_day, strict=True)
         ),
     )
+
+
+def _direct_verdict(standing: Standing, direct: DirectProof, now: int) -> str:
+    """Never `complete`: numbers that we give ourselves prove only what reached us."""
+    said = [part for part in verdict(standing, now).split("; ") if part != "complete"]
+    return "; ".join([promise(direct), *said])
 
 
 def _both(one: Pairs, other: Pairs) -> int:

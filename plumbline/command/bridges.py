@@ -25,6 +25,6 @@ class MissingByGateway:
             return known
         fresh: dict[str, int] = {}
         for stream in await report(self._engine, site=site):
-            fresh[stream.gateway] = fresh.get(stream.gateway, 0) + stream.missing
+            fresh[stream.gateway] = fresh.get(stream.gateway, 0) + (stream.missing or 0)
         self._known[site] = (time.monotonic(), fresh)
         return fresh

@@ -55,7 +55,7 @@ def _is_day(option: str, text: str | None) -> None:
 
 
 def _is_wrong(stream: StreamReport, *, filtered: bool) -> bool:
-    missing = sum(day.missing for day in stream.days) if filtered else stream.missing
+    missing = sum(day.missing or 0 for day in stream.days) if filtered else stream.missing
     return bool(missing or stream.off_by)
 
 
@@ -66,6 +66,10 @@ async def _report(
         return await report(engine, site=site, gateway=gateway, day=day, since=since)
 
 
+def _count(number: int | None) -> str:
+    return "—" if number is None else f"{number:,}"
+
+
 def _print(streams: list[StreamReport], *, filtered: bool) -> None:
     console = Console()
     for stream in streams:
@@ -73,10 +77,10 @@ def _print(streams: list[StreamReport], *, filtered: bool) -> None:
         table.add_column("day", footer="all", no_wrap=True, min_width=10)
         table.title = f"{stream.site} / {stream.gateway}: {stream.event_class}, epoch {stream.epoch}"
         for name in _COUNTS:
-            table.add_column(name, footer=f"{getattr(stream, name):,}", justify="right", no_wrap=True)
+            table.add_column(name, footer=_count(getattr(stream, name)), justify="right", no_wrap=True)
         table.add_column("asked", footer=f"{stream.asked.numbers:,}", justify="right", no_wrap=True)
         for day in stream.days:
-            table.add_row(day.day, *(f"{getattr(day, name):,}" for name in (*_COUNTS, "asked")))
+            table.add_row(day.day, *(_count(getattr(day, name)) for name in (*_COUNTS, "asked")))
         console.print(table)
         console.print(said_of(stream), style="bold red" if stream.off_by else "yellow" if stream.missing else None)
         console.print()
