@@ -37,6 +37,7 @@ from ingest.tables import COUNTS
 from plumbline import codec
 from plumbline.delivery import StreamKey, Watermark
 from plumbline.event import Event, EventClass, Fix, Health
+from plumbline.ranges import Pairs
 from plumbline.series import Point, RefusedPoint, SeriesUnavailableError, SeriesWriter
 from plumbline.site import SiteFile
 
@@ -46,6 +47,8 @@ _log: Final = structlog.get_logger()
 STEPS: Final = ("opened", "points", "ledger", "inbox", "commit", "watermark", "acknowledge")
 #: Gateways whose last word of health is remembered.
 _MOST_GATEWAYS: Final = 10_000
+#: Streams whose highest number is remembered; they are named by whoever publishes, too.
+_MOST_STREAMS: Final = 10_000
 Checkpoint = Callable[[str], Awaitable[None]]
 Beside = Callable[[AsyncConnection, Sequence[Parcel]], Awaitable[None]]
 """What else belongs into the transaction that settles these parcels; raising undoes all of it."""
@@ -138,6 +141,7 @@ class Pipeline:
         self._movements = Movements()
         self._health_at: dict[Place, int] = {}
         self._failures = 0
+        self._highest: dict[StreamKey, int] = {}
 
     async def commit(self, parcels: Sequence[Parcel], *, trusted: bool = False) -> Outcome:
         """Take a group through all stages. `trusted`: somebody vouches for its numbers, however far they leap.
@@ -239,13 +243,28 @@ class Pipeline:
         """The points of events that are not settled yet."""
         if not any(parcel.events for parcel in group.parcels):
             return
-        async with self._engine.connect() as connection:
-            await connection.execution_options(read_only=True)
-            settled = await ledger.peek(connection, group.streams)
+        settled: Mapping[StreamKey, Pairs] = {}
+        if doubtful := [key for key, stream in group.streams.items() if not self._ahead(stream)]:
+            async with self._engine.connect() as connection:
+                await connection.execution_options(read_only=True)
+                settled = await ledger.peek(connection, doubtful)
         by_site: dict[str, list[Event]] = defaultdict(list)
         for key, stream in group.streams.items():
-            by_site[key.site] += unsettled(stream, settled[key])
+            by_site[key.site] += unsettled(stream, settled.get(key, ()))
         group.points = [point for site, events in by_site.items() if events for point in self._made(site, events)]
+
+    def _ahead(self, stream: Stream) -> bool:
+        """Whether all numbers lie beyond those that came this way before: then the ledger need not be asked what it has.
+
+        It may have them all the same, from another worker: then their points are written again, which changes nothing.
+        """
+        if not stream.numbers:
+            return False
+        seen = self._highest.get(stream.key)
+        if len(self._highest) > _MOST_STREAMS:
+            self._highest.clear()
+        self._highest[stream.key] = max(seen or 0, stream.numbers[-1][1])
+        return seen is not None and stream.numbers[0][0] > seen
 
     def _made(self, site: str, events: Sequence[Event]) -> Sequence[Point]:
         maker = self._desks.of(site).maker
