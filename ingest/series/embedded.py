@@ -36,7 +36,7 @@ class EmbeddedStore:
         path: Path,
         *,
         threads: int = 2,
-        memory_mb: int = 128,
+        memory_mb: int = 64,
         max_measurements: int = 1_000,
         max_fields: int = 1_000,
         max_series: int = 200_000,
@@ -44,6 +44,7 @@ class EmbeddedStore:
     ) -> None:
         """The file is opened by the first call, or by `open`. `max_fields` is for each measurement.
 
+        `memory_mb` bounds what DuckDB keeps of the file; sorting more than that goes over the disk beside it.
         `compact_after` is how many replaced rows of a measurement make it worth rewriting (about 2 s for 10 M rows).
         """
         self._path = path
