@@ -85,7 +85,15 @@ async def serving(broker, engine, store, folder):
         clock=lambda: NOON + HOUR,
     )
     task = asyncio.create_task(service.run())
+
+    async def receives():  # else the broker drops what is sent now, and the numbers come in another order
+        if not service.port:
+            return False
+        async with httpx.AsyncClient(trust_env=False) as client:
+            return (await client.get(f"http://127.0.0.1:{service.port}/ready")).is_success
+
     try:
+        await until(receives, "the service to receive")
         yield service
     finally:
         service.stop()
@@ -240,7 +248,6 @@ async def test_readiness_and_metrics_tell_of_a_mistake_in_a_site_file_and_the_wo
     folder.mkdir()
     (folder / "yard.toml").write_text(YARD)
     async with serving(broker, engine, store, folder) as service, httpx.AsyncClient(trust_env=False) as client:
-        await until(lambda: _done(service.port != 0), "the port")
         url = f"http://127.0.0.1:{service.port}"
 
         async def said(mistake):
@@ -261,10 +268,6 @@ async def test_readiness_and_metrics_tell_of_a_mistake_in_a_site_file_and_the_wo
 async def letters(engine):
     async with engine.connect() as connection:
         return (await connection.execute(select(dead_letter).where(dead_letter.c.replayed_at.is_(None)))).mappings().all()
-
-
-async def _done(value):
-    return value
 
 
 def _text_point(measurement, event):
