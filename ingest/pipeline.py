@@ -258,13 +258,11 @@ class Pipeline:
 
         It may have them all the same, from another worker: then their points are written again, which changes nothing.
         """
-        if not stream.numbers:
-            return False
         seen = self._highest.get(stream.key)
         if len(self._highest) > _MOST_STREAMS:
             self._highest.clear()
-        self._highest[stream.key] = max(seen or 0, stream.numbers[-1][1])
-        return seen is not None and stream.numbers[0][0] > seen
+        self._highest[stream.key] = max(seen or 0, stream.highest)
+        return seen is not None and bool(stream.numbers) and stream.numbers[0][0] > seen
 
     def _made(self, site: str, events: Sequence[Event]) -> Sequence[Point]:
         maker = self._desks.of(site).maker

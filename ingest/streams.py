@@ -44,6 +44,14 @@ class Stream:
     in_order: bool = False
     """Whether that is their order in the parcels, too."""
 
+    @property
+    def highest(self) -> int:
+        """The highest number that is spoken of."""
+        if self.numbers:
+            return self.numbers[-1][1]
+        pairs = chain.from_iterable(chain(header.ranges, header.thinned, header.lost) for header in self.headers)
+        return max((last for _, last in pairs), default=0)
+
     def look(self) -> None:
         """See whether it is plain."""
         headers, parcels = self.headers, self.parcels
