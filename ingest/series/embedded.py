@@ -57,6 +57,7 @@ class EmbeddedStore:
         }
         self._limits = {"max_measurements": max_measurements, "max_fields": max_fields, "max_series": max_series}
         self._compact_after = compact_after
+        self._failures = 0
         self._lock = threading.Lock()
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._catalog: Catalog | None = None
@@ -86,7 +87,7 @@ class EmbeddedStore:
 
     async def write(self, points: Sequence[Point]) -> Sequence[RefusedPoint]:
         """See `SeriesWriter.write`."""
-        return await self._run(self._writing, self._write, points)
+        return await self._run(self._writing, self._write, points, self._failures)
 
     async def heat(self, site: str, start: int, end: int) -> Sequence[HeatCell]:
         """See `SeriesReader.heat`."""
@@ -148,11 +149,14 @@ class EmbeddedStore:
                 # Closing moves the log into the file where nobody is in the way; else the next opening does.
                 _log.info("series log stays beside its file", file=str(self._path), reason=str(error))
 
-    def _write(self, points: Sequence[Point]) -> list[RefusedPoint]:
-        _, _, writer = self._opened()
+    def _write(self, points: Sequence[Point], failures: int) -> list[RefusedPoint]:
+        if failures != self._failures:  # it waited while another failed, which it must not overtake
+            raise SeriesUnavailableError(f"{self._path}: not written, since the write before failed; see there")
         try:
+            _, _, writer = self._opened()
             refused = writer.write(points)
         except BaseException:
+            self._failures += 1
             self._close()  # undoes what was begun; the next call opens the file again
             raise
         if writer.worth_compacting:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -512,6 +513,22 @@ async def test_writes_that_overlap_leave_the_last_word_of_each_series(store):
     rows = await store.latest("tower", "environment", T0)
     assert {row.fields["t"] for row in rows} == {5.0}
     assert len(rows) == 40
+
+
+async def test_an_embedded_write_that_fails_is_not_overtaken_by_those_that_waited_behind_it(tmp_path):
+    async with EmbeddedStore(tmp_path / "series.duckdb") as store:
+        _, _, writer = store._opened()
+
+        def fail(*_):
+            raise duckdb.IOException("the disk is full")
+
+        writer._store = fail
+        calls = [store.write([air("mast", T0, t=float(call))]) for call in range(3)]
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [SeriesUnavailableError] * 3
+        assert await store.latest("tower", "environment", 0) == []
+        assert await store.write([air("mast", T0, t=7.0)]) == []
+        assert len(await store.latest("tower", "environment", 0)) == 1
 
 
 TAGS = [{"site": "tower", "device": f"d{n}"} for n in range(40)]
