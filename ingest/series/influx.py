@@ -27,7 +27,7 @@ Group = tuple[Mapping[str, str], list[Row]]
 """The tags of a series in an answer, and its rows."""
 
 CONNECTIONS: Final = 2
-"""To write over: InfluxDB 1.6.7 on two cores takes twice as much on two as on one, and no more on three."""
+"""To write over: InfluxDB 1.6.7 on two cores takes nearly twice as much on two connections as on one."""
 _PLACED: Final = 100_000
 
 
