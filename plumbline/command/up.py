@@ -43,6 +43,9 @@ def up(
     smtp: Annotated[
         str | None, typer.Option(help="Where notices go: smtp://user:password@host:25?from=site@example.org")
     ] = None,
+    direct: Annotated[
+        Path | None, typer.Option(help="File of devices that publish straight to the broker; docs/direct.md.")
+    ] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Add a lifelike demo site, played by simulated devices.")] = False,
     speed: Annotated[
         float, typer.Option(help="How fast the demo's day is told: 1 is real time, 30 a day in 20 minutes.", min=1, max=600)
@@ -64,18 +67,19 @@ def up(
             data /= "demo"
             if not keep:
                 shutil.rmtree(data, ignore_errors=True)
-        runner = _Up(data=data, host=host, port=port, smtp=smtp)
+        runner = _Up(data=data, host=host, port=port, smtp=smtp, direct=direct)
         asyncio.run(runner.run(site or [], broker_host, broker_port, demo_speed=speed if demo else None))
 
 
 class _Up:
     """The wiring of one machine."""
 
-    def __init__(self, *, data: Path, host: str, port: int, smtp: str | None) -> None:
+    def __init__(self, *, data: Path, host: str, port: int, smtp: str | None, direct: Path | None) -> None:
         self._data = data
         self._host = host
         self._port = port
         self._smtp = smtp
+        self._direct = direct
 
     async def run(self, files: list[Path], broker_host: str, broker_port: int, *, demo_speed: float | None) -> None:
         """Start everything in the order of the data's way, and stop it in the opposite one."""
@@ -133,6 +137,7 @@ class _Up:
                 broker=broker.url,
                 version=broker.version,
                 share=broker.share,
+                direct=self._direct,
                 engine=engine,
                 store=store,
                 sites=sites,

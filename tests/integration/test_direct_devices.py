@@ -52,10 +52,10 @@ async def sqlite(tmp_path: Path):
 
 
 @contextlib.asynccontextmanager
-async def dying(broker, sqlite, store, path, checkpoint):
+async def dying(broker, sqlite, store, path, checkpoint, **options):
     """A worker that dies, with a database connection of its own, as a process has one. Ends when it is dead."""
     engine = open_engine(str(sqlite.url))
-    doomed = worker(broker, engine, store, path, checkpoint=checkpoint)
+    doomed = worker(broker, engine, store, path, checkpoint=checkpoint, **options)
     task = asyncio.create_task(doomed.run())
     await eventually(lambda: listening(doomed), "the worker to hear the devices", task)
     yield
@@ -156,17 +156,19 @@ async def test_killed_at_any_step_nothing_of_qos_1_is_lost_and_nothing_comes_twi
     assert await books.letters() == []
 
 
-async def test_a_message_that_comes_again_is_known_but_one_that_is_the_same_is_not(broker, sqlite, store, declared):
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+async def test_a_message_that_comes_again_is_known_but_one_that_is_the_same_is_not(broker, sqlite, store, declared, version):
     books, path = Books(sqlite), declared(PLUG)
+    spoken = {"version": version, "share": "ingest" if version == "5" else None}
 
     async def die(at):
         if at == "direct_kept":
             raise KilledError(at)
 
     async with device(broker) as plug:
-        async with dying(broker, sqlite, store, path, die):
+        async with dying(broker, sqlite, store, path, die, **spoken):
             await plug.publish("tele/slab/SENSOR", sensor(20))
-        async with serving(worker(broker, sqlite, store, path)):
+        async with serving(worker(broker, sqlite, store, path, **spoken)):
             await plug.publish("tele/slab/SENSOR", sensor(20))
             await books.read(2)
             await eventually(lambda: tallied(books, redelivered=1), "the repetition")
