@@ -43,7 +43,9 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "ingest": Command("plumbline.command.ingest", "Run the server's intake.", "ingest"),
     "tracking": Command("plumbline.command.tracking", "Run the tracking service and its screens; import orders.", "tracking"),
     "ledger": Command("plumbline.command.ledger", "Prove what arrived: received, duplicate, late, thinned, missing.", "ingest"),
-    "deadletters": Command("plumbline.command.deadletters", "What ingest could not take: look, mend the cause, replay.", "ingest"),
+    "deadletters": Command(
+        "plumbline.command.deadletters", "What ingest could not take: look, mend the cause, replay.", "ingest"
+    ),
     "decode": Command("plumbline.command.decode", "Read the barcodes in photos.", "camera"),
     "nmea": Command("plumbline.command.nmea", "Read the positions in a satellite receiver's log.", "edge"),
     "scanner": Command(
