@@ -171,7 +171,7 @@ class IngestService:
                 sites=sites,
                 stop=self._stop,
                 metrics=self.metrics,
-                on_commit=self._committed,
+                on_commit=self._committed if event_class == "business" else self._tell,
                 grouping=grouping,
                 patience=patience,
                 clock=clock,
@@ -392,6 +392,9 @@ class IngestService:
 
     def _committed(self) -> None:
         self._projector.wake()
+        self._tell()
+
+    def _tell(self) -> None:
         if self._told is not None:
             self._told()
 
