@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 DEMO_OPTIONS ?=
+# Tests wait for servers more than they compute: a process more than this machine has cores.
+TEST_PROCESSES ?= $(shell echo $$(( $$(nproc) + 1 )))
 
 .PHONY: help run test check bench docs format clean
 
@@ -17,7 +19,7 @@ run: ## Start the whole product with its demo site at http://127.0.0.1:8080
 test: ## Install what is missing and run every test
 	@scripts/setup test
 	@cd web && PATH="$(CURDIR)/.venv/bin:$$PATH" npm test --silent
-	@$(PYTHON) -m pytest $(PYTEST_OPTIONS)
+	@$(PYTHON) -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(PYTEST_OPTIONS)
 
 check: ## Format, lint, types, imports, dependencies, docs: fast
 	@scripts/setup test
