@@ -10,6 +10,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Final
 
 from ingest.parcel import Parcel
@@ -24,6 +25,9 @@ _COMPRESSED: Final = 8
 _PORTION: Final = 1024
 #: How far back arrivals count for what is expected.
 _RECENT_S: Final = 0.1
+_payload: Final[Callable[[Message], bytes]] = attrgetter("payload")
+_events: Final[Callable[[Parcel], Sequence[object]]] = attrgetter("events")
+_refused: Final[Callable[[Parcel], Sequence[object]]] = attrgetter("refused")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +61,21 @@ class Opened:
 
     def add(self, messages: Sequence[Message], parcels: Sequence[Parcel]) -> None:
         """Let opened messages join."""
-        events = sum(len(parcel.events) + len(parcel.refused) for parcel in parcels)
+        events = sum(map(len, map(_events, parcels))) + sum(map(len, map(_refused, parcels)))
         self.messages += messages
         self.parcels += parcels
         self.events += events
-        self.size += max(sum(len(message.payload) for message in messages), events * _EVENT_BYTES)
+        self.size += max(weight(messages), events * _EVENT_BYTES)
+
+
+@dataclass(slots=True)
+class _Arrived:
+    """Messages that came together."""
+
+    messages: Sequence[Message]
+    at: float
+    gone: int = 0
+    """How many of them went on already."""
 
 
 class Gathering:
@@ -75,25 +89,25 @@ class Gathering:
     def __init__(self, grouping: Grouping, stir: Callable[[], object]) -> None:
         self._grouping = grouping
         self._stir = stir
-        self._waiting: deque[tuple[Message, float]] = deque()
-        self._size = 0
+        self._waiting: deque[_Arrived] = deque()
+        self._count, self._size = 0, 0
         self._room = asyncio.Event()
         self._room.set()
         self._recent, self._last = 0.0, 0.0
 
     def __len__(self) -> int:
         """How many messages wait."""
-        return len(self._waiting)
+        return self._count
 
     async def put(self, messages: Sequence[Message], now: float) -> None:
         """Add messages; returns once there is room for more."""
-        for message in messages:
-            self._waiting.append((message, now))
-            self._size += len(message.payload)
+        self._waiting.append(_Arrived(messages, now))
+        self._count += len(messages)
+        self._size += weight(messages)
         self._recent = self._recent * math.exp((self._last - now) / _RECENT_S) + len(messages)
         self._last = now
         self._stir()
-        if self._size >= self._grouping.size_bytes or len(self._waiting) >= self._grouping.messages:
+        if self._size >= self._grouping.size_bytes or self._count >= self._grouping.messages:
             self._room.clear()
             await self._room.wait()
 
@@ -113,14 +127,35 @@ class Gathering:
             return taken
         events = self._grouping.events - group.events
         most = min(self._grouping.messages - len(group.messages), events, _PORTION)
-        size, most_size, compressed = 0, min(self._grouping.size_bytes - group.size, events * _EVENT_BYTES), 0
+        most_size = min(self._grouping.size_bytes - group.size, events * _EVENT_BYTES)
+        size, compressed = 0, 0
         while self._waiting and len(taken) < most and size < most_size and compressed < _COMPRESSED:
-            message, arrived = self._waiting.popleft()
-            group.arrived = min(group.arrived, arrived)
-            taken.append(message)
-            size += len(message.payload)
-            compressed += is_compressed(message.payload)
+            first = self._waiting[0]
+            some = first.messages[first.gone : first.gone + most - len(taken)]
+            heavy = weight(some)
+            if size + heavy <= most_size and not any(map(is_compressed, map(_payload, some))):
+                size += heavy
+            else:
+                count = 0
+                for message in some:
+                    count += 1
+                    size += len(message.payload)
+                    compressed += is_compressed(message.payload)
+                    if size >= most_size or compressed >= _COMPRESSED:
+                        break
+                some = some[:count]
+            taken += some
+            group.arrived = min(group.arrived, first.at)
+            first.gone += len(some)
+            if first.gone == len(first.messages):
+                self._waiting.popleft()
+        self._count -= len(taken)
         self._size -= size
         if not self._room.is_set() and not self._waiting:
             self._room.set()
         return taken
+
+
+def weight(messages: Sequence[Message]) -> int:
+    """The bytes of messages as they came."""
+    return sum(map(len, map(_payload, messages)))

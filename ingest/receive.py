@@ -20,7 +20,7 @@ from typing import Final, TypeVar
 import structlog
 
 from ingest.answers import Answers
-from ingest.gathering import Gathering, Grouping, Opened
+from ingest.gathering import Gathering, Grouping, Opened, weight
 from ingest.handover import Handover
 from ingest.metrics import Metrics
 from ingest.parcel import open_group
@@ -152,7 +152,7 @@ class Lane:
         queue, queue_bytes = metrics.queue_messages.labels(self._class), metrics.queue_bytes.labels(self._class)
         while True:
             messages = await connection.take(self._grouping.messages)
-            size = sum(len(message.payload) for message in messages)
+            size = weight(messages)
             received.inc(len(messages))
             received_bytes.inc(size)
             queue.inc(len(messages))
@@ -269,7 +269,7 @@ class Lane:
         if self._connection is not None:
             self._connection.acknowledge(opened.messages)
         self._metrics.queue_messages.labels(self._class).dec(len(opened.messages))
-        self._metrics.queue_bytes.labels(self._class).dec(sum(len(message.payload) for message in opened.messages))
+        self._metrics.queue_bytes.labels(self._class).dec(weight(opened.messages))
         await self._checkpoint("acknowledge")
 
     def _measure(self, load: _Load, began: float, now: float) -> None:

@@ -54,8 +54,11 @@ async def test_every_message_goes_on_once_in_its_order_and_no_group_is_larger_th
 
 
 async def feed(gathering, sizes):
-    for number, size in enumerate(sizes):
-        await gathering.put([message(number, size)], 0.0)
+    numbered = list(enumerate(sizes))
+    while numbered:
+        count = len(numbered) % 4 + 1
+        await gathering.put([message(number, size) for number, size in numbered[:count]], 0.0)
+        numbered = numbered[count:]
 
 
 async def test_whoever_brings_more_than_fits_waits_until_it_was_taken():
