@@ -13,7 +13,7 @@ from plumbline.linking import Known, Linked, Unlinked, identify, link
 from plumbline.material import lacks_certificate
 from plumbline.site import SiteFile
 from plumbline.text import Text, visible
-from tracking_service import activity, catalogue, progress
+from tracking_service import activity, catalogue, machine_log, progress
 from tracking_service.activity import Entry
 from tracking_service.domain import wording
 from tracking_service.outcome import Outcome
@@ -181,6 +181,7 @@ class Draft:
 
     async def _store_states(self, connection: AsyncConnection) -> None:
         for (site, device), events in sorted(self._states.items()):
+            await machine_log.add(connection, site, device, events)
             here = (equipment_state.c.site == site) & (equipment_state.c.device == device)
             stored = (await connection.execute(select(equipment_state).where(here))).first()
             state, since, at, code = (stored.state, stored.since, stored.at, stored.code) if stored else (None, 0, -1, None)

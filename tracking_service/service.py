@@ -76,7 +76,7 @@ class TrackingService:
         self._live = Live(wall=wall, broadcaster=self._broadcaster)
         self._intake = Intake(engine=engine, sites=sites, heard=self._heard)
         self._notices = Notices(engine=engine, notifier=Mail(smtp)) if smtp else None
-        self._mirror = Mirror(engine=engine, writer=writer) if writer is not None else None
+        self._mirror = Mirror(engine=engine, writer=writer, sites=sites) if writer is not None else None
         self._manifests = (
             ManifestPublisher(engine=engine, sites=sites, broker=broker, version=broker_version) if broker else None
         )

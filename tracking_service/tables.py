@@ -228,6 +228,43 @@ equipment_state: Final = Table(
     Column("code", String(256), nullable=True),
 )
 
+#: Every state that a machine told: what its hours are computed from.
+machine_state: Final = Table(
+    "machine_state",
+    metadata,
+    Column("event_id", String(36), primary_key=True),
+    Column("site", String(64), nullable=False),
+    Column("device", String(64), nullable=False),
+    Column("gateway", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("ix_machine_state_device_at", "site", "device", "at"),
+)
+
+#: Which hours of a machine are to be written (anew) into the series store.
+machine_hours: Final = Table(
+    "machine_hours",
+    metadata,
+    Column("site", String(64), primary_key=True),
+    Column("device", String(64), primary_key=True),
+    Column("dirty_from", BigInteger, nullable=False),  # hours before this one stand in the series store as they are
+    Column("known_until", BigInteger, nullable=False),  # how far its gateway had told when they were written
+    Column("version", BigInteger, nullable=False),  # counts what was told: who writes hours sees whether more came meanwhile
+)
+
+#: The evidence that stands in the series store, so that what does not count any more can be taken back there.
+evidence_point: Final = Table(
+    "evidence_point",
+    metadata,
+    Column("milestone_id", String(130), primary_key=True),
+    Column("at", BigInteger, primary_key=True),  # the point's time
+    _order_column(),
+    Column("event_id", String(36), nullable=False),
+    Column("line_id", String(130), nullable=False),
+    Column("quantity", Exact, nullable=False),
+    Index("ix_evidence_point_order", "order_number"),
+)
+
 #: What happened lately, as the wall tells it; the oldest make room.
 activity: Final = Table(
     "activity",

@@ -221,7 +221,9 @@ async def test_orders_are_mirrored_as_points(client, engine):
     writer = Writer()
     await client.post("/api/orders", json=site.order())
     await take(engine, site.beam(1))
-    assert await Mirror(engine=engine, writer=writer).write({"PO-1"}) == 5
+    assert (
+        await Mirror(engine=engine, writer=writer).write({"PO-1"}) == 9
+    )  # 3 lines, 2 milestones, 1 order, 1 delivery, 2 proofs
     material = writer.points[0]
     assert material.tags == {"site": "harbour", "order": "PO-1", "line": "10"}
     assert (material.fields["expected"], material.fields["arrived"], material.fields["percent"]) == (4.0, 1.0, 25.0)

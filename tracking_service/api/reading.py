@@ -46,7 +46,7 @@ from tracking_service.domain.milestone import (
     worst,
 )
 from tracking_service.domain.notice import local
-from tracking_service.domain.order import line_state
+from tracking_service.domain.order import line_state, order_percent
 from tracking_service.draft import device_title
 from tracking_service.tables import (
     equipment_state,
@@ -113,7 +113,7 @@ def _order(row: Row[Any], lines: list[LineModel], milestones: list[MilestoneMode
         number=row.number,
         title=Text(en=row.title_en, zh=row.title_zh),
         customer=row.customer,
-        percent=int(100 * sum(percents) / len(percents)) / 100 if percents else 0,
+        percent=order_percent(percents),
         rag=worst(plan.rag for plan in milestones),
         lines=lines,
         milestones=milestones,
