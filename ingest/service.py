@@ -22,6 +22,7 @@ from ingest.direct.metrics import DirectMetrics
 from ingest.direct.service import Direct
 from ingest.gaps import Asking, GapKeeper
 from ingest.metrics import Metrics
+from ingest.mirror import SeriesMirror
 from ingest.operations import Operations
 from ingest.patience import Patience, Stop
 from ingest.pipeline import Beside, Checkpoint, Pipeline, pass_by
@@ -221,6 +222,18 @@ class IngestService:
             still_since=self._gaps.still_since,
             clock=clock,
         )
+        self._mirror = SeriesMirror(
+            engine=engine,
+            store=store,
+            sites=sites,
+            stop=self._stop,
+            metrics=self.metrics,
+            patience=patience,
+            still_since=self._gaps.still_since,
+            worker=lambda: self._lease.name,
+            token=self._lease.token,
+            clock=clock,
+        )
         self._stopped_at: float | None = None
         self._committed_before = 0
         self._probed = itertools.cycle(range(10))
@@ -314,6 +327,7 @@ class IngestService:
                     "replayer": self._replayer.run(),
                     "gaps": self._gaps.run(),
                     "standing": self._standing.run(),
+                    "mirror": self._mirror.run(),
                     "refusals": self._refusals.run(self._stop),
                     "lease": self._lease.keep(self._stop),
                 }
