@@ -1,117 +1,287 @@
-"""What the boards ask: InfluxQL built from typed parts, apart from how it is drawn.
+"""What the boards ask, apart from how it is drawn.
 
-Every query is restricted to the board's time range (`$timeFilter`) and site (`$site`), both filled in by Grafana.
+Which resolution is read is settled here, board by board, not by Grafana: state (`milestone`, `order`, ...) is written once a
+minute; readings are read raw for what holds now, as `_1m` for a day, so that a wall that asks every ten seconds reads
+1,440 points a device and day instead of 86,400; heat is summed from its minutes, at most the hour that the wall shows.
 """
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
-from grafana_foundation_sdk.cog.builder import Builder
-from grafana_foundation_sdk.cog.variants import Dataquery
-
-DATASOURCE_TYPE: Final = "influxdb"
-DATASOURCE_UID: Final = "plumbline-series"
-
-
-def quoted(name: str) -> str:
-    """A measurement, tag or field as InfluxQL quotes it."""
-    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-@dataclass(frozen=True)
-class Column:
-    """A field, or what a function makes of it; the answer's column has the field's name."""
-
-    field: str
-    function: Literal["mean", "sum", "max", "last"] | None = None
-
-    def __str__(self) -> str:
-        """The selected expression."""
-        name = quoted(self.field)
-        return f"{self.function}({name}) AS {name}" if self.function else name
-
-
-@dataclass(frozen=True)
-class Query:
-    """A table: a row for each combination of the values of `group_by`."""
-
-    measurement: str
-    columns: tuple[Column, ...]
-    group_by: tuple[str, ...]
-    newest: bool = False
-    """Take the newest point of each group as it is, with its gaps, instead of functions over the range."""
-    where: str = ""
-    """A further condition, for another variable of the board."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The columns of the answer as Grafana names them."""
-        return ("Time", *self.group_by, *(column.field for column in self.columns))
-
-    def influxql(self) -> str:
-        """The statement, with Grafana's variables in it."""
-        columns = ", ".join(map(str, self.columns))
-        groups = ", ".join(map(quoted, self.group_by))
-        further = f" AND {self.where}" if self.where else ""
-        newest = " ORDER BY time DESC LIMIT 1" if self.newest else ""
-        return (
-            f"SELECT {columns} FROM {quoted(self.measurement)}"  # noqa: S608 - every name is quoted, and ours
-            f' WHERE $timeFilter AND "site" =~ /^$site$/{further} GROUP BY {groups}{newest}'
-        )
-
-    def target(self) -> "Target":
-        """The query as a panel carries it."""
-        return Target(self.influxql())
-
-
-class Target(Dataquery, Builder["Target"]):
-    """A query of Grafana's InfluxDB datasource, which the SDK has no builder for."""
-
-    def __init__(self, influxql: str, ref_id: str = "A") -> None:
-        self.influxql = influxql
-        self.ref_id = ref_id
-
-    def build(self) -> "Target":
-        """Itself: there is nothing to set step by step."""
-        return self
-
-    def to_json(self) -> dict[str, object]:
-        """As Grafana stores it. The table format: a map's heat layer reads only the first frame, so there may be but one."""
-        return {
-            "refId": self.ref_id,
-            "datasource": {"type": DATASOURCE_TYPE, "uid": DATASOURCE_UID},
-            "query": self.influxql,
-            "rawQuery": True,
-            "resultFormat": "table",
-        }
-
-
-def tag_values(measurement: str, tag: str) -> str:
-    """The query behind a board's variable."""
-    return f"SHOW TAG VALUES FROM {quoted(measurement)} WITH KEY = {quoted(tag)}"
-
-
-HEAT: Final = Query(
-    "heat",
-    (Column("lat", "mean"), Column("lon", "mean"), Column("weight", "sum")),
-    ("cell",),
-    where='"source" =~ /^$source$/',
+from dashboards.influxql import (
+    Query,
+    count,
+    field,
+    highest,
+    last,
+    lowest,
+    mean,
+    tag_among,
+    tag_chosen,
+    tag_is,
+    tag_is_not,
+    total,
 )
-MATERIAL: Final = Query(
-    "material",
-    (Column("title"), Column("arrived"), Column("expected"), Column("percent")),
-    ("order", "line"),
+
+#: Machines are parked for nights, weekends and holidays: what they did last may be this long ago.
+PARKED: Final = "7d"
+
+# Site wall
+HEAT: Final = Query(
+    source="heat",
+    columns=(mean("lat"), mean("lon"), total("weight")),
+    group_by=("cell",),
+    where=(tag_among("source", "source"),),
+)
+PEOPLE_NOW: Final = Query(source="people", columns=(last("on_site"),), where=(tag_is("zone", "all"),))
+PEOPLE_BY_ZONE: Final = Query(
+    source="people", columns=(field("on_site"),), group_by=("zone",), where=(tag_is_not("zone", "all"),), newest=True
+)
+MILESTONE_COUNTS: Final = Query(
+    source="site_state",
+    columns=(field("milestones_red"), field("milestones_yellow"), field("milestones_green"), field("milestones_unknown")),
     newest=True,
+)
+ON_TIME_RATE: Final = Query(source="site_state", columns=(field("on_time_rate"),), newest=True)
+GATEWAYS_SILENT: Final = Query(source="site_state", columns=((last("gateways") - last("gateways_online")).named("silent"),))
+DATA_UNTIL: Final = Query(
+    source=Query(source="gateway", columns=(last("data_until"),), group_by=("gateway",)),
+    columns=(lowest("data_until"),),
 )
 MILESTONES: Final = Query(
-    "milestone",
-    (Column("title"), Column("rag"), Column("state"), Column("percent")),
-    ("order", "milestone"),
+    source="milestone",
+    columns=(field("rag"), field("title"), field("percent"), field("due")),
+    group_by=("order", "milestone"),
     newest=True,
 )
-GATEWAYS: Final = Query(
-    "gateway_health",
-    (Column("readers_failing"), Column("readers_total"), Column("queue_business_events"), Column("disk_free_bytes")),
-    ("device",),
+DELIVERIES: Final = Query(
+    source="delivery",
+    columns=(field("title"), field("arrived_today"), field("arrived"), field("expected"), field("state"), field("last_at")),
+    group_by=("order", "line"),
     newest=True,
+)
+MATERIAL: Final = Query(
+    source="material",
+    columns=(
+        field("title"),
+        field("arrived"),
+        field("expected"),
+        field("unit"),
+        field("percent"),
+        field("state"),
+        field("due"),
+    ),
+    group_by=("order", "line"),
+    newest=True,
+)
+
+# Machines
+STATES: Final = Query(source="state", columns=(field("state"),), group_by=("device",), before=PARKED)
+WORKING_NOW: Final = Query(
+    source=Query(source="state", columns=(last("working"),), group_by=("device",), before=PARKED),
+    columns=(total("working"), count("working").named("machines")),
+)
+_PRODUCTIVE: Final = total("working_s") + total("idle_s") + total("fault_s")
+UTILISATION: Final = Query(
+    source="utilisation",
+    columns=((total("working_s") / _PRODUCTIVE * 100).named("percent"),),
+    group_by=("device",),
+)
+UTILISATION_OF_SITE: Final = Query(source="utilisation", columns=UTILISATION.columns)
+UTILISATION_BY_HOUR: Final = Query(source="utilisation", columns=(mean("percent"),), group_by=("device",), every="1h")
+HOURS: Final = Query(
+    source="utilisation",
+    columns=tuple((total(f"{state}_s") / 3600).named(state) for state in ("working", "idle", "fault", "off", "unknown")),
+    group_by=("device",),
+)
+CRANE_LOAD: Final = Query(
+    source="equipment_1m", columns=(highest("load_t_max").named("load_t"),), group_by=("device",), every="$__interval"
+)
+CRANE_WIND: Final = Query(
+    source="equipment_1m", columns=(highest("wind_mps_max").named("wind_mps"),), group_by=("device",), every="$__interval"
+)
+CRANE_WIND_NOW: Final = Query(source="equipment", columns=(highest("wind_mps"), highest("wind_mps").named("state")))
+
+# Material
+ARRIVED_BY_ORDER: Final = Query(
+    source=Query(source="material", columns=(last("percent"),), group_by=("order", "line")),
+    columns=(mean("percent"),),
+    group_by=("order",),
+)
+LINES: Final = Query(
+    source=Query(source="material", columns=(last("percent"),), group_by=("order", "line")),
+    columns=(count("percent").named("lines"), mean("percent")),
+)
+DELIVERY_LINES: Final = Query(
+    source=Query(source="delivery", columns=(last("expected"),), group_by=("order", "line")),
+    columns=(count("expected").named("lines"),),
+)
+ARRIVED_OVER_TIME: Final = Query(
+    source="material", columns=(mean("percent"),), group_by=("order",), every="$__interval", fill="previous"
+)
+
+
+# Environment
+def mean_against(metric: str, limit: float) -> Query:
+    """The mean of the range at the sensor where it is highest, and the same as a percentage of a limit."""
+    return Query(
+        source=Query(source="environment_1m", columns=(mean(f"{metric}_mean").named("value"),), group_by=("device",)),
+        columns=(highest("value"), (highest("value") / limit * 100).named("state")),
+    )
+
+
+def highest_now(metric: str) -> Query:
+    """The highest reading of any sensor twice: as a figure and, by ranges, as a word."""
+    return Query(source="environment", columns=(highest(metric).named("value"), highest(metric).named("state")))
+
+
+def minutes(metric: str, *, peak: bool = False) -> Query:
+    """A metric of the environment over the range, from its minutes: means, or their highest values."""
+    column = highest(f"{metric}_max") if peak else mean(f"{metric}_mean")
+    return Query(source="environment_1m", columns=(column.named(metric),), group_by=("device",), every="$__interval")
+
+
+SENSORS: Final = Query(
+    source="environment",
+    columns=(last("pm2_5"), last("pm10"), last("noise_db"), last("temperature_c"), last("humidity"), last("wind_mps")),
+    group_by=("device",),
+)
+
+# Gateways and ingest
+GATEWAYS: Final = Query(
+    source="gateway",
+    columns=(field("online"), field("data_until"), field("data_age_s"), field("last_seen"), field("agent")),
+    group_by=("gateway",),
+    newest=True,
+)
+GATEWAY_HEALTH: Final = Query(
+    source="gateway_health",
+    columns=(field("readers_failing"), field("readers_total"), field("queue_business_events"), field("disk_free_bytes")),
+    group_by=("device",),
+    newest=True,
+)
+OLDEST_DATA: Final = Query(
+    source=Query(source="gateway", columns=(last("data_age_s"),), group_by=("gateway",)), columns=(highest("data_age_s"),)
+)
+LEDGER: Final = Query(
+    source="ledger",
+    columns=tuple(map(field, ("received", "missing", "lost", "duplicate", "late", "thinned", "dead", "watermark_age_s"))),
+    group_by=("gateway", "class"),
+    newest=True,
+)
+LEDGER_SUMS: Final = Query(
+    source=Query(source="ledger", columns=(last("missing"), last("lost")), group_by=("gateway", "class")),
+    columns=(total("missing"), total("lost")),
+)
+MISSING_OVER_TIME: Final = Query(
+    source="ledger", columns=(highest("missing"),), group_by=("gateway", "class"), every="$__interval"
+)
+DEAD_LETTERS: Final = Query(
+    source="dead_letter", columns=(field("waiting"), field("replayed")), group_by=("reason",), newest=True
+)
+DEAD_LETTERS_WAITING: Final = Query(
+    source=Query(source="dead_letter", columns=(last("waiting"),), group_by=("reason",)), columns=(total("waiting"),)
+)
+WORKERS_NOW: Final = Query(
+    source=Query(source="ingest", columns=(last("events_per_s"),), group_by=("worker",)),
+    columns=(total("events_per_s"), count("events_per_s").named("workers")),
+)
+WORKERS: Final = Query(
+    source="ingest",
+    columns=tuple(map(field, ("events_per_s", "lag_s", "commit_p99_s", "queue", "store_errors"))),
+    group_by=("worker",),
+    newest=True,
+)
+
+
+def of_workers(name: str) -> Query:
+    """What ingest's workers say of themselves, over the range."""
+    return Query(source="ingest", columns=(highest(name),), group_by=("worker",), every="$__interval")
+
+
+# Order
+_THIS = (tag_chosen("order", "order"),)
+ORDER_NOW: Final = Query(
+    source="order", columns=(field("rag"), field("percent"), field("late"), field("milestones")), where=_THIS, newest=True
+)
+ORDER_TITLE: Final = Query(source="order", columns=(field("title"),), where=_THIS, newest=True)
+ORDER_PROGRESS: Final = Query(
+    source="order", columns=(last("percent"),), group_by=("order",), every="$__interval", fill="previous", where=_THIS
+)
+ORDER_MILESTONES: Final = Query(
+    source="milestone",
+    columns=(field("rag"), field("title"), field("percent"), field("due"), field("done_at")),
+    group_by=("milestone",),
+    where=_THIS,
+    newest=True,
+)
+ORDER_MATERIAL: Final = Query(source="material", columns=MATERIAL.columns, group_by=("line",), where=_THIS, newest=True)
+EVIDENCE: Final = Query(
+    source="evidence",
+    columns=tuple(map(field, ("milestone", "kind", "title", "text", "device", "quantity"))),
+    where=_THIS,
+)
+EVIDENCE_REMARKS: Final = Query(source="evidence", columns=tuple(map(field, ("title", "text", "kind", "device"))), where=_THIS)
+
+# Company
+SITES: Final = Query(
+    source="site_state",
+    columns=tuple(
+        map(
+            field,
+            (
+                "title",
+                "rag",
+                "on_time_rate",
+                "milestones_red",
+                "milestones_yellow",
+                "milestones_green",
+                "milestones_unknown",
+                "orders",
+                "people",
+                "gateways_online",
+                "gateways",
+            ),
+        )
+    ),
+    group_by=("site",),
+    newest=True,
+    all_sites=True,
+)
+COMPANY: Final = Query(
+    source=Query(
+        source="site_state",
+        columns=tuple(
+            map(
+                last,
+                (
+                    "people",
+                    "orders",
+                    "milestones_red",
+                    "milestones_yellow",
+                    "milestones_green",
+                    "milestones_unknown",
+                    "gateways",
+                    "gateways_online",
+                ),
+            )
+        ),
+        group_by=("site",),
+        all_sites=True,
+    ),
+    columns=(total("people"),),
+)
+COMPANY_SITES: Final = Query(source=COMPANY.source, columns=(count("orders").named("sites"), total("orders")))
+COMPANY_MILESTONES: Final = Query(
+    source=COMPANY.source,
+    columns=tuple(total(f"milestones_{colour}") for colour in ("red", "yellow", "green", "unknown")),
+)
+COMPANY_SILENT: Final = Query(source=COMPANY.source, columns=((total("gateways") - total("gateways_online")).named("silent"),))
+ON_TIME_BY_SITE: Final = Query(
+    source="site_state", columns=(field("on_time_rate"),), group_by=("site",), newest=True, all_sites=True
+)
+LATE_BY_SITE: Final = Query(
+    source="site_state", columns=(last("milestones_red"),), group_by=("site",), every="$__interval", all_sites=True
+)
+PEOPLE_BY_SITE: Final = Query(
+    source="site_state", columns=(highest("people"),), group_by=("site",), every="$__interval", all_sites=True
 )

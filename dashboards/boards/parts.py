@@ -1,77 +1,233 @@
-"""What several boards draw alike: colours with a word beside them, map layers that need no internet, percentages."""
+"""Panels as the boards share them: tiles to be read from five metres, tables, bars, courses over time, states."""
 
+from collections.abc import Sequence
 from typing import Final
 
-from grafana_foundation_sdk.builders import common as common_builders
-from grafana_foundation_sdk.builders import dashboard as dashboard_builders
-from grafana_foundation_sdk.builders import geomap
-from grafana_foundation_sdk.models import common, dashboard
+from grafana_foundation_sdk.builders import bargauge, common, dashboard, geomap, stat, statetimeline, table, timeseries
+from grafana_foundation_sdk.models import common as kinds
+from grafana_foundation_sdk.models import dashboard as models
+from grafana_foundation_sdk.models import geomap as geomap_models
 
-from dashboards.queries import DATASOURCE_TYPE, DATASOURCE_UID
+from dashboards.boards import maps, words
+from dashboards.boards.columns import Properties, hidden, setting
+from dashboards.edition import Edition
+from dashboards.influxql import DATASOURCE_TYPE, DATASOURCE_UID, Query
+from dashboards.queries import STATES
 
-DATASOURCE: Final = common.DataSourceRef(type_val=DATASOURCE_TYPE, uid=DATASOURCE_UID)
-
-#: Grafana's own base maps all come from the internet, which a site does not have: one transparent pixel does not.
-_NO_MAP: Final = (
-    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNgYGBgAAAABQABeqhXUAAAAABJRU5ErkJggg=="
-)
-#: As `tracking_service` mirrors them: never a colour without its word (one man in twelve cannot tell red from green).
-RAG: Final = dashboard.ValueMap(
-    {
-        "0": dashboard.ValueMappingResult(text="● on track", color="green", index=0),
-        "1": dashboard.ValueMappingResult(text="▲ at risk", color="yellow", index=1),
-        "2": dashboard.ValueMappingResult(text="■ late", color="red", index=2),
-    }
-)
+DATASOURCE: Final = kinds.DataSourceRef(type_val=DATASOURCE_TYPE, uid=DATASOURCE_UID)
+#: State is mirrored once a minute: what is older than this is not how things are. Then a tile says that it knows nothing.
+NOW: Final = "15m"
+#: Tables say how old each row is, so they may show what was known last.
+LATELY: Final = "24h"
+#: Where a site of nothing but numbers ends: a wall of 1920 x 1080 has 28 rows of Grafana's grid.
+WALL_ROWS: Final = 28
 
 
-def no_base_map() -> common_builders.MapLayerOptions:
-    """An empty ground under the layers."""
-    return (
-        common_builders.MapLayerOptions()
-        .type("xyz")
-        .name("No base map")
-        .config({"url": _NO_MAP, "attribution": "Plumbline"})
-        .tooltip(False)
+def place(x: int, y: int, w: int, h: int) -> models.GridPos:
+    """Where a panel lies: 24 columns, rows of 38 pixels."""
+    return models.GridPos(x=x, y=y, w=w, h=h)
+
+
+def tile(
+    edition: Edition,
+    title: str,
+    query: Query,
+    where: models.GridPos,
+    *,
+    fields: dict[str, Properties],
+    about: str = "",
+    since: str = "",
+    coloured: str = words.CALM,
+) -> stat.Panel:
+    """Big figures: each of `fields` of the answer's one row, with a word or a name to each."""
+    several = len(fields) > 1
+    made = (
+        stat.Panel()
+        .title(title)
+        .description(about)
+        .datasource(DATASOURCE)
+        .grid_pos(where)
+        .with_target(edition.target(query))
+        .reduce_options(common.ReduceDataOptions().values(False).calcs(["lastNotNull"]).fields(f"/^({'|'.join(fields)})$/"))
+        .graph_mode(kinds.BigValueGraphMode.NONE)
+        .color_mode(kinds.BigValueColorMode.VALUE)
+        .justify_mode(kinds.BigValueJustifyMode.CENTER)
+        .text_mode(kinds.BigValueTextMode.VALUE_AND_NAME if several else kinds.BigValueTextMode.VALUE)
+        .thresholds(words.thresholds((None, coloured)))
+        .no_value("? unknown")
     )
+    if since:
+        made = made.time_from(since).hide_time_override(True)
+    for name, properties in fields.items():
+        made = made.override_by_name(name, properties)
+    return made
 
 
-def heat_layer() -> common_builders.MapLayerOptions:
-    """A heatmap of the columns `lat`, `lon` and `weight` of the first frame."""
-    place = common_builders.FrameGeometrySource().mode(common.FrameGeometrySourceMode.COORDS).latitude("lat").longitude("lon")
-    return (
-        common_builders.MapLayerOptions()
-        .type("heatmap")
-        .name("Heat")
-        .config({"weight": {"field": "weight", "fixed": 1, "min": 0, "max": 1}, "radius": 18, "blur": 22})
-        .location(place)
-        .tooltip(True)
+def sheet(
+    edition: Edition,
+    title: str,
+    query: Query,
+    where: models.GridPos,
+    *,
+    columns: dict[str, Properties],
+    about: str = "",
+    since: str = LATELY,
+    sort: str = "",
+    down: bool = False,
+    as_of: str = "as of",
+) -> table.Panel:
+    """A table; a column that is not in `columns` stands as it is."""
+    made = (
+        table.Panel()
+        .title(title)
+        .description(about)
+        .datasource(DATASOURCE)
+        .grid_pos(where)
+        .with_target(edition.target(query))
+        .show_header(True)
+        .cell_height(kinds.TableCellHeight.MD)
+        .no_value("–")
+        .override_by_name(
+            "Time",
+            [setting("displayName", as_of), setting("unit", "dateTimeFromNow"), setting("custom.width", 120)]
+            if as_of
+            else hidden(),
+        )
     )
+    if since:
+        made = made.time_from(since).hide_time_override(True)
+    if sort:
+        made = made.sort_by([common.TableSortByFieldState().display_name(sort).desc(down)])
+    for name, properties in columns.items():
+        made = made.override_by_name(name, properties)
+    return made
 
 
-def whole_site() -> geomap.MapViewConfig:
-    """A view that shows all there is to see."""
-    return geomap.MapViewConfig().id("fit").all_layers(True).padding(10).max_zoom(19)
+def bars(
+    edition: Edition,
+    title: str,
+    query: Query,
+    where: models.GridPos,
+    *,
+    value: str = "percent",
+    about: str = "",
+    since: str = "",
+    good_from: float = 100,
+    warn_from: float = 50,
+) -> bargauge.Panel:
+    """A bar of percent for each row of the answer, with its number beside it."""
+    made = (
+        bargauge.Panel()
+        .title(title)
+        .description(about)
+        .datasource(DATASOURCE)
+        .grid_pos(where)
+        .with_target(edition.target(query))
+        .reduce_options(common.ReduceDataOptions().values(True).calcs([]).fields(f"/^{value}$/").limit(20))
+        .orientation(kinds.VizOrientation.HORIZONTAL)
+        .display_mode(kinds.BarGaugeDisplayMode.BASIC)
+        .value_mode(kinds.BarGaugeValueMode.TEXT)
+        .show_unfilled(True)
+        .unit("percent")
+        .decimals(0)
+        .min(0)
+        .max(100)
+        .thresholds(words.thresholds((None, words.BAD), (warn_from, words.WARN), (good_from, words.GOOD)))
+        .no_value("? unknown")
+    )
+    return made.time_from(since).hide_time_override(True) if since else made
 
 
-def setting(name: str, value: object) -> dashboard.DynamicConfigValue:
-    """One property of a field override."""
-    return dashboard.DynamicConfigValue(id_val=name, value=value)
+def course(
+    edition: Edition,
+    title: str,
+    query: Query,
+    where: models.GridPos,
+    *,
+    alias: str,
+    unit: str,
+    about: str = "",
+    limits: Sequence[tuple[float, str]] = (),
+    interval: str = "",
+    top: float | None = None,
+) -> timeseries.Panel:
+    """Lines over the board's range, one for each group; limits as dashed lines."""
+    made = (
+        timeseries.Panel()
+        .title(title)
+        .description(about)
+        .datasource(DATASOURCE)
+        .grid_pos(where)
+        .with_target(edition.target(query, alias=alias))
+        .unit(unit)
+        .axis_soft_min(0)
+        .line_width(2)
+        .fill_opacity(0)
+        .show_points(kinds.VisibilityMode.AUTO)
+        .span_nulls(False)
+        .legend(
+            common.VizLegendOptions()
+            .display_mode(kinds.LegendDisplayMode.LIST)
+            .placement(kinds.LegendPlacement.BOTTOM)
+            .show_legend(True)
+            .calcs(["lastNotNull", "max"])
+        )
+        .tooltip(common.VizTooltipOptions().mode(kinds.TooltipDisplayMode.MULTI).sort(kinds.SortOrder.DESCENDING))
+    )
+    if limits:
+        made = (
+            made.thresholds(words.thresholds((None, "transparent"), *limits))
+            .thresholds_style(common.GraphThresholdsStyleConfig().mode(kinds.GraphThresholdsStyleMode.DASHED))
+            .axis_soft_max(max(limit for limit, _ in limits) * 1.1)
+        )
+    if interval:
+        made = made.interval(interval)
+    return made.max(top) if top is not None else made
 
 
-def percentage(low: str = "red") -> list[dashboard.DynamicConfigValue]:
-    """A column of percentages as bars, complete in green."""
-    steps = [{"value": None, "color": low}, {"value": 50, "color": "yellow"}, {"value": 100, "color": "green"}]
-    return [
-        setting("unit", "percent"),
-        setting("decimals", 0),
-        setting("min", 0),
-        setting("max", 100),
-        setting("thresholds", {"mode": "absolute", "steps": steps}),
-        setting("custom.cellOptions", {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}),
-    ]
+def machine_states(edition: Edition, where: models.GridPos, *, since: str = "") -> statetimeline.Panel:
+    """What each machine did when, the state written into its colour."""
+    made = (
+        statetimeline.Panel()
+        .title("What machines do")
+        .description("Each change of state; the newest stands at the right.")
+        .datasource(DATASOURCE)
+        .grid_pos(where)
+        .with_target(edition.target(STATES, alias="$tag_device"))
+        .mappings([words.MACHINE])
+        .merge_values(True)
+        .show_value(kinds.VisibilityMode.AUTO)
+        .align_value(kinds.TimelineValueAlignment.RIGHT)
+        .row_height(0.85)
+        .fill_opacity(85)
+        .line_width(0)
+        .legend(
+            common.VizLegendOptions()
+            .display_mode(kinds.LegendDisplayMode.LIST)
+            .placement(kinds.LegendPlacement.BOTTOM)
+            .show_legend(True)
+        )
+        .tooltip(common.VizTooltipOptions().mode(kinds.TooltipDisplayMode.SINGLE))
+        .no_value("? unknown")
+    )
+    return made.time_from(since).hide_time_override(True) if since else made
 
 
-def continuous(mode: dashboard.FieldColorModeId) -> dashboard_builders.FieldColor:
-    """A gradient: Grafana draws one only with a `continuous-*` mode."""
-    return dashboard_builders.FieldColor().mode(mode)
+def heat_map(edition: Edition, query: Query, where: models.GridPos, *, title: str, about: str, full: float) -> geomap.Panel:
+    """Heat over plan and zones; `full` is the weight that is drawn at full strength."""
+    return (
+        geomap.Panel()
+        .title(title)
+        .description(about)
+        .datasource(DATASOURCE)
+        .grid_pos(where)
+        .with_target(edition.target(query))
+        .view(maps.view(edition))
+        .controls(geomap.ControlsOptions().show_zoom(False).mouse_wheel_zoom(False).show_attribution(False).show_scale(True))
+        .basemap(maps.ground(edition))
+        .layers(list(maps.layers(edition)))
+        .tooltip(geomap.TooltipOptions().mode(geomap_models.TooltipMode.DETAILS))
+        .color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.CONTINUOUS_BL_YL_RD))
+        # Without a fixed scale equal weights have no range, and the layer draws nothing.
+        .override_by_name("weight", [setting("min", 0), setting("max", full)])
+    )

@@ -1,129 +1,139 @@
-"""Site wall: where the work is, what has arrived, which milestone is red, and whether the gateways speak."""
+"""Site wall: fits a screen of 1920 x 1080 without scrolling; figures for five metres, tables for who steps closer."""
 
+from collections.abc import Sequence
 from typing import Final
 
-from grafana_foundation_sdk.builders import common, dashboard, geomap, table
-from grafana_foundation_sdk.models import dashboard as models
-from grafana_foundation_sdk.models import geomap as geomap_models
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models.dashboard import Panel
 
-from dashboards.boards import parts
-from dashboards.boards.parts import DATASOURCE, percentage, setting
-from dashboards.queries import GATEWAYS, HEAT, MATERIAL, MILESTONES, Target, tag_values
+from dashboards import naming, queries
+from dashboards.boards import words
+from dashboards.boards.board import Board
+from dashboards.boards.choices import chosen_site, chosen_source
+from dashboards.boards.columns import counts, hidden, link, percentage, setting, silent_gateways, titled, when, word
+from dashboards.boards.parts import NOW, heat_map, machine_states, place, sheet, tile
+from dashboards.edition import Edition
 
-TITLE: Final = "Site wall"
-#: Tracking mirrors every order once a minute: what is older than a day is history, not state.
-STATE_RANGE: Final = "24h"
-#: Device-minutes in a cell that are drawn at full strength: one device there for the hour that the board shows.
-FULL_HEAT: Final = 60
-
-
-def board() -> dashboard.Dashboard:
-    """The board."""
-    return (
-        dashboard.Dashboard(TITLE)
-        .description("Where the work is, what has arrived, which milestone is red, and whether the gateways speak.")
-        .tags(["plumbline", "wall"])
-        .time("now-1h", "now")
-        .refresh("10s")
-        .variables([_variable("site", "Site", every=False), _variable("source", "Heat of", every=True)])
-        .with_panel(_heat())
-        .with_panel(_milestones())
-        .with_panel(_material())
-        .with_panel(_gateways())
-    )
+#: Device-minutes in a cell that are drawn at full strength: one device there for the hour that the board shows; of noise
+#: and dust an hour at the limit.
+_FULL_HEAT: Final = 60
 
 
-def _variable(name: str, label: str, *, every: bool) -> dashboard.QueryVariable:
-    # Both are read off `heat`, which a site has before its first order.
-    made = (
-        dashboard.QueryVariable(name)
-        .label(label)
-        .datasource(DATASOURCE)
-        .query(tag_values("heat", name))
-        .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
-        .sort(models.VariableSort.ALPHABETICAL_ASC)
-    )
-    return made.include_all(True).all_value(".*") if every else made
+def _panels(edition: Edition) -> Sequence[Builder[Panel]]:
+    order = link("This order", naming.address(naming.ORDER, site="${site}", order="${__data.fields.order}"))
+    return [
+        tile(edition, "People on site", queries.PEOPLE_NOW, place(0, 0, 4, 4), fields={"on_site": titled("people")}, since=NOW),
+        tile(edition, "Milestones", queries.MILESTONE_COUNTS, place(4, 0, 8, 4), fields=counts(), since=NOW),
+        tile(
+            edition,
+            "Milestones done in time",
+            queries.ON_TIME_RATE,
+            place(12, 0, 4, 4),
+            fields={"on_time_rate": titled("in time", setting("unit", "percent"), setting("decimals", 0))},
+            about="Of the milestones finished in 90 days.",
+            since=NOW,
+        ),
+        tile(edition, "Gateways", queries.GATEWAYS_SILENT, place(16, 0, 4, 4), fields=silent_gateways(), since=NOW),
+        tile(
+            edition,
+            "All data until",
+            queries.DATA_UNTIL,
+            place(20, 0, 4, 4),
+            fields={"data_until": when("data until", "time:HH:mm")},
+            about="What happened before this time is here from every gateway; later figures may still grow.",
+            since=NOW,
+        ),
+        heat_map(
+            edition,
+            queries.HEAT,
+            place(0, 4, 13, 14),
+            title="Where the work is",
+            about="People, machines and scans: minutes that each was in a cell of the site's grid, added up. "
+            "Noise and dust: minutes times the share of the legal limit.",
+            full=_FULL_HEAT,
+        ),
+        sheet(
+            edition,
+            "Milestones, latest first",
+            queries.MILESTONES,
+            place(13, 4, 11, 8),
+            columns={
+                "rag": word("state", words.RAG),
+                "title": titled("name", setting("custom.minWidth", 180)),
+                "percent": percentage("done"),
+                "due": when("due", "time:MM-DD"),
+                "order": titled("order", order),
+                "milestone": hidden(),
+            },
+            sort="state",
+            down=True,
+            as_of="",
+        ),
+        sheet(
+            edition,
+            "Deliveries today",
+            queries.DELIVERIES,
+            place(13, 12, 11, 6),
+            columns={
+                "state": word("state", words.ARRIVAL),
+                "title": titled("material", setting("custom.minWidth", 160)),
+                "arrived_today": titled("came today"),
+                "arrived": titled("here"),
+                "expected": titled("ordered"),
+                "last_at": when("last came", "time:HH:mm"),
+                "order": titled("order", order),
+                "line": hidden(),
+            },
+            about="Lines due today, and what else came today.",
+            since=NOW,
+            sort="order",
+            as_of="",
+        ),
+        sheet(
+            edition,
+            "What has arrived, of what was ordered",
+            queries.MATERIAL,
+            place(0, 18, 10, 10),
+            columns={
+                "title": titled("material", setting("custom.minWidth", 160)),
+                "arrived": titled("here"),
+                "expected": titled("ordered"),
+                "percent": percentage("percent"),
+                "state": word("state", words.ARRIVAL),
+                "due": when("due", "time:MM-DD"),
+                "order": titled("order", order),
+                "line": hidden(),
+            },
+            sort="percent",
+            as_of="",
+        ),
+        machine_states(edition, place(10, 18, 7, 10), since="12h"),
+        sheet(
+            edition,
+            "Gateways: data until",
+            queries.GATEWAYS,
+            place(17, 18, 7, 10),
+            columns={
+                "online": word("state", words.ONLINE),
+                "data_until": when("data until", "dateTimeFromNow"),
+                "data_age_s": hidden(),
+                "last_seen": hidden(),
+                "agent": hidden(),
+            },
+            sort="state",
+            as_of="",
+        ),
+    ]
 
 
-def _heat() -> geomap.Panel:
-    return (
-        geomap.Panel()
-        .id(1)
-        .title("Where the work is")
-        .description("Device-minutes per cell of the site's grid over the board's time range.")
-        .datasource(DATASOURCE)
-        .grid_pos(models.GridPos(h=17, w=14, x=0, y=0))
-        .with_target(HEAT.target())
-        .view(parts.whole_site())
-        .controls(geomap.ControlsOptions().show_zoom(False).mouse_wheel_zoom(False).show_attribution(False).show_scale(True))
-        .basemap(parts.no_base_map())
-        .layers([parts.heat_layer()])
-        .tooltip(geomap.TooltipOptions().mode(geomap_models.TooltipMode.DETAILS))
-        .color_scheme(parts.continuous(models.FieldColorModeId.CONTINUOUS_BL_YL_RD))
-        # Without a fixed scale equal weights have no range, and the layer draws nothing.
-        .override_by_name("weight", [setting("min", 0), setting("max", FULL_HEAT)])
-    )
-
-
-def _milestones() -> table.Panel:
-    return (
-        _table(2, "Milestones", MILESTONES.target(), sort="order")
-        .grid_pos(models.GridPos(h=9, w=10, x=14, y=0))
-        .override_by_name(
-            "rag",
-            [
-                setting("displayName", "colour"),
-                setting("mappings", [parts.RAG]),
-                setting("custom.cellOptions", {"type": "color-background", "mode": "basic"}),
-                setting("noValue", "? unknown"),
-            ],
-        )
-        .override_by_name("percent", percentage())
-    )
-
-
-def _material() -> table.Panel:
-    return (
-        _table(3, "Material arrivals", MATERIAL.target(), sort="order")
-        .grid_pos(models.GridPos(h=9, w=14, x=0, y=17))
-        .override_by_name("percent", percentage("orange"))
-    )
-
-
-def _gateways() -> table.Panel:
-    failing = {"mode": "absolute", "steps": [{"value": None, "color": "green"}, {"value": 1, "color": "red"}]}
-    return (
-        _table(4, "Gateways", GATEWAYS.target(), sort="gateway")
-        .description("The last word of each gateway in 24 hours: a time long past is a gateway that is silent.")
-        .grid_pos(models.GridPos(h=17, w=10, x=14, y=9))
-        .override_by_name("device", [setting("displayName", "gateway")])
-        .override_by_name(
-            "readers_failing",
-            [
-                setting("displayName", "readers failing"),
-                setting("thresholds", failing),
-                setting("custom.cellOptions", {"type": "color-text"}),
-            ],
-        )
-        .override_by_name("queue_business_events", [setting("displayName", "waiting")])
-        .override_by_name("readers_total", [setting("displayName", "readers")])
-        .override_by_name("disk_free_bytes", [setting("displayName", "disk free"), setting("unit", "bytes")])
-    )
-
-
-def _table(number: int, title: str, target: Target, *, sort: str) -> table.Panel:
-    return (
-        table.Panel()
-        .id(number)
-        .title(title)
-        .datasource(DATASOURCE)
-        .with_target(target)
-        .time_from(STATE_RANGE)
-        .hide_time_override(True)
-        .show_header(True)
-        .sort_by([common.TableSortByFieldState().display_name(sort)])
-        .override_by_name(
-            "Time", [setting("displayName", "as of"), setting("unit", "dateTimeFromNow"), setting("custom.width", 120)]
-        )
-    )
+BOARD: Final = Board(
+    title=naming.SITE_WALL,
+    reader="Everybody in the site office: a wall screen that nobody touches",
+    answers="Where is the work now, what has arrived of what was ordered, which milestone is late, what comes today, "
+    "what do the machines do, how many people are here, and can I trust the figures: which gateway is silent?",
+    reads="An hour of the heat by minutes, state of the last minutes: little enough to be asked every ten seconds.",
+    span="1h",
+    refresh="10s",
+    variables=lambda: [chosen_site(), chosen_source()],
+    panels=_panels,
+)

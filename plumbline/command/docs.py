@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final
 import msgspec
 import typer
 
+from dashboards import page as boards
 from edge_agent.config import GatewayFile
 from edge_agent.readers import READERS
 from ingest import deadletters
@@ -223,6 +224,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "dialects.md": dialects_page,
     "gateways.md": gateways_page,
     "deadletters.md": deadletters_page,
+    "boards.md": lambda: _NOTE + boards.page(),
     "readers/README.md": readers_page,
     **{f"readers/{name}.md": partial(reader_page, name) for name in READERS},
     "order.schema.json": order_schema,

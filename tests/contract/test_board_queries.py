@@ -12,11 +12,112 @@ from plumbline.series import Point
 
 NOW = 1_790_000_000 * 10**9
 MINUTE = 60 * 10**9
+DAY = 24 * 60 * MINUTE
+CHOSEN = {"site": "tower-a", "order": "PO-1", "source": ".*"}
 PANELS = [
     pytest.param(panel, id=f"{board['title']}: {panel['title']}")
     for board in map(json.loads, build.render().values())
     for panel in board["panels"]
 ]
+
+
+#: Measurement → tags, fields of its newest minutes at the site.
+DEMO = {
+    "environment": [
+        ({"device": "dust-gate"}, {"pm2_5": 82.0, "pm10": 120.0, "noise_db": 66.0, "temperature_c": 31.0, "wind_mps": 4.0})
+    ],
+    "environment_1m": [
+        (
+            {"device": "dust-gate"},
+            {
+                f"{metric}_{kind}": value
+                for metric, value in {
+                    "pm2_5": 82.0,
+                    "pm10": 120.0,
+                    "noise_db": 66.0,
+                    "temperature_c": 31.0,
+                    "wind_mps": 4.0,
+                }.items()
+                for kind in ("mean", "max")
+            },
+        )
+    ],
+    "equipment": [({"device": "crane-1"}, {"load_t": 2.4, "wind_mps": 6.2})],
+    "equipment_1m": [({"device": "crane-1"}, {"load_t_max": 2.4, "wind_mps_max": 6.2})],
+    "utilisation": [
+        (
+            {"device": device},
+            {"working_s": 1800.0, "idle_s": 900.0, "fault_s": 0.0, "off_s": 900.0, "unknown_s": 0.0, "percent": 66.7},
+        )
+        for device in ("crane-1", "crane-2")
+    ],
+    "people": [({"zone": zone}, {"on_site": people}) for zone, people in {"all": 14.0, "tower-a": 9.0}.items()],
+    "delivery": [
+        (
+            {"order": "PO-1", "line": "10"},
+            {
+                "title": "Rebar d16",
+                "title_zh": "钢筋",
+                "expected": 24.0,
+                "arrived": 12.0,
+                "arrived_today": 12.0,
+                "state": "partial",
+                "due": NOW / 1e6,
+                "last_at": NOW / 1e6,
+            },
+        )
+    ],
+    "order": [
+        (
+            {"order": "PO-1"},
+            {"percent": 50.0, "rag": 2.0, "milestones": 4.0, "late": 1.0, "title": "Tower A", "title_zh": "A 塔楼"},
+        )
+    ],
+    "evidence": [
+        (
+            {"order": "PO-1", "milestone": "m1"},
+            {"kind": "scan", "title": "Rebar", "title_zh": "钢筋", "text": "scanned", "device": "gate", "quantity": 1.0},
+        )
+    ],
+    "site_state": [
+        (
+            {},
+            {
+                "orders": 3.0,
+                "milestones_green": 5.0,
+                "milestones_yellow": 1.0,
+                "milestones_red": 1.0,
+                "milestones_unknown": 0.0,
+                "on_time_rate": 80.0,
+                "gateways_online": 1.0,
+                "gateways": 2.0,
+                "people": 14.0,
+                "rag": 2.0,
+                "title": "Tower A",
+                "title_zh": "A 塔楼",
+            },
+        )
+    ],
+    "gateway": [
+        (
+            {"gateway": gateway},
+            {"online": online, "data_until": NOW / 1e6, "data_age_s": 3.0, "last_seen": NOW / 1e6, "agent": "1.0"},
+        )
+        for gateway, online in {"gw-1": 1.0, "gw-2": 0.0}.items()
+    ],
+    "ledger": [
+        (
+            {"gateway": "gw-1", "class": "business"},
+            dict.fromkeys(
+                ("received", "duplicate", "late", "thinned", "dead", "missing", "lost", "watermark", "watermark_age_s"), 7.0
+            ),
+        )
+    ],
+    "dead_letter": [({"reason": "over_budget"}, {"waiting": 2.0, "replayed": 1.0})],
+    "ingest": [
+        ({"worker": "w1"}, {"events_per_s": 900.0, "lag_s": 0.2, "commit_p99_s": 0.05, "queue": 3.0, "store_errors": 0.0})
+    ],
+}
 
 
 def demo() -> list[Point]:
@@ -30,12 +131,31 @@ def demo() -> list[Point]:
         for site in ("tower-a", "tower-ab")
         for i in range(60)
     ]
+    # long before the range: a machine that has stood ever since
+    points.append(Point("state", {"site": "tower-a", "device": "crane-1"}, {"state": "idle", "working": 0.0}, NOW - 3 * DAY))
+    points.append(
+        Point("state", {"site": "tower-a", "device": "crane-2"}, {"state": "working", "working": 1.0}, NOW - 2 * MINUTE)
+    )
     for minute, arrived in enumerate([0.0, 12.0, 12.0]):
         at = NOW + (minute - 3) * MINUTE
+        points += [
+            Point(measurement, {"site": site} | tags, fields, at)
+            for measurement, rows in DEMO.items()
+            for tags, fields in rows
+            for site in ("tower-a", "tower-ab")
+        ]
         fields = {"expected": 24.0, "arrived": arrived, "percent": arrived / 24 * 100, "title": "Rebar d16", "title_zh": "钢筋"}
+        fields |= {"unit": "t", "state": "partial", "due": NOW / 1e6}
         points.append(Point("material", {"site": "tower-a", "order": "PO-1", "line": "10"}, fields, at))
         points.append(Point("material", {"site": "tower-a", "order": "PO-2", "line": "10"}, fields, at))
-        state = {"percent": 50.0, "rag": 2.0, "state": "late", "title": "Rebar on site", "title_zh": "钢筋到场"}
+        state = {
+            "percent": 50.0,
+            "rag": 2.0,
+            "state": "late",
+            "title": "Rebar on site",
+            "title_zh": "钢筋到场",
+            "due": NOW / 1e6,
+        }
         points.append(Point("milestone", {"site": "tower-a", "order": "PO-1", "milestone": "m1"}, state, at))
         if minute == 2:  # gateway offline: no colour any more
             state = {key: value for key, value in state.items() if key != "rag"} | {"state": "unknown"}
@@ -54,7 +174,9 @@ async def ask(influxdb, influx_database):
     def run(query: str, hours: int) -> list[dict]:
         until = NOW // 10**6
         query = query.replace("$timeFilter", f"time >= {until - hours * 3_600_000}ms and time <= {until}ms")
-        query = query.replace("$site", "tower-a").replace("$source", ".*")
+        query = query.replace("${__from}", str(until - hours * 3_600_000)).replace("${__to}", str(until))
+        query = query.replace("$__interval", "1m")
+        query = re.sub(r"\$\{(\w+):(regex|raw)\}", lambda found: CHOSEN[found[1]], query)
         assert "$" not in query.replace("$/", "")
         answer = httpx.post(f"{influxdb.url}/query", params={"db": influx_database, "epoch": "ms"}, data={"q": query}).json()
         (result,) = answer["results"]
@@ -72,15 +194,17 @@ def named(panel: dict) -> set[str]:
     """The columns that a panel's options and overrides speak of."""
     names = {override["matcher"]["options"] for override in panel["fieldConfig"]["overrides"]}
     for layer in panel["options"].get("layers", []):
-        names |= {layer["location"]["latitude"], layer["location"]["longitude"], layer["config"]["weight"]["field"]}
-    return names
+        if "location" in layer:
+            names |= {layer["location"]["latitude"], layer["location"]["longitude"]}
+            names |= {layer["config"]["weight"]["field"]} if "weight" in layer["config"] else set()
+    shown = panel["options"].get("reduceOptions", {}).get("fields", "").strip("/^$()")
+    return names | set(filter(None, shown.split("|")))
 
 
 @pytest.mark.parametrize("panel", PANELS)
 def test_a_panel_gets_rows_with_the_columns_that_it_names(panel, ask):
     for target in panel["targets"]:
-        hours = int(re.fullmatch(r"(\d+)h", panel.get("timeFrom", "1h"))[1])
-        rows = ask(target["query"], hours)
+        rows = ask(target["query"], 24 if panel.get("timeFrom") == "24h" else 1)
         assert rows
         assert named(panel) <= rows[0].keys()
         if panel["type"] == "geomap":
@@ -88,8 +212,9 @@ def test_a_panel_gets_rows_with_the_columns_that_it_names(panel, ask):
 
 
 def query(title: str) -> str:
-    (found,) = [panel.values[0] for panel in PANELS if panel.values[0]["title"] == title]
-    return found["targets"][0]["query"]
+    found = {panel.values[0]["targets"][0]["query"] for panel in PANELS if panel.values[0]["title"] == title}
+    assert len(found) == 1, found
+    return found.pop()
 
 
 def test_the_map_counts_the_device_minutes_of_its_own_site(ask):
@@ -99,8 +224,28 @@ def test_the_map_counts_the_device_minutes_of_its_own_site(ask):
 
 
 def test_arrivals_and_milestones_show_the_newest_state_of_each_whole(ask):
-    assert sorted((row["order"], row["arrived"]) for row in ask(query("Material arrivals"), 24)) == [("PO-1", 12), ("PO-2", 12)]
-    rows = {row["milestone"]: row for row in ask(query("Milestones"), 24)}
+    assert sorted((row["order"], row["arrived"]) for row in ask(query("Every line: here, of what was ordered"), 24)) == [
+        ("PO-1", 12),
+        ("PO-2", 12),
+    ]
+    rows = {row["milestone"]: row for row in ask(query("Milestones, latest first"), 24)}
     assert rows["m1"]["rag"] == 2
     assert rows["m2"]["rag"] is None
-    assert rows["m2"]["state"] == "unknown"
+
+
+def test_a_machine_that_stands_since_before_the_range_is_shown_standing(ask):
+    states = {row["device"]: row["state"] for row in ask(query("What machines do"), 1)}
+    assert states == {"crane-1": "idle", "crane-2": "working"}
+    (row,) = ask(query("Machines working now"), 1)
+    assert (row["working"], row["machines"]) == (1, 2)
+
+
+def test_arithmetic_of_tiles_is_right(ask):
+    assert [round(row["percent"], 1) for row in ask(query("Utilisation, by machine"), 1)] == [66.7, 66.7]
+    (dust,) = ask(query("PM2.5, mean of 24 h (limit 75 µg/m³)"), 24)
+    assert dust["value"] == 82
+    assert dust["state"] == pytest.approx(82 / 75 * 100)
+    (missing,) = ask(query("Numbers missing and lost"), 1)
+    assert missing["missing"] == 7
+    (company,) = ask(query("Sites and orders"), 1)
+    assert (company["sites"], company["orders"]) == (2, 6)

@@ -7,22 +7,62 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dashboards import build, queries
+from dashboards import build, influxql, naming, page
+from dashboards.boards import BOARDS
+from dashboards.edition import Edition
 from plumbline.cli import main
 
 FOLDER = Path(build.__file__).parent
+DATASOURCE = {"type": "influxdb", "uid": "plumbline-series"}
+EDITIONS = {"en": Edition(), "zh": Edition(language="zh", sites=("tower-a", "tower-b"))}
+MODELS = [
+    pytest.param(board, id=f"{language}: {board['title']}")
+    for language, edition in EDITIONS.items()
+    for board in build.models(edition).values()
+]
 
 
-def boards():
-    return [json.loads(text) for text in build.render().values()]
+def panels(kind: str = ""):
+    return [
+        pytest.param(panel, id=f"{model.id}: {panel['title']}")
+        for model in MODELS
+        for panel in model.values[0]["panels"]
+        if panel["type"].startswith(kind)
+    ]
 
 
-def panels():
-    return [pytest.param(panel, id=f"{board['title']}: {panel['title']}") for board in boards() for panel in board["panels"]]
+def nodes(node):
+    """Every object within."""
+    if isinstance(node, dict):
+        yield node
+    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from nodes(inner)
+
+
+def columns(statement):
+    """The columns of an answer: what is selected, and the tags that it is grouped by."""
+    selected, _, rest = statement.removeprefix("SELECT ").partition(" FROM ")
+    grouped = re.sub(r"\(.*\)", "", rest).partition(" GROUP BY ")[2]
+    return {part.split('"')[-2] for part in selected.split(", ")} | set(re.findall(r'"(\w+)"', grouped))
+
+
+def properties(panel):
+    """(column, property, value) of a panel's overrides."""
+    for override in panel["fieldConfig"]["overrides"]:
+        for entry in override["properties"]:
+            yield override["matcher"]["options"], entry["id"], entry["value"]
 
 
 def test_committed_boards_are_what_the_code_says():
     build.check()
+
+
+def test_the_page_of_the_boards_names_every_board_and_panel_and_is_what_the_boards_say():
+    text = page.page()
+    assert (FOLDER.parent / "docs" / "boards.md").read_text().endswith(text)
+    for board in build.models().values():
+        assert f"/d/{board['uid']}?kiosk" in text
+        assert all(f"| {panel['title']} |" in text for panel in board["panels"])
 
 
 def test_a_changed_missing_or_foreign_file_is_drift_and_named(tmp_path):
@@ -32,25 +72,32 @@ def test_a_changed_missing_or_foreign_file_is_drift_and_named(tmp_path):
     with pytest.raises(build.DriftError, match=r"foreign\.json"):
         build.check(tmp_path)
     (tmp_path / "foreign.json").unlink()
-    (tmp_path / "site-wall.json").write_text("{}")
+    (tmp_path / "site-wall.json").write_bytes(b"\xff{}")
     with pytest.raises(build.DriftError, match=r"site-wall\.json.*dashboards build"):
         build.check(tmp_path)
 
 
 def test_the_command_builds_and_checks(tmp_path, capsys):
+    options = ["--timezone", "Europe/Berlin", "--lang", "zh", "--api", "https://pl.example/", "--site", "tower-a"]
     with pytest.raises(SystemExit) as ended:
-        main(["dashboards", "build", "--folder", str(tmp_path), "--timezone", "Europe/Berlin"])
+        main(["dashboards", "build", "--folder", str(tmp_path), *options])
     assert ended.value.code == 0
-    assert json.loads((tmp_path / "site-wall.json").read_text())["timezone"] == "Europe/Berlin"
+    text = (tmp_path / "site-wall.json").read_text()
+    assert json.loads(text)["timezone"] == "Europe/Berlin"
+    assert "https://pl.example/api/v1/sites/tower-a/zones.geojson" in text
+    assert "现场人数" in text
+    with pytest.raises(SystemExit) as ended:
+        main(["dashboards", "check", "--folder", str(tmp_path), *options])
+    assert ended.value.code == 0
     with pytest.raises(SystemExit) as ended:
         main(["dashboards", "check", "--folder", str(tmp_path)])
     assert ended.value.code == 2
     assert "dashboards build" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("board", boards(), ids=lambda board: board["title"])
-def test_a_board_has_a_uid_of_its_name_a_zone_and_panels_that_do_not_overlap(board):
-    assert board["uid"] == f"plumbline-{board['title'].lower().replace(' ', '-')}"
+@pytest.mark.parametrize("board", MODELS)
+def test_a_board_has_a_uid_a_zone_and_panels_that_do_not_overlap(board):
+    assert board["uid"] in {naming.uid(known.title) for known in BOARDS}
     assert len(board["uid"]) <= 40
     assert board["schemaVersion"] == 37
     assert re.fullmatch(r"[A-Z]\w+/\w+", board["timezone"])
@@ -64,51 +111,153 @@ def test_a_board_has_a_uid_of_its_name_a_zone_and_panels_that_do_not_overlap(boa
     ]
     assert len(set(taken)) == len(taken)
     assert max(x for x, _ in taken) < 24
+    assert len({x for x, _ in taken}) == 24
+
+
+def test_uids_are_of_the_english_names_and_each_its_own():
+    uids = [{board.values[0]["uid"] for board in MODELS if board.id.startswith(language)} for language in EDITIONS]
+    assert uids[0] == uids[1]
+    assert len(uids[0]) == len(BOARDS) == 7
+
+
+def test_a_wall_of_1080_pixels_shows_the_site_wall_without_scrolling():
+    (wall,) = [board.values[0] for board in MODELS if board.id == "en: Site wall"]
+    rows = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in wall["panels"])
+    assert rows * 30 + (rows - 1) * 8 <= 1080
+
+
+@pytest.mark.parametrize("board", MODELS)
+def test_every_reference_to_a_datasource_is_to_the_one(board):
+    assert all(node["datasource"] == DATASOURCE for node in nodes(board) if "datasource" in node)
+    assert all(
+        "datasource" in panel and all("datasource" in target for target in panel["targets"]) for panel in board["panels"]
+    )
 
 
 @pytest.mark.parametrize("panel", panels())
-def test_a_panel_asks_the_one_datasource_within_the_range_and_site(panel):
+def test_a_panel_asks_within_the_range_and_site(panel):
     for target in panel["targets"]:
-        assert target["datasource"] == panel["datasource"] == {"type": "influxdb", "uid": "plumbline-series"}
-        assert target["resultFormat"] == "table"
-        assert "$timeFilter" in target["query"]
-        assert "/^$site$/" in target["query"]
+        assert target["rawQuery"] is True
+        assert target["resultFormat"] == "time_series" if "alias" in target else target["resultFormat"] == "table"
+        assert ("$timeFilter" in target["query"]) != ("${__from}ms - " in target["query"])
+        assert '"site" =~ /^${site:regex}$/' in target["query"] or '"site_state"' in target["query"]
 
 
-@pytest.mark.parametrize("panel", [panel for panel in panels() if panel.values[0]["type"] == "geomap"])
+@pytest.mark.parametrize("board", MODELS)
+def test_every_variable_that_is_used_is_there_and_the_other_way_round(board):
+    known = {variable["name"] for variable in board.get("templating", {}).get("list", [])}
+    text = json.dumps([board["panels"], board["annotations"], board.get("templating", {})])
+    used = set(re.findall(r"\$\{(\w+)[:}]", text)) - {"__from", "__to", "__data"}
+    assert used <= known
+    assert known <= used
+    bare = set(re.findall(r"\$(?!\{)(\w+)", text))
+    assert bare <= {"timeFilter", "__interval", *(name for name in bare if name.startswith("tag_"))}
+
+
+@pytest.mark.parametrize("board", MODELS)
+def test_links_lead_to_boards_that_are_there_with_variables_that_they_have(board):
+    boards = {other.values[0]["uid"]: other.values[0] for other in MODELS}
+    urls = [node["url"] for node in nodes(board) if str(node.get("url", "")).startswith("/d/")]
+    assert len(urls) >= len(BOARDS) - 1
+    for url in urls:
+        uid, _, asked = url.removeprefix("/d/").partition("?")
+        known = {variable["name"] for variable in boards[uid].get("templating", {}).get("list", [])}
+        assert set(re.findall(r"var-(\w+)=", asked)) <= known
+
+
+@pytest.mark.parametrize("panel", panels("geomap"))
 def test_a_map_needs_no_internet_and_scales_its_weight(panel):
-    base = panel["options"]["basemap"]
-    assert base["type"] == "xyz"
-    assert base["config"]["url"].startswith("data:image/png;base64,")
-    (weight,) = [override for override in panel["fieldConfig"]["overrides"] if override["matcher"]["options"] == "weight"]
-    assert {"min", "max"} <= {entry["id"] for entry in weight["properties"]}
+    shown = [panel["options"]["basemap"], *panel["options"]["layers"]]
+    assert shown[0]["type"] == "xyz"
+    for layer in shown:
+        for address in (layer["config"].get("url"), layer["config"].get("src")):
+            assert address is None or re.fullmatch(
+                r"http://127\.0\.0\.1:8080/api/v1/sites/[\w-]+/(zones\.geojson|tiles/\{z\}/\{x\}/\{y\}\.png)", address
+            )
+            assert "$" not in (address or "")  # Grafana fills no variables in there
+    assert len({layer["name"] for layer in shown}) == len(shown)
+    (target,) = panel["targets"]
+    assert target["resultFormat"] == "table"
+    scale = {name: value for column, name, value in properties(panel) if column == "weight"}
+    assert scale["min"] == 0 < scale["max"]
     assert panel["fieldConfig"]["defaults"]["color"]["mode"].startswith("continuous-")
 
 
-def test_a_colour_has_a_word_beside_it():
-    for board in boards():
-        for panel in board["panels"]:
-            for override in panel["fieldConfig"]["overrides"]:
-                for entry in override["properties"]:
-                    if entry["id"] == "mappings":
-                        assert all(
-                            re.search(r"[a-z]{3}", result["text"])
-                            for mapping in entry["value"]
-                            for result in mapping["options"].values()
-                        )
+@pytest.mark.parametrize("panel", panels("geomap"))
+def test_the_view_fits_a_layer_that_grafana_counts(panel):
+    view = panel["options"]["view"]
+    assert view["id"] == "fit"
+    kinds = {layer["name"]: layer["type"] for layer in panel["options"]["layers"]}
+    assert "markers" in kinds.values()  # heat itself does not count
+    assert view["allLayers"] or kinds[view["layer"]] == "markers"
+
+
+def test_no_layer_colours_by_rows_because_the_first_is_never_coloured():
+    assert not [node for model in MODELS for node in nodes(model.values[0]) if node.get("type") == "dynamic-geojson"]
+
+
+def test_a_map_without_sites_has_an_empty_ground_and_still_its_heat():
+    wall = build.models(Edition(sites=()))["site-wall.json"]
+    (panel,) = [panel for panel in wall["panels"] if panel["type"] == "geomap"]
+    assert panel["options"]["basemap"]["config"]["url"].startswith("data:image/png;base64,")
+    assert [layer["type"] for layer in panel["options"]["layers"]] == ["markers", "heatmap"]
+
+
+@pytest.mark.parametrize("panel", panels())
+def test_a_colour_has_a_word_beside_it(panel):
+    mappings = [*panel["fieldConfig"]["defaults"].get("mappings", [])]
+    for _, name, value in properties(panel):
+        mappings += value if name == "mappings" else []
+    for mapping in mappings:
+        results = [mapping["options"]["result"]] if mapping["type"] == "range" else mapping["options"].values()
+        assert all(re.search(r"[^\W\d_]{2}|无", result["text"]) for result in results)
+    for column in {
+        column for column, name, value in properties(panel) if value == {"type": "color-background", "mode": "basic"}
+    }:
+        assert "mappings" in {name for other, name, _ in properties(panel) if other == column}
+
+
+@pytest.mark.parametrize("panel", panels())
+def test_no_heading_is_another_columns_name_so_that_overrides_and_sorting_mean_one_column(panel):
+    headings = {column: value for column, name, value in properties(panel) if name == "displayName"}
+    for column, heading in headings.items():
+        assert heading not in columns(panel["targets"][0]["query"]) - {column}
+    assert len(set(headings.values())) == len(headings)
+    for sort in panel["options"].get("sortBy", []):
+        assert sort["displayName"] in headings.values()
+
+
+def test_links_and_remarks_stand_on_the_board_not_in_a_menu():
+    for model in MODELS:
+        board = model.values[0]
+        assert not [shown for shown in board["links"] + board["annotations"].get("list", []) if "placement" in shown]
+
+
+def test_the_orders_evidence_is_remarks_with_a_title_and_a_text():
+    (board,) = [model.values[0] for model in MODELS if model.id == "en: Order"]
+    (remarks,) = board["annotations"]["list"]
+    target = remarks["target"]
+    assert remarks["enable"]
+    assert target["fromAnnotations"]
+    assert {target["titleColumn"], target["textColumn"], *target["tagsColumn"].split(",")} <= set(
+        re.findall(r'"(\w+)"', target["query"])
+    )
+    assert 'FROM "evidence"' in target["query"]
+
+
+def test_limits_name_their_source():
+    board = build.models()["environment.json"]
+    limited = [
+        panel for panel in board["panels"] if "limit" in panel["title"] or "thresholdsStyle" in json.dumps(panel["fieldConfig"])
+    ]
+    assert len(limited) >= 10
+    assert all(re.search(r"GB 3095-2012|GB 12523-2011|JGJ 196-2010|hot weather", panel["description"]) for panel in limited)
 
 
 def test_provisioning_names_the_boards_datasource_and_the_database_twice():
     (source,) = yaml.safe_load((FOLDER / "provisioning/datasources/plumbline.yaml").read_text())["datasources"]
-    assert source["uid"] == queries.DATASOURCE_UID
-    assert source["type"] == queries.DATASOURCE_TYPE
+    assert source["uid"] == influxql.DATASOURCE_UID
+    assert source["type"] == influxql.DATASOURCE_TYPE
     assert source["database"] == source["jsonData"]["dbName"]
     (provider,) = yaml.safe_load((FOLDER / "provisioning/dashboards/plumbline.yaml").read_text())["providers"]
     assert provider["type"] == "file"
-
-
-def test_names_stay_inside_their_quotes():
-    query = queries.Query('a"; DROP', (queries.Column('b\\"', "last"),), ('c"',))
-    assert 'FROM "a\\"; DROP"' in query.influxql()
-    assert 'last("b\\\\\\"")' in query.influxql()
-    assert 'GROUP BY "c\\""' in query.influxql()

@@ -1,0 +1,79 @@
+"""Boards are made for an installation: its zone, language, sites and API; what cannot be is refused in words."""
+
+import json
+
+import pytest
+
+from dashboards import build
+from dashboards.boards import BOARDS
+from dashboards.chinese import ZH
+from dashboards.edition import Edition, EditionError
+from dashboards.wording import in_words_of
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"timezone": "Mars/Olympus"}, "Mars/Olympus.*IANA"),
+        ({"timezone": "../etc/passwd"}, "IANA"),
+        ({"timezone": ""}, "IANA"),
+        ({"language": "fr"}, "'fr'.*en, zh"),
+        ({"api": "tracking:8080"}, "tracking:8080.*http://"),
+        ({"api": "http://tracking:99999999"}, "http://"),
+        ({"api": "http://tracking/?a=b"}, "http://"),
+        ({"api": "http://[::1"}, "http://"),
+        ({"sites": ("tower a",)}, "tower a.*site.toml"),
+        ({"sites": ("a/../b",)}, "site.toml"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_what_to_do(wrong, told):
+    with pytest.raises(EditionError, match=told):
+        Edition(**wrong)
+
+
+def test_an_address_of_the_api_is_of_its_site():
+    edition = Edition(api="https://pl.example/base/")
+    assert edition.address("tower-a", "zones.geojson") == "https://pl.example/base/api/v1/sites/tower-a/zones.geojson"
+
+
+def test_several_sites_lie_on_one_map_and_the_view_follows_the_heat():
+    wall = build.models(Edition(sites=("a", "b")))["site-wall.json"]
+    (panel,) = [panel for panel in wall["panels"] if panel["type"] == "geomap"]
+    names = [layer["name"] for layer in panel["options"]["layers"]]
+    assert names == ["Plan of b", "Zones of a", "Zones of b", "Cells", "Heat"]
+    assert panel["options"]["view"]["layer"] == "Cells"
+
+
+def test_every_word_of_every_board_has_its_chinese_and_none_is_left_over():
+    english = json.dumps(build.models(), ensure_ascii=False)
+    build.models(Edition(language="zh"))  # raises where a word is missing
+    assert [word for word in ZH if json.dumps(word, ensure_ascii=False)[1:-1] not in english] == []
+
+
+def test_chinese_boards_ask_and_show_alike():
+    english, chinese = build.models(), build.models(Edition(language="zh"))
+    for name, board in english.items():
+        for here, there in zip(board["panels"], chinese[name]["panels"], strict=True):
+            assert (here["id"], here["type"], here["gridPos"]) == (there["id"], there["type"], there["gridPos"])
+            for ours, theirs in zip(here["targets"], there["targets"], strict=True):
+                assert ours["query"] == theirs["query"].replace('"title_zh" AS "title"', '"title"')
+
+
+def test_choices_of_a_variable_are_translated_with_their_values_kept():
+    wall = build.models(Edition(language="zh"))["site-wall.json"]
+    (source,) = [variable for variable in wall["templating"]["list"] if variable["name"] == "source"]
+    assert source["query"].startswith("施工 : people|machines|scans,人员 : people,")
+    assert source["current"] == source["options"][0]
+
+
+def test_a_word_without_translation_is_named():
+    with pytest.raises(EditionError, match=r"'Quay'.*chinese\.py"):
+        in_words_of("zh", {"title": "Quay"})
+    assert in_words_of("en", {"title": "Quay"}) == {"title": "Quay"}
+
+
+def test_each_board_says_for_whom_it_is_and_what_it_reads():
+    for board in BOARDS:
+        assert board.reader
+        assert board.reads
+        assert board.answers.endswith("?")
