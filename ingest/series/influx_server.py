@@ -13,6 +13,7 @@ import msgspec
 import structlog
 
 from ingest.series.influxql import identifier
+from ingest.series.passing_body import PassingBody
 from plumbline.series import SeriesUnavailableError
 
 _log: Final = structlog.get_logger()
@@ -83,10 +84,11 @@ class InfluxServer:
         raise self._unavailable(answer)
 
     async def _post_lines(self, body: bytes, *, packed: bool) -> httpx.Response:
-        headers = {"Content-Type": "text/plain; charset=utf-8"}
+        headers = {"Content-Type": "text/plain; charset=utf-8", "Content-Length": str(len(body))}
         if packed:
             headers["Content-Encoding"] = "gzip"
-        return await self._send("/write", params={"db": self._database, "precision": "ns"}, content=body, headers=headers)
+        asked = {"db": self._database, "precision": "ns"}
+        return await self._send("/write", params=asked, content=PassingBody(body), headers=headers)
 
     async def _create_database(self) -> None:
         """Make the database: InfluxDB 1.x alone knows this statement; 2.x answers an error that says what to do."""

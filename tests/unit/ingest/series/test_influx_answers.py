@@ -1,6 +1,7 @@
 """What the store makes of answers that InfluxDB gives seldom: a scripted server on loopback says them."""
 
 import asyncio
+import gc
 import gzip
 import json
 import re
@@ -374,3 +375,19 @@ async def test_something_that_is_not_influxdb_is_named_so(server, body):
     async with InfluxStore(server.url, "db") as store:
         with pytest.raises(SeriesUnavailableError, match="not JSON"):
             await store.heat("s", 0, 1)
+
+
+async def test_what_was_sent_is_let_go_without_the_garbage_collector(server):
+    async with InfluxStore(server.url, "db") as store:
+        await store.write(POINTS)
+        gc.collect()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            await store.write(POINTS)
+            gc.collect()
+            held = [len(one) for ring in gc.garbage for one in gc.get_referents(ring) if isinstance(one, bytes)]
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+    assert max(held, default=0) < 1000
+    assert len(server.taken) == 2 * len(POINTS)
