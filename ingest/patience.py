@@ -21,6 +21,16 @@ T = TypeVar("T")
 DATABASE_AWAY: Final = (DBAPIError, PoolTimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
+def not_there_yet(error: BaseException) -> bool:
+    """Whether a database only has to be waited for: nothing answers, or it starts, ends or has no connection to spare.
+
+    A wrong password or name is not of these: waiting mends neither.
+    """
+    found = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    state = str(getattr(found, "sqlstate", None) or "")  # PostgreSQL, appendix A
+    return isinstance(found, OSError) or state[:2] in {"08", "53", "57"}
+
+
 class Stop:
     """The wish that everything ends, in order."""
 

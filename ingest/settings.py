@@ -6,15 +6,18 @@
 | `database` | `PLUMBLINE_DATABASE` | `sqlite:///FILE` or `postgresql://user:password@host/name` |
 | `series` | `PLUMBLINE_SERIES` | `influx:http://user:token@host:8086/db` or `embedded:/path/file.duckdb` |
 | `sites` | `PLUMBLINE_SITES` | folder of site files (`*.toml`) |
-| `share` | `PLUMBLINE_SHARE` | shared subscription's name; empty: none |
+| `share` | `PLUMBLINE_SHARE` | shared subscription's name, without `/`, `+`, `#`; empty: none, one worker alone |
 | `mqtt` | `PLUMBLINE_MQTT` | `5` or `3.1.1` |
 | `worker` | `PLUMBLINE_WORKER` | this worker's name; default: the lowest number that is free |
 | `metrics_port` | `PLUMBLINE_METRICS_PORT` | `/metrics`, `/healthy`, `/ready`, `/ledger`, `/deadletters` over HTTP; 0: any free port; absent: none |
 | `metrics_host` | `PLUMBLINE_METRICS_HOST` | the address for that; default 127.0.0.1: this machine alone |
 | `direct` | `PLUMBLINE_DIRECT` | file of the devices that publish straight to the broker (docs/direct.md); absent: there are none |
+
+A variable that is empty counts as absent, but for `PLUMBLINE_SHARE`.
 """
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -26,6 +29,7 @@ from plumbline.event import Name
 from plumbline.mqtt import Version
 from plumbline.site import SiteFile
 
+_PREFIX: Final = "PLUMBLINE_"
 KEYS: Final = ("broker", "database", "series", "sites", "share", "mqtt", "worker", "metrics_port", "metrics_host", "direct")
 
 
@@ -48,11 +52,22 @@ def load(path: Path | None, environment: Mapping[str, str]) -> IngestSettings:
     """Read the settings. Raises `SettingsError` with file or variable, key and remedy."""
     table: dict[str, Any] = settings.load(path, dict[str, Any]) if path is not None else {}
     for key in KEYS:
-        text = environment.get(f"PLUMBLINE_{key.upper()}")
-        if text is not None:
+        text = environment.get(f"{_PREFIX}{key.upper()}")
+        if text or (text is not None and key == "share"):
             table[key] = int(text) if key == "metrics_port" and text.isdecimal() else text
     where = f"{path} and PLUMBLINE_… in the environment" if path else "PLUMBLINE_… in the environment"
-    return settings.convert(table, IngestSettings, where)
+    chosen = settings.convert(table, IngestSettings, where)
+    if set("/+#\0") & set(chosen.share):
+        raise SettingsError(f"{where}: share: '{chosen.share[:40]}' may not hold '/', '+' or '#'; choose a plain word")
+    return chosen
+
+
+def misspelt(environment: Mapping[str, str]) -> Iterator[str]:
+    """Variables that are none of ours, but much like one, in sentences for people."""
+    for variable in sorted(environment):
+        key = variable.removeprefix(_PREFIX).lower()
+        if variable.startswith(_PREFIX) and key not in KEYS and (like := difflib.get_close_matches(key, KEYS, 1, 0.75)):
+            yield f"{variable} is no setting; did you mean {_PREFIX}{like[0].upper()}?"
 
 
 def load_sites(folder: Path) -> dict[str, SiteFile]:

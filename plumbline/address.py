@@ -5,6 +5,7 @@ from typing import Final, Self
 from urllib.parse import unquote, urlsplit
 
 from plumbline.errors import SettingsError
+from plumbline.secrets import hidden
 
 _PORTS: Final = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
 
@@ -27,10 +28,10 @@ class Address:
             parts = urlsplit(url)
             scheme, host, port = parts.scheme, parts.hostname, parts.port
         except ValueError as error:
-            raise SettingsError(f"broker '{url}': {error}; write for example mqtt://127.0.0.1:1883") from None
+            raise SettingsError(f"broker '{hidden(url)}': {error}; write for example mqtt://127.0.0.1:1883") from None
         if scheme not in _PORTS or not host:
             raise SettingsError(
-                f"broker '{url}': is not mqtt://, mqtts://, ws:// or wss:// with a host; write mqtt://127.0.0.1:1883"
+                f"broker '{hidden(url)}': is not mqtt://, mqtts://, ws:// or wss:// with a host; write mqtt://127.0.0.1:1883"
             )
         return cls(
             scheme,

@@ -11,18 +11,35 @@ from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, event
+from sqlalchemy import URL, Connection, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only
 
 from plumbline.errors import SettingsError
+from plumbline.secrets import hidden
 
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 
 #: So long a writer waits for another.
 _BUSY_MS: Final = 10_000
+
+
+def parse(url: str) -> URL:
+    """Read a database's URL, with its asynchronous driver; nothing is opened. Raises `SettingsError` where it is not one of ours."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):  # ValueError: the port is no number
+        raise SettingsError(
+            f"database: '{hidden(url)}' is not a URL; write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
+        ) from None
+    backend = parsed.get_backend_name()
+    if backend not in _DRIVERS:
+        raise SettingsError(
+            f"database: '{backend}' is not supported; use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
+        )
+    return parsed.set(drivername=_DRIVERS[backend])
 
 
 def open_engine(url: str, *, durable: bool = True) -> AsyncEngine:
@@ -33,19 +50,8 @@ def open_engine(url: str, *, durable: bool = True) -> AsyncEngine:
     `durable` is `synchronous=FULL`. Writers of one engine queue for their turn (`_Turns`).
     Raises `SettingsError` where the URL is not one of ours.
     """
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise SettingsError(
-            f"database: '{url}' is not a URL; write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
-        ) from None
-    backend = parsed.get_backend_name()
-    if backend not in _DRIVERS:
-        raise SettingsError(
-            f"database: '{backend}' is not supported; use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
-        )
-    parsed = parsed.set(drivername=_DRIVERS[backend])
-    if backend != "sqlite":
+    parsed = parse(url)
+    if parsed.get_backend_name() != "sqlite":
         return create_async_engine(parsed, pool_pre_ping=True, pool_size=5, max_overflow=5)
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)

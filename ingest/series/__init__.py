@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from plumbline.errors import SettingsError
 from plumbline.series import SeriesStore
 
-__all__ = ["open_store"]
+__all__ = ["described", "open_store"]
 
 _FORMS: Final = "write influx:http://USER:TOKEN@HOST:8086/DATABASE, if need be with ?connections=2&gzip=yes, or embedded:/FOLDER/FILE.duckdb"
 _MOST_CONNECTIONS: Final = 16
@@ -21,21 +21,37 @@ async def open_store(url: str) -> SeriesStore:
     machine). The file is opened at once, a server is not asked before the first call. Raises `SettingsError` where the URL
     is not one of these, `SeriesUnavailableError` where the file is in use.
     """
-    kind, _, rest = url.partition(":")
-    if kind == "embedded":
-        return await _open_embedded(rest)
+    kind, rest = _parts(url)
     if kind == "influx":
         return _open_influx(rest)
-    raise SettingsError(f"series: '{kind}' is not a time-series store; {_FORMS}")
-
-
-async def _open_embedded(path: str) -> SeriesStore:
-    if not path or path.endswith("/"):
-        raise SettingsError(f"series: 'embedded:{path}' names no file; {_FORMS}")
     # Only who uses a store needs what it is made of.
     from ingest.series.embedded import EmbeddedStore  # noqa: PLC0415
 
-    return await EmbeddedStore(Path(path.removeprefix("//"))).open()
+    return await EmbeddedStore(_file(rest)).open()
+
+
+async def described(url: str) -> str:
+    """The store that a URL names, for people and without its token; no file and no connection is opened. Raises `SettingsError`."""
+    kind, rest = _parts(url)
+    if kind == "embedded":
+        return f"the file {_file(rest)}"
+    await _open_influx(rest).aclose()
+    parts = urlsplit(rest)
+    user = f" as {unquote(parts.username)}" if parts.username else ""
+    return f"InfluxDB at {parts.scheme}://{parts.netloc.rpartition('@')[2]}, database {unquote(parts.path.strip('/'))}{user}"
+
+
+def _parts(url: str) -> tuple[str, str]:
+    kind, _, rest = url.partition(":")
+    if kind not in {"embedded", "influx"}:
+        raise SettingsError(f"series: '{kind[:40]}' is not a time-series store; {_FORMS}")
+    return kind, rest
+
+
+def _file(path: str) -> Path:
+    if not path or path.endswith("/"):
+        raise SettingsError(f"series: 'embedded:{path}' names no file; {_FORMS}")
+    return Path(path.removeprefix("//"))
 
 
 def _open_influx(address: str) -> SeriesStore:

@@ -51,8 +51,8 @@ def env(
     _write(out, text)
     print(f"{out}: written, mode 0600, with fresh passwords for")
     for variable, whose in PASSWORDS.items():
-        print(f"  {variable:22}{whose}")
-    print(f"  {'MQTT_GATEWAYS':22}the broker's users {', '.join(gateways)} (name:password, in each gateway's 'brokers' URL)")
+        print(f"  {variable:24}{whose}")
+    print(f"  {'MQTT_GATEWAYS':24}the broker's users {', '.join(gateways)} (name:password, in each gateway's 'brokers' URL)")
     print("Next: docker compose up --detach --wait")
 
 

@@ -1,7 +1,9 @@
 """`plumbline ingest`: the server's intake."""
 
 import asyncio
+import itertools
 import os
+import random
 import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,16 +11,21 @@ from typing import Annotated, Final
 
 import structlog
 import typer
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 import ingest as service
-from ingest import direct, settings
+from ingest import direct, probes, settings
 from ingest.collector import calm
+from ingest.patience import DATABASE_AWAY, not_there_yet
 from ingest.reload import Watcher
+from ingest.series import described as store_described
 from ingest.series import open_store
-from plumbline import logs
+from plumbline import database, logs
 from plumbline.address import Address
+from plumbline.backoff import delay_s
 from plumbline.command.sql import opened
 from plumbline.repeats import Repeats, tell
+from plumbline.series import SeriesStore
 from plumbline.site import SiteFile
 
 _log: Final = structlog.get_logger()
@@ -46,6 +53,8 @@ def run(
         environment["PLUMBLINE_WORKER"] = worker
     chosen = settings.load(config, environment)
     repeats = logs.configure()
+    for sentence in settings.misspelt(environment):
+        _log.warning("unknown variable", what=sentence)
     asyncio.run(_run(chosen, repeats))
 
 
@@ -59,14 +68,26 @@ def check(
     """
     chosen = settings.load(config, dict(os.environ))
     sites = settings.load_sites(Path(chosen.sites))
-    print("\n".join(described(chosen, sites)))
+    lines = [*asyncio.run(_servers(chosen)), *described(chosen, sites)]
+    print("\n".join([*lines, *(f"warning: {sentence}" for sentence in settings.misspelt(os.environ))]))
+
+
+async def _servers(chosen: settings.IngestSettings) -> list[str]:
+    """What ingest would connect to, for people. Raises `SettingsError`."""
+    shared = f"shared subscription '{chosen.share}'" if chosen.share else "no shared subscription: one worker alone"
+    port = chosen.metrics_port
+    return [
+        f"broker {Address.parse(chosen.broker)}, MQTT {chosen.mqtt}, {shared}",
+        f"database {database.parse(chosen.database).render_as_string(hide_password=True)}",
+        f"series store: {await store_described(chosen.series)}",
+        "operations: no port" if port is None else f"operations on {chosen.metrics_host}, port {port or 'any'}",
+    ]
 
 
 def described(chosen: settings.IngestSettings, sites: Mapping[str, SiteFile]) -> Iterator[str]:
     """What ingest would take, for people. Raises `SettingsError`."""
-    yield f"broker {Address.parse(chosen.broker)}, MQTT {chosen.mqtt}, " + (
-        f"shared subscription '{chosen.share}'" if chosen.share else "no shared subscription: one worker alone"
-    )
+    if not sites:
+        yield f"warning: {chosen.sites}: holds no site file (*.toml): every event would be a dead letter 'unknown_site'"
     for site in sites.values():
         yield f"site {site.id}: {len(site.zones)} zones, {len(site.devices)} devices ({site.file})"
     if chosen.direct is None:
@@ -90,7 +111,7 @@ def described(chosen: settings.IngestSettings, sites: Mapping[str, SiteFile]) ->
 async def _run(chosen: settings.IngestSettings, repeats: Repeats) -> None:
     watcher = Watcher([settings.folder_of_sites(chosen)])
     async with opened(chosen.database) as engine:
-        await service.migrate(engine)
+        await _migrate(engine)
         store = await open_store(chosen.series)
         try:
             worker = service.IngestService(
@@ -111,11 +132,38 @@ async def _run(chosen: settings.IngestSettings, repeats: Repeats) -> None:
                 loop.add_signal_handler(number, _end, worker, number)
             loop.add_signal_handler(signal.SIGHUP, watcher.hurry)
             calm()
-            telling = asyncio.create_task(_tell(repeats), name="ingest-log")
+            beside = [
+                asyncio.create_task(_tell(repeats), name="ingest-log"),
+                asyncio.create_task(_look(store), name="ingest-first-look"),
+            ]
             await worker.run()
-            telling.cancel()
+            for task in beside:
+                task.cancel()
         finally:
             await store.aclose()
+
+
+async def _migrate(engine: AsyncEngine) -> None:
+    """Bring the database to this version; wait for one that is not there yet."""
+    for attempt in itertools.count(1):
+        try:
+            await service.migrate(engine)
+        except DATABASE_AWAY as error:
+            if not not_there_yet(error):
+                raise
+            wait_s = delay_s(attempt, random.random)
+            why = str(getattr(error, "orig", None) or error).partition("\n")[0][:300]
+            _log.warning("store away, will try again", task="start", store="database", error=why, wait_s=round(wait_s, 3))
+            await asyncio.sleep(wait_s)
+        else:
+            return
+
+
+async def _look(store: SeriesStore) -> None:
+    """Say at once where the series store does not answer: otherwise only the first readings would show it."""
+    answer = await probes.series(store).ask()
+    if not answer.ok:
+        _log.warning("series store does not answer", error=answer.error, check=answer.check)
 
 
 async def _tell(repeats: Repeats) -> None:

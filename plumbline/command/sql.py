@@ -20,6 +20,21 @@ Database = Annotated[str, typer.Option(envvar="PLUMBLINE_DATABASE", help=_MEANIN
 OF_UP: Final = "sqlite:///var/plumbline/plumbline.db"
 
 
+#: What to do, by the class of the SQLSTATE (ISO 9075-2, 24.1; PostgreSQL, appendix A).
+_ADVICE: Final = {
+    "28": "check user and password in the URL (PLUMBLINE_DATABASE, --database)",
+    "3D": "make that database, or name the right one (PLUMBLINE_DATABASE, --database)",
+    "57": "the database starts or ends: try again in a moment",
+    "53": "the database is full or has too many connections: see its log",
+}
+
+
+def _advice(error: DBAPIError) -> str:
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    usual = "check the URL, and bring the database to this version with 'plumbline db upgrade'"
+    return _ADVICE.get(state[:2], usual)
+
+
 @contextlib.asynccontextmanager
 async def opened(url: str, *, existing: bool = False) -> AsyncGenerator[AsyncEngine]:
     """An engine for `url`, closed at the end; with `existing` an SQLite file is not made where there is none.
@@ -36,10 +51,11 @@ async def opened(url: str, *, existing: bool = False) -> AsyncGenerator[AsyncEng
         yield engine
     except DBAPIError as error:
         reason = str(error.orig).partition("\n")[0]
+        raise PlumblineError(f"{shown}: {reason}; {_advice(error)}") from error
+    except OSError as error:
+        why = error.strerror or str(error)
         raise PlumblineError(
-            f"{shown}: {reason}; check the URL, and bring the database to this version with 'plumbline db upgrade'"
+            f"{shown}: {why}; start the database, or name the right one (PLUMBLINE_DATABASE, --database)"
         ) from error
-    except ConnectionError as error:
-        raise PlumblineError(f"{shown}: {error.strerror}; start the database or name the right one with --database") from error
     finally:
         await engine.dispose()

@@ -37,6 +37,37 @@ def test_what_is_impossible_is_named(name, value):
         settings.load(None, ENVIRONMENT | {f"PLUMBLINE_{name}": value})
 
 
+@pytest.mark.parametrize("share", ["a/b", "all+", "#"])
+def test_a_share_that_would_make_another_filter_is_refused(share):
+    with pytest.raises(SettingsError, match=r"share: .* choose a plain word"):
+        settings.load(None, ENVIRONMENT | {"PLUMBLINE_SHARE": share})
+
+
+def test_an_empty_variable_counts_as_absent_but_for_the_share():
+    empty = {f"PLUMBLINE_{key.upper()}": "" for key in settings.KEYS}
+    chosen = settings.load(None, empty | ENVIRONMENT)
+    assert (chosen.share, chosen.metrics_port, chosen.worker, chosen.direct, chosen.mqtt) == ("", None, None, None, "5")
+    with pytest.raises(SettingsError, match="broker: is missing"):
+        settings.load(None, ENVIRONMENT | {"PLUMBLINE_BROKER": ""})
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("PLUMBLINE_METRIC_PORT", "PLUMBLINE_METRICS_PORT"),
+        ("PLUMBLINE_SITE", "PLUMBLINE_SITES"),
+        ("PLUMBLINE_DATABSE", "PLUMBLINE_DATABASE"),
+    ],
+)
+def test_a_misspelt_variable_is_told(variable, meant):
+    assert list(settings.misspelt(ENVIRONMENT | {variable: "x"})) == [f"{variable} is no setting; did you mean {meant}?"]
+
+
+def test_variables_of_other_parts_are_not_taken_for_misspelt_ones():
+    others = ["LOG", "LOG_LEVEL", "HOST", "PORT", "SMTP", "BIND", "PROFILES", "CORPUS", "ALERT_MAIL"]
+    assert list(settings.misspelt({f"PLUMBLINE_{name}": "x" for name in others} | {"PATH": "", "SITE": ""})) == []
+
+
 def test_every_setting_is_in_the_modules_table():
     for key in settings.KEYS:
         assert f"| `{key}` | `PLUMBLINE_{key.upper()}` |" in (settings.__doc__ or "")
