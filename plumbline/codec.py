@@ -78,8 +78,11 @@ _stream: Final = (attrgetter("site"), attrgetter("gateway"), attrgetter("epoch")
 
 
 def encode(value: Event | Presence | Watermark | ReplayRequest) -> bytes:
-    """Write an event or a delivery message as JSON."""
-    return _encoder.encode(value)
+    """Write an event or a delivery message as JSON. Raises `CodecError` where a text holds half of a surrogate pair."""
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError:
+        raise CodecError("invalid", "a text with half of a surrogate pair, which is no character") from None
 
 
 def encode_batch(header: BatchHeader, events: Sequence[bytes]) -> bytes:

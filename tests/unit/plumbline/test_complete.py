@@ -41,6 +41,7 @@ def test_an_instant_that_a_receiver_repeats_is_one_event(completer):
     [
         ("gate", partial(Scan, raw=b"x", text="x" * 9000)),
         ("gate 1", partial(Scan, raw=b"x", text="x")),
+        ("gate", partial(Scan, raw=b"x", text="\ud800")),
         ("crane", partial(Fix, lat=float("nan"), lon=1.0)),
         ("crane", partial(Fix, lat=91.0, lon=1.0)),
     ],

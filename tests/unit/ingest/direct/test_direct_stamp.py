@@ -3,7 +3,7 @@
 from contextlib import suppress
 from functools import partial
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest.direct.stamp import Stamper, digest, event_id
@@ -75,6 +75,7 @@ def test_no_two_messages_share_a_digest(topic, payload, other_topic, other_paylo
     assert same == ((topic, payload) == (other_topic, other_payload)) or "\0" in topic + other_topic
 
 
+@example("", "\ud800", 0.0, None)
 @given(
     st.text(st.characters(), max_size=300),
     st.text(st.characters(), max_size=300),
