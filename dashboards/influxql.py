@@ -14,6 +14,8 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 
 DATASOURCE_TYPE: Final = "influxdb"
 DATASOURCE_UID: Final = "plumbline-series"
+#: Fields that are there in each language: `title` and `title_zh`.
+_TOLD: Final = frozenset({"title", "text"})
 
 
 def quoted(name: str) -> str:
@@ -108,11 +110,6 @@ def tag_is(tag: str, value: str) -> Condition:
     return Condition(f"{quoted(tag)} = {literal(value)}")
 
 
-def tag_is_not(tag: str, value: str) -> Condition:
-    """The tag has another value."""
-    return Condition(f"{quoted(tag)} != {literal(value)}")
-
-
 def tag_chosen(tag: str, variable: str) -> Condition:
     """The tag has a value that was chosen in this variable of the board: as a whole, not as a part of a longer name."""
     return Condition(f"{quoted(tag)} =~ /^${{{variable}:regex}}$/")
@@ -163,13 +160,13 @@ class Query:
         return " ".join(words)
 
     def in_words_of(self, language: str) -> "Query":
-        """The same with the titles of people's things (orders, milestones, lines) in `language`, `en` or `zh`."""
+        """The same with what is told of orders, milestones, lines and evidence in `language`, `en` or `zh`."""
         if language == "en":
             return self
         source = self.source.in_words_of(language) if isinstance(self.source, Query) else self.source
         own = tuple(
-            replace(column, text=column.text.replace(quoted("title"), quoted(f"title_{language}")))
-            if column.name == "title" and not isinstance(self.source, Query)
+            replace(column, text=column.text.replace(quoted(column.name), quoted(f"{column.name}_{language}")))
+            if column.name in _TOLD and not isinstance(self.source, Query)
             else column
             for column in self.columns
         )

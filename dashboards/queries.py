@@ -18,7 +18,6 @@ from dashboards.influxql import (
     tag_among,
     tag_chosen,
     tag_is,
-    tag_is_not,
     total,
 )
 
@@ -33,9 +32,6 @@ HEAT: Final = Query(
     where=(tag_among("source", "source"),),
 )
 PEOPLE_NOW: Final = Query(source="people", columns=(last("on_site"),), where=(tag_is("zone", "all"),))
-PEOPLE_BY_ZONE: Final = Query(
-    source="people", columns=(field("on_site"),), group_by=("zone",), where=(tag_is_not("zone", "all"),), newest=True
-)
 MILESTONE_COUNTS: Final = Query(
     source="site_state",
     columns=(field("milestones_red"), field("milestones_yellow"), field("milestones_green"), field("milestones_unknown")),
@@ -55,7 +51,15 @@ MILESTONES: Final = Query(
 )
 DELIVERIES: Final = Query(
     source="delivery",
-    columns=(field("title"), field("arrived_today"), field("arrived"), field("expected"), field("state"), field("last_at")),
+    columns=(
+        field("title"),
+        field("arrived_today"),
+        field("arrived"),
+        field("expected"),
+        field("unit"),
+        field("state"),
+        field("last_at"),
+    ),
     group_by=("order", "line"),
     newest=True,
 )

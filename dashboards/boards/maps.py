@@ -1,9 +1,9 @@
 """The map of a site: plan, zones and heat, without the internet.
 
-Three facts of Grafana's geomap shape it: layers take their addresses as they stand, without variables; its own base maps
-all come from the internet; and a heat layer does not count when the view is fitted to what is there, nor do zones before
-they are loaded. So plan and zones are those of the edition's sites, and the cells of the heat lie under it once more as
-markers that nobody sees, for the view to fit to.
+Three facts of Grafana's geomap shape it: layers take their addresses as they stand, without variables (zones until 12.1, tiles
+longer); its own base maps all come from the internet; and a heat layer does not count when the view is fitted to what is
+there (grafana/grafana#84230). So plan and zones are those of the edition's sites, the view of one site is settled with the
+edition, and for several the cells of the heat lie there once more as markers that nobody sees, for the view to fit to.
 """
 
 from typing import Final
@@ -33,8 +33,14 @@ def layers(edition: Edition) -> list[common.MapLayerOptions]:
 
 def view(edition: Edition) -> geomap.MapViewConfig:
     """One site as a whole; of several that whose heat is shown."""
-    fit = geomap.MapViewConfig().id("fit").padding(6).max_zoom(20)
-    return fit.all_layers(True) if len(edition.sites) <= 1 else fit.all_layers(False).layer(_CELLS)
+    if edition.view is None:
+        return geomap.MapViewConfig().id("fit").all_layers(False).layer(_CELLS).padding(6).max_zoom(20)
+    made = geomap.MapViewConfig().id("coords").all_layers(False).max_zoom(22)
+    return (
+        made.lat(edition.view.lat)  # pyright: ignore[reportArgumentType] - the SDK has degrees in whole numbers; Grafana has not
+        .lon(edition.view.lon)  # pyright: ignore[reportArgumentType]
+        .zoom(edition.view.zoom)  # pyright: ignore[reportArgumentType]
+    )
 
 
 def _tiles(url: str, name: str) -> common.MapLayerOptions:

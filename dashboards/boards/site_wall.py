@@ -14,9 +14,9 @@ from dashboards.boards.columns import counts, hidden, link, percentage, setting,
 from dashboards.boards.parts import NOW, heat_map, machine_states, place, sheet, tile
 from dashboards.edition import Edition
 
-#: Device-minutes in a cell that are drawn at full strength: one device there for the hour that the board shows; of noise
-#: and dust an hour at the limit.
-_FULL_HEAT: Final = 60
+#: Device-minutes in a cell that are drawn at full strength: one device there for half of the hour that the board shows (or
+#: two for a quarter); of noise and dust half an hour at the limit.
+_FULL_HEAT: Final = 30
 
 
 def _panels(edition: Edition) -> Sequence[Builder[Panel]]:
@@ -39,7 +39,7 @@ def _panels(edition: Edition) -> Sequence[Builder[Panel]]:
             "All data until",
             queries.DATA_UNTIL,
             place(20, 0, 4, 4),
-            fields={"data_until": when("data until", "time:HH:mm")},
+            fields={"data_until": when("data until")},
             about="What happened before this time is here from every gateway; later figures may still grow.",
             since=NOW,
         ),
@@ -80,6 +80,7 @@ def _panels(edition: Edition) -> Sequence[Builder[Panel]]:
                 "arrived_today": titled("came today"),
                 "arrived": titled("here"),
                 "expected": titled("ordered"),
+                "unit": titled("unit"),
                 "last_at": when("last came", "time:HH:mm"),
                 "order": titled("order", order),
                 "line": hidden(),
@@ -98,6 +99,7 @@ def _panels(edition: Edition) -> Sequence[Builder[Panel]]:
                 "title": titled("material", setting("custom.minWidth", 160)),
                 "arrived": titled("here"),
                 "expected": titled("ordered"),
+                "unit": titled("unit"),
                 "percent": percentage("percent"),
                 "state": word("state", words.ARRIVAL),
                 "due": when("due", "time:MM-DD"),

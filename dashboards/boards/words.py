@@ -24,15 +24,12 @@ RAG: Final = _map(_0=("● on track", GOOD), _1=("▲ at risk", WARN), _2=("■ 
 MACHINE: Final = _map(working=("● working", GOOD), idle=("◐ idle", WARN), fault=("■ fault", BAD), off=("○ off", "#5a5a62"))
 ARRIVAL: Final = _map(
     complete=("● complete", GOOD),
-    arrived=("● arrived", GOOD),
     partial=("◐ partly here", WARN),
     nothing=("○ nothing yet", QUIET),
-    due=("○ due", QUIET),
     late=("■ late", BAD),
 )
 ONLINE: Final = _map(_1=("● online", GOOD), _0=("■ silent", BAD))
 NONE_SILENT: Final = _map(_0=("● none silent", GOOD))
-NONE_FAILING: Final = _map(_0=("● all well", GOOD))
 NONE_MISSING: Final = _map(_0=("● none", GOOD))
 
 

@@ -249,3 +249,13 @@ def test_arithmetic_of_tiles_is_right(ask):
     assert missing["missing"] == 7
     (company,) = ask(query("Sites and orders"), 1)
     assert (company["sites"], company["orders"]) == (2, 6)
+
+
+def test_every_remark_and_every_choice_of_every_board_gives_something(ask):
+    for board in map(json.loads, build.render().values()):
+        for remarks in board["annotations"].get("list", []):
+            (row,) = {row["text"]: row for row in ask(remarks["target"]["query"], 1)}.values()
+            assert row["title"] == "Rebar"
+        for variable in board.get("templating", {}).get("list", []):
+            if variable["type"] == "query":
+                assert CHOSEN[variable["name"]] in {row["value"] for row in ask(variable["query"], 1)}
