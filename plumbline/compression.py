@@ -6,9 +6,30 @@ bytes. Measured on batches of 500 readings (195 kB): level 1 makes them 6.6 time
 """
 
 import zlib
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Protocol, cast
 
 from plumbline.errors import CodecError
+
+try:  # reads the same streams at 0.24 instead of 0.66 µs an event; a server has it, a gateway need not
+    from isal import isal_zlib as _streams  # pyright: ignore[reportMissingImports, reportUnknownVariableType]
+except ImportError:
+    import zlib as _streams
+
+
+class _Stream(Protocol):
+    """What is used of a decompressor."""
+
+    eof: bool
+    unused_data: bytes
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        """What the bytes say, at most so much."""
+        ...
+
+
+_stream: Final = cast("Callable[[], _Stream]", _streams.decompressobj)  # pyright: ignore[reportUnknownMemberType]
+_StreamError: Final = cast("type[Exception]", _streams.error)  # pyright: ignore[reportUnknownMemberType]
 
 #: Below so many bytes the packets' own heads weigh more than what is saved.
 LEAST_BYTES: Final = 512
@@ -39,10 +60,10 @@ def expanded(data: bytes, limit: int) -> bytes:
         return data
     if len(data) > limit:
         raise CodecError("too_large", f"{len(data)} bytes, at most {limit} are read")
-    stream = zlib.decompressobj()
+    stream = _stream()
     try:
         text = stream.decompress(data, limit + 1)
-    except zlib.error as error:
+    except _StreamError as error:
         raise CodecError("not_json", f"a damaged zlib stream: {error}") from None
     if len(text) > limit:
         raise CodecError("too_large", f"{len(data)} compressed bytes are more than {limit}, which is what is read")

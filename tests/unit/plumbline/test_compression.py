@@ -80,3 +80,22 @@ def test_a_stream_with_a_changed_byte_is_refused_by_name(at, flip):
 
 def test_something_behind_the_stream_is_refused():
     assert reason_of(compression.compressed(BATCH) + b"more") == "not_json"
+
+
+@given(
+    st.binary(max_size=3000), st.integers(0, 9), st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=2)
+)
+def test_whoever_expands_a_stream_damaged_or_not_says_what_zlib_says(text, level, damages):
+    data = bytearray(zlib.compress(text, level))
+    for at, value in damages:
+        data[at % len(data)] = value
+    if not compression.is_compressed(bytes(data)):
+        return
+    try:
+        said = zlib.decompress(bytes(data))
+    except zlib.error:
+        said = None
+    try:
+        assert compression.expanded(bytes(data), 100_000) == said
+    except CodecError:
+        assert said is None or len(said) > 100_000
