@@ -61,6 +61,7 @@ class Lane:
         event_class: which.
         connect: makes a connection; called for each try.
         share: the shared subscription's name; `None` on brokers without (amqtt).
+        others: whether other workers go on once this one ends.
         pipeline: where groups go.
         sites: the site files by id.
         stop: ends the lane: what was taken is committed first, what cannot be stays the broker's.
@@ -78,6 +79,7 @@ class Lane:
         event_class: EventClass,
         connect: Callable[[], Connection],
         share: str | None,
+        others: Callable[[], Awaitable[bool]],
         pipeline: Pipeline,
         sites: Mapping[str, SiteFile],
         stop: Stop,
@@ -91,6 +93,7 @@ class Lane:
         self._class: EventClass = event_class
         self._connect = connect
         self._share = share
+        self._others = others
         self._pipeline = pipeline
         self._sites = sites
         self._stop = stop
@@ -143,6 +146,8 @@ class Lane:
                 reader.cancel()
                 await self._drained.wait()
                 await self._answers.last()
+            if self._share and not self._loads and not self._gathering and await self._others():
+                connection.forget()  # a broker gives its share also to who is away, as long as it keeps the session
         finally:
             self._connection = None
 

@@ -168,6 +168,7 @@ class IngestService:
                 event_class=event_class,
                 connect=lambda name=event_class: self._connect(name, self._expiry_s),
                 share=share,
+                others=self._lease.others,
                 pipeline=pipeline,
                 sites=sites,
                 stop=self._stop,

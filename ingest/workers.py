@@ -147,6 +147,17 @@ class Lease:
                     " its name; start it again"
                 )
 
+    async def others(self) -> bool:
+        """Whether other workers live; where that cannot be known, not."""
+        try:
+            async with asyncio.timeout(2), self._engine.connect() as connection:
+                await connection.execution_options(read_only=True)
+                rows = (await connection.execute(select(worker_lease))).mappings().all()
+        except (*DATABASE_AWAY, TimeoutError) as error:
+            _log.debug("leases not read", worker=self.name, error=str(error)[:200])
+            return False
+        return any(row["token"] != self.token and self._lives(row) for row in rows)
+
     async def release(self) -> None:
         """Give it back; where that fails it lapses by itself."""
         if not self.name:

@@ -65,6 +65,7 @@ class Connection:
         )
         self._link = (through or speaker(address))(self._options)
         self._session_present = False
+        self._forget = False
 
     @property
     def address(self) -> Address:
@@ -90,7 +91,11 @@ class Connection:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Say goodbye (a clean disconnect: the will is not sent) and close the socket."""
-        await self._link.close()
+        await self._link.close(forget=self._forget)
+
+    def forget(self) -> None:
+        """At the end, have the broker keep nothing for us: neither subscriptions nor messages (MQTT 5; else it does nothing)."""
+        self._forget = True
 
     async def abort(self) -> None:
         """Close the socket without goodbye, as a crash would: the broker says our will."""

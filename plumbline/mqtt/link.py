@@ -43,8 +43,8 @@ class Link(Protocol):
         """Connect; return whether the broker still had our session."""
         ...
 
-    async def close(self) -> None:
-        """Say goodbye and close. Everybody who waits gets `MqttError`."""
+    async def close(self, *, forget: bool = False) -> None:
+        """Say goodbye and close; with `forget` the session ends too (MQTT 5). Everybody who waits gets `MqttError`."""
         ...
 
     async def abort(self) -> None:

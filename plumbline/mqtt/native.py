@@ -116,11 +116,11 @@ class NativeLink(asyncio.Protocol):
             lambda: self, host, self._address.port, ssl=context, happy_eyeballs_delay=_NEXT_ADDRESS_S
         )
 
-    async def close(self) -> None:
+    async def close(self, *, forget: bool = False) -> None:
         """Say goodbye; wait until the broker hangs up, so that it has read it."""
         transport = self._transport
         if transport is not None and self.lost is None:
-            self._say(wire.disconnect(0, five=self._five))
+            self._say(wire.disconnect(0, five=self._five, forget=forget))
             self._end(f"{self._address}: closed")
             try:
                 if self._paused:

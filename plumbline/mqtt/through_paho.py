@@ -115,10 +115,14 @@ class PahoLink:
             await self._stop(connecting)
             raise
 
-    async def close(self) -> None:
+    async def close(self, *, forget: bool = False) -> None:
         """Say goodbye and close the socket."""
         if self.lost is None:
-            self._client.disconnect()
+            properties = None
+            if self._five and forget:
+                properties = Properties(PacketTypes.DISCONNECT)
+                properties.SessionExpiryInterval = 0
+            self._client.disconnect(properties=properties)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_GOODBYE_S):
                     while self._client.want_write() and self._socket is not None:

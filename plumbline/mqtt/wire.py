@@ -130,6 +130,9 @@ def pubcomp(packet_id: int) -> bytes:
     return acknowledgements([_PUBCOMP | packet_id])
 
 
-def disconnect(code: int, *, five: bool) -> bytes:
-    """DISCONNECT (3.14); the code is told with MQTT 5."""
+def disconnect(code: int, *, five: bool, forget: bool = False) -> bytes:
+    """DISCONNECT (3.14); the code is told with MQTT 5, and with `forget` that the session ends now (3.14.2.2.2)."""
+    if five and forget:
+        told = struct.pack(">BI", 0x11, 0)  # session expiry interval
+        return bytes((0xE0, 2 + len(told), code, len(told))) + told
     return bytes((0xE0, 1, code)) if five and code else b"\xe0\0"

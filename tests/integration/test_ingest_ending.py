@@ -153,6 +153,29 @@ async def test_what_cannot_be_committed_in_time_is_left_to_the_broker_and_comes_
     await engine.dispose()
 
 
+async def test_of_several_workers_one_that_ends_takes_no_share_with_it_and_the_last_leaves_its_session(tmp_path):
+    broker = Mosquitto(tmp_path / "broker")
+    engine = open_engine(f"sqlite:///{tmp_path}/plumbline.db")
+    await migrate(engine)
+
+    def service(name):
+        store = MemoryStore()
+        return IngestService(store=store, broker=broker.url, engine=engine, sites={"yard": SITE}, patience=QUICK, worker=name)
+
+    with running(broker):
+        async with Gateway(broker) as gw:
+            async with serving(service("stays")):
+                goes = service("goes")
+                async with serving(goes):
+                    await eventually(lambda: connected(broker, goes), "both to subscribe")
+                await gw.send(*(batch([scan(n)]) for n in range(1, 21)))  # once: nothing is sent again
+                await gw.committed(20)
+            await gw.send(batch([scan(21)]))  # nobody is there: kept for the one who ended last
+            async with serving(service("stays")):
+                await gw.committed(21)
+    await engine.dispose()
+
+
 def test_the_health_check_of_compose_finds_the_worker_ready(place):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

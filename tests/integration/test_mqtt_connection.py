@@ -143,6 +143,18 @@ async def test_what_waits_is_taken_in_order_and_acknowledged_at_once(mosquitto, 
         assert [message.payload for message in await sub.take(10)] == [b"the next"]
 
 
+async def test_a_session_that_is_to_be_forgotten_ends_with_its_connection(mosquitto, unique_name):
+    name = unique_name("client")
+    for forget in (False, True):
+        async with connect(mosquitto, name, session_expiry_s=600) as sub:
+            await sub.subscribe(unique_name("topic"))
+            if forget:
+                assert sub.session_present
+                sub.forget()
+    async with connect(mosquitto, name, session_expiry_s=600) as sub:
+        assert not sub.session_present
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_what_an_earlier_connection_brought_or_was_acknowledged_before_is_passed_over(mosquitto, unique_name, version):
     topic, name = unique_name("topic"), unique_name("client")

@@ -53,6 +53,8 @@ def test_the_bytes_are_those_of_the_standard():
     assert wire.pubcomp(2) == bytes.fromhex("7002 0002")
     assert (wire.disconnect(0, five=True), wire.disconnect(0x81, five=True)) == (b"\xe0\x00", b"\xe0\x01\x81")
     assert wire.disconnect(0x81, five=False) == b"\xe0\x00"
+    assert wire.disconnect(0, five=True, forget=True) == bytes.fromhex("e007 00 05 11 00000000")
+    assert wire.disconnect(0, five=False, forget=True) == b"\xe0\x00"
 
 
 @given(
