@@ -71,6 +71,7 @@ def _panels(edition: Edition) -> Sequence[Builder[Panel]]:
             queries.GATEWAYS,
             place(0, 4, 12, 8),
             columns={
+                "gateway": titled("gateway"),
                 "online": word("state", words.ONLINE),
                 "data_until": when("data until"),
                 "data_age_s": titled("behind", setting("unit", "s"), setting("decimals", 0)),

@@ -104,7 +104,6 @@ def _panels(edition: Edition) -> Sequence[Builder[Panel]]:
             since="",
             sort="at",
             down=True,
-            as_of="at",
         ),
     ]
 

@@ -76,7 +76,9 @@ def sheet(
     down: bool = False,
     as_of: str = "as of",
 ) -> table.Panel:
-    """A table; a column that is not in `columns` stands as it is."""
+    """A table, its columns in the order of `columns`: Grafana's own order of tags changes from one refresh to the next."""
+    order = ["Time", *columns, *(name for name in query.names if name not in {"Time", *columns})]
+    arranged = {name: index for index, name in enumerate(dict.fromkeys(order))}
     made = (
         table.Panel()
         .title(title)
@@ -84,21 +86,19 @@ def sheet(
         .datasource(DATASOURCE)
         .grid_pos(where)
         .with_target(edition.target(query))
+        .with_transformation(models.DataTransformerConfig(id_val="organize", options={"indexByName": arranged}))
         .show_header(True)
         .cell_height(kinds.TableCellHeight.MD)
         .no_value("–")
-        .override_by_name(
-            "Time",
-            [setting("displayName", as_of), setting("unit", "dateTimeFromNow"), setting("custom.width", 120)]
-            if as_of
-            else hidden(),
-        )
     )
     if since:
         made = made.time_from(since).hide_time_override(True)
     if sort:
         made = made.sort_by([common.TableSortByFieldState().display_name(sort).desc(down)])
-    for name, properties in columns.items():
+    age = (
+        [setting("displayName", as_of), setting("unit", "dateTimeFromNow"), setting("custom.width", 120)] if as_of else hidden()
+    )
+    for name, properties in ({"Time": age} | columns).items():
         made = made.override_by_name(name, properties)
     return made
 

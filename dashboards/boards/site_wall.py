@@ -116,6 +116,7 @@ def _panels(edition: Edition) -> Sequence[Builder[Panel]]:
             queries.GATEWAYS,
             place(17, 18, 7, 10),
             columns={
+                "gateway": titled("gateway"),
                 "online": word("state", words.ONLINE),
                 "data_until": when("data until", "dateTimeFromNow"),
                 "data_age_s": hidden(),

@@ -229,6 +229,15 @@ def test_no_heading_is_another_columns_name_so_that_overrides_and_sorting_mean_o
         assert sort["displayName"] in headings.values()
 
 
+@pytest.mark.parametrize("panel", panels("table"))
+def test_a_tables_columns_keep_their_order_although_grafana_shuffles_the_tags(panel):
+    (organize,) = panel["transformations"]
+    order = organize["options"]["indexByName"]
+    assert organize["id"] == "organize"
+    assert sorted(order.values()) == list(range(len(order)))
+    assert set(order) == {"Time"} | columns(panel["targets"][0]["query"])
+
+
 def test_links_and_remarks_stand_on_the_board_not_in_a_menu():
     for model in MODELS:
         board = model.values[0]
