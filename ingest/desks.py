@@ -1,9 +1,10 @@
-"""What is kept ready of each site: how its points are made and when its days end."""
+"""What is kept ready of each site: how its points and its heat are made and when its days end."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 from ingest.days import SiteDays
+from ingest.heat.presence import PresenceMaker
 from ingest.points import PointMaker
 from ingest.registry import Registry
 from plumbline.site import SiteFile
@@ -19,6 +20,7 @@ class Desk:
         self.site = site
         self.calendar = SiteDays(site.timezone if site else "UTC")
         self.maker = PointMaker(site) if site else None
+        self.heat = PresenceMaker(site) if site else None
 
 
 class Desks:

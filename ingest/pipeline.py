@@ -6,7 +6,7 @@ Receiving, the watermark and the acknowledgement are MQTT's side (`ingest.receiv
 (`ingest.parcel`). What lies between has three stages, so that groups can follow each other closely: `prepare` (peek, points,
 and the write to the store is begun), `store` (the write is waited for), `settle` (one SQL transaction for the whole group).
 The classes differ in one thing: telemetry's points are in the series store before the ledger says so, business waits for no
-series store (its points follow from the inbox, `ingest.projector`).
+series store (its points and its heat follow from the inbox, `ingest.projector`).
 
 Each stage may be tried any number of times and be cut off anywhere: points and inbox rows are idempotent, and the ledger's
 row locks decide which worker counts a number. Where a write fails, those begun behind it are written again after it, so that
@@ -29,6 +29,8 @@ from ingest.account import Account
 from ingest.budgets import Budgets
 from ingest.desks import Desks
 from ingest.gateways import Heard, Place
+from ingest.heat.presence import Weights
+from ingest.heat.record import Recorder
 from ingest.metrics import Metrics
 from ingest.movement import Movements, Selection
 from ingest.parcel import Letter, Parcel, wrong_with
@@ -139,6 +141,7 @@ class Pipeline:
         self._desks = Desks(sites)
         self._budgets = Budgets(engine=engine, sites=sites, clock=clock)
         self._movements = Movements()
+        self._heat = Recorder()
         self._health_at: dict[Place, int] = {}
         self._failures = 0
         self._highest: dict[StreamKey, int] = {}
@@ -303,6 +306,7 @@ class Pipeline:
         entry = Entry()
         letters = [*group.letters, *(letter for parcel in parcels for letter in parcel.letters)]
         selection = Selection([], {})
+        heat: Mapping[str, Weights] = {}
         async with self._engine.begin() as connection:
             if self._beside is not None:
                 await self._beside(connection, parcels)
@@ -315,6 +319,7 @@ class Pipeline:
             await self._checkpoint("ledger")
             kinds: set[type[Event]] = set(map(type, fresh))
             if self._class == "telemetry":
+                heat = self._heat.new(fresh, self._desks)
                 if Fix in kinds:
                     selection = self._movements.choose([event for event in fresh if type(event) is Fix])
                 outcome.delivered = await mail.deliver(connection, selection.fixes, now=now, projected=True)
@@ -323,9 +328,12 @@ class Pipeline:
             letters += entry.letters
             await deadletters.keep(connection, [*((letter, None) for letter in letters), *entry.buried], now=now)
             await gateways.hear(connection, self._heard(entry, fresh if Health in kinds else ()), now)
+            if heat:
+                await self._heat.record(connection, heat)
             await self._checkpoint("inbox")
         await self._checkpoint("commit")
         self._movements.remember(selection)
+        self._heat.remember(heat)
         outcome.watermarks = [account.watermark() for _, account in sorted(accounts.items())]
         outcome.newest = max(entry.newest.values(), default=0)
         letters += (letter for letter, _ in entry.buried)

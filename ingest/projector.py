@@ -1,4 +1,4 @@
-"""Business events → series store: what the inbox holds is projected into points, behind the commit and at its own pace.
+"""Business events → series store: what the inbox holds is projected into points and heat, behind the commit and at its own pace.
 
 A store that is away delays this and nothing else. Rows are read and marked without a lock between: writing points again
 changes nothing, and a lock held while a store is slow would make tracking wait. On PostgreSQL an advisory lock lets one
@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ingest import deadletters
 from ingest.desks import Desks
+from ingest.heat.record import Recorder
 from ingest.metrics import Metrics
 from ingest.parcel import Letter
 from ingest.patience import Patience, Stop
@@ -60,6 +61,7 @@ class Projector:
         self._engine = engine
         self._store = store
         self._desks = Desks(sites)
+        self._heat = Recorder()
         self._stop = stop
         self._metrics = metrics
         self._retention = retention
@@ -103,13 +105,17 @@ class Projector:
         rows = await self._waiting(leader)
         if not rows:
             return 0
-        letters = await self._write(rows)
+        by_site, letters = _decoded(rows)
+        letters += await self._write(by_site)
+        heat = self._heat.new([event for events in by_site.values() for event in events], self._desks)
         async with self._engine.begin() as connection:
             chosen = select(inbox.c.position).where(inbox.c.position.in_([row.position for row in rows]))
             if is_postgresql(connection):  # a row that tracking holds right now is left for the next round
                 chosen = chosen.with_for_update(skip_locked=True)
             await connection.execute(update(inbox).where(inbox.c.position.in_(chosen)).values(projected=True))
             await deadletters.keep(connection, [(letter, None) for letter in letters], now=self._clock())
+            await self._heat.record(connection, heat)
+        self._heat.remember(heat)
         if letters:
             await self._retention.added(self._engine, letters)
             for letter in letters:
@@ -124,16 +130,9 @@ class Projector:
             await connection.execution_options(read_only=True)
             return [_Waiting(*row) for row in (await connection.execute(statement)).all()]
 
-    async def _write(self, rows: Sequence[_Waiting]) -> list[Letter]:
+    async def _write(self, by_site: Mapping[str, Sequence[Event]]) -> list[Letter]:
+        """Write the points of events; letters for those that the store refuses."""
         letters: list[Letter] = []
-        by_site: dict[str, list[Event]] = defaultdict(list)
-        for row in rows:
-            try:
-                event = codec.decode_event(row.body)
-            except CodecError as error:  # written by a newer ingest than this one
-                letters.append(Letter(f"inbox/{row.position}", error.reason, error.detail, row.body))
-                continue
-            by_site[event.site].append(event)
         makers = {site: self._desks.of(site).maker for site in by_site}
         for site in (site for site, maker in makers.items() if maker is None):
             _log.warning("events of a site without a file make no points", site=site, count=len(by_site[site]))
@@ -145,3 +144,17 @@ class Projector:
             topic = topics.events(site, event.gateway, event.event_class) if event else f"series/{site}"
             letters.append(refused_point(point, reason, event, topic))
         return letters
+
+
+def _decoded(rows: Sequence[_Waiting]) -> tuple[Mapping[str, list[Event]], list[Letter]]:
+    """The rows' events by site, and letters for rows that cannot be read."""
+    letters: list[Letter] = []
+    by_site: defaultdict[str, list[Event]] = defaultdict(list)
+    for row in rows:
+        try:
+            event = codec.decode_event(row.body)
+        except CodecError as error:  # written by a newer ingest than this one
+            letters.append(Letter(f"inbox/{row.position}", error.reason, error.detail, row.body))
+            continue
+        by_site[event.site].append(event)
+    return by_site, letters

@@ -21,6 +21,7 @@ from ingest.direct.lane import Surroundings
 from ingest.direct.metrics import DirectMetrics
 from ingest.direct.service import Direct
 from ingest.gaps import Asking, GapKeeper
+from ingest.heat.projector import HeatProjector
 from ingest.metrics import Metrics
 from ingest.mirror import SeriesMirror
 from ingest.operations import Operations
@@ -129,6 +130,16 @@ class IngestService:
             retention=retention,
             patience=patience,
             clock=clock,
+        )
+        self._heat = HeatProjector(
+            engine=engine,
+            store=store,
+            sites=sites,
+            stop=self._stop,
+            metrics=self.metrics,
+            patience=patience,
+            clock=clock,
+            checkpoint=checkpoint,
         )
 
         def pipeline(event_class: EventClass, beside: Beside | None = None) -> Pipeline:
@@ -325,6 +336,7 @@ class IngestService:
                 works = {f"lane {event_class}": lane.run() for event_class, lane in self._lanes.items()} | {
                     "listeners": self._listen(),
                     "projector": self._projector.run(),
+                    "heat": self._heat.run(),
                     "replayer": self._replayer.run(),
                     "gaps": self._gaps.run(),
                     "standing": self._standing.run(),

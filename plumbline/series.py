@@ -49,7 +49,8 @@ class HeatCell(NamedTuple):
     lat: float
     lon: float
     weight: float
-    """Minutes of presence: the number of (device, minute) pairs seen in the cell."""
+    """Minutes of presence: the number of (device, minute) pairs seen in the cell. Of noise and dust each minute counts by the
+    share of the legal limit that the device measured: 60 is an hour at the limit (`ingest.heat.limits`)."""
 
 
 class LatestRow(NamedTuple):
@@ -101,7 +102,7 @@ class SeriesReader(Protocol):
     """What the wall and the API ask. Windows are half-open: start included, end not. All raise `SeriesUnavailableError`."""
 
     async def heat(self, site: str, start: int, end: int) -> Sequence[HeatCell]:
-        """Heat per cell and source over a window, in no particular order."""
+        """Heat per cell and source of the minutes that begin in a window, in no particular order (`plumbline.heat`)."""
         ...
 
     async def latest(self, site: str, measurement: str, since: int) -> Sequence[LatestRow]:

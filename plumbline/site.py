@@ -24,8 +24,8 @@ from plumbline.near import Near
 Position = tuple[Longitude, Latitude]
 """Longitude then latitude, as GeoJSON has it (RFC 7946, 3.1.1)."""
 
-Source = Literal["people", "machines", "scans"]
-"""What a heatmap counts."""
+Source = Literal["people", "machines", "scans", "noise", "dust"]
+"""What a heatmap counts: minutes of presence, or minutes weighed by how near noise and dust are to their limit."""
 
 
 class Zone(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

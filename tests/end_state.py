@@ -5,6 +5,7 @@ from typing import Any, Final
 import httpx
 from sqlalchemy import select
 
+from ingest.heat.tables import heat_mark
 from ingest.ledger_report import report
 from ingest.movement import SPAN_NS
 from ingest.tables import dead_letter
@@ -46,6 +47,17 @@ async def sql_state(url: str) -> dict[str, Any]:
         "ledger": [tuple(getattr(stream, name) for name in _COUNTED) for stream in streams],
         "letters": sorted(tuple(letter) for letter in letters),
     }
+
+
+async def heat_waits(url: str) -> bool:
+    """Whether some presence is not in the heat yet."""
+    engine = open_engine(url)
+    try:
+        async with engine.connect() as connection:
+            await connection.execution_options(read_only=True)
+            return await connection.scalar(select(heat_mark.c.id).limit(1)) is not None
+    finally:
+        await engine.dispose()
 
 
 def points(server: InfluxDb, database: str) -> dict[str, list[Any]]:

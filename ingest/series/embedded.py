@@ -21,6 +21,7 @@ from ingest.series.duckdb_catalog import Catalog, Table
 from ingest.series.duckdb_writer import Writer
 from ingest.series.limits import EARLIEST, LATEST, window
 from plumbline.errors import SettingsError
+from plumbline.heat import split
 from plumbline.series import Bucket, HeatCell, LatestRow, Point, RefusedPoint, SeriesUnavailableError
 from plumbline.site import Source
 
@@ -180,21 +181,30 @@ class EmbeddedStore:
             return connection.cursor(), catalog.tables.get(measurement)
 
     def _heat(self, site: str, start: int, end: int) -> list[HeatCell]:
-        inside = window(start, end)
-        cursor, table = self._table("heat")
-        if table is None or inside is None:
+        wanted: list[str] = []
+        times: list[int] = []
+        connection, catalog, _ = self._opened()
+        for part in split(start, end):
+            table, inside = catalog.tables.get(part.measurement), window(part.start, part.end)
+            if table is None or inside is None:
+                continue
+            wanted.append(
+                f"""SELECT series, sum({table.number("weight")}) AS weight, max({table.number("lat")}) AS lat,
+                    max({table.number("lon")}) AS lon FROM {table.name} WHERE at_ns >= ? AND at_ns < ? GROUP BY series"""
+            )
+            times += inside
+        if not wanted:
             return []
-        # Tag sets first, cells then: ten million rows are grouped by a number, not by texts.
+        with self._lock:
+            cursor = connection.cursor()
+        # Tag sets first, cells then: rows are grouped by a number, not by texts.
         rows = cursor.execute(
             f"""
-            WITH by_series AS (
-                SELECT series, sum({table.number("weight")}) AS weight, max({table.number("lat")}) AS lat, max({table.number("lon")}) AS lon
-                FROM {table.name} WHERE at_ns >= ? AND at_ns < ? GROUP BY series)
             SELECT s.cell, coalesce(s.source, ''), max(lat), max(lon), sum(weight)
-            FROM by_series JOIN series s ON s.id = by_series.series
+            FROM ({" UNION ALL ".join(wanted)}) AS by_series JOIN series s ON s.id = by_series.series
             WHERE s.site = ? AND s.cell IS NOT NULL GROUP BY ALL
             """,
-            [*inside, site],
+            [*times, site],
         ).fetchall()
         return [HeatCell(cell, cast("Source", source), *numbers) for cell, source, *numbers in rows if None not in numbers]
 

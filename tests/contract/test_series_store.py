@@ -6,7 +6,9 @@ import math
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 import duckdb
 import pytest
@@ -17,7 +19,9 @@ from ingest.series import benchmark, open_store
 from ingest.series.embedded import EmbeddedStore
 from ingest.series.influx import InfluxStore
 from plumbline.errors import SettingsError
+from plumbline.heat import LEVELS
 from plumbline.series import Measured, Point, SeriesUnavailableError
+from plumbline.site import Source
 from tests.servers import InfluxDb, running
 
 MINUTE = 60 * 10**9
@@ -37,10 +41,23 @@ async def store(request, tmp_path):
     await store.aclose()
 
 
-def heat(cell: str, device: str, minute: int, weight: float = 1.0, *, source: str = "people", site: str = "tower") -> Point:
-    tags = {"site": site, "cell": cell, "source": source, "device": device}
-    column = float(cell.partition("_")[0])
-    return Point("heat", tags, {"lat": 31.0 + column, "lon": 121.5, "weight": weight}, T0 + minute * MINUTE)
+def heat(*seen: tuple) -> list[Point]:
+    """What ingest writes of presence: (cell, minute, weight, source, site), the last three with usual values."""
+    sums: Counter[tuple[str, str, str, str, int]] = Counter()
+    for entry in seen:
+        cell, minute, weight, source, site = (*entry, *(1.0, "people", "tower")[len(entry) - 2 :])
+        for name, minutes in LEVELS.items():
+            at = T0 + minute * MINUTE
+            sums[name, site, cell, source, at - at % (minutes * MINUTE)] += weight
+    return [
+        Measured(
+            name,
+            {"site": site, "cell": cell, "source": source},
+            {"lat": 31.0 + float(cell.partition("_")[0]), "lon": 121.5, "weight": float(weight)},
+            at,
+        )
+        for (name, site, cell, source, at), weight in sums.items()
+    ]
 
 
 def air(device: str, at: int, *, zone: str = "", site: str = "tower", **fields) -> Point:
@@ -76,7 +93,7 @@ async def test_latest_knows_nothing_older_than_asked(store):
 
 
 async def test_writing_the_same_points_again_changes_nothing(store):
-    points = [heat(f"{i % 5}_0", f"d{i % 3}", i) for i in range(200)] + [air("mast", T0 + i, t=float(i)) for i in range(200)]
+    points = heat(*((f"{i % 5}_0", i) for i in range(200))) + [air("mast", T0 + i, t=float(i)) for i in range(200)]
     answers = []
     for batch in (points, points, points[100:] + points[:100], list(reversed(points))):
         assert await store.write(batch) == []
@@ -106,13 +123,13 @@ async def test_the_order_in_which_tags_are_named_and_empty_tags_make_no_differen
 
 async def test_heat_sums_weights_by_cell_and_source(store):
     await store.write(
-        [
-            heat("1_2", "anna", 0),
-            heat("1_2", "li", 0),
-            heat("1_2", "crane", 0, 2.5, source="machines"),
-            heat("7_0", "li", 1),
-            heat("1_2", "anna", 0, site="other"),
-        ]
+        heat(
+            ("1_2", 0, 1.0),
+            ("1_2", 0, 1.0),
+            ("1_2", 0, 2.5, "machines"),
+            ("7_0", 1),
+            ("1_2", 0, 1.0, "people", "other"),
+        )
     )
     assert sorted(await store.heat("tower", T0, T0 + DAY)) == [
         ("1_2", "machines", 32.0, 121.5, 2.5),
@@ -122,7 +139,7 @@ async def test_heat_sums_weights_by_cell_and_source(store):
 
 
 async def test_windows_include_their_start_and_not_their_end(store):
-    await store.write([heat("0_0", "anna", minute) for minute in range(10)])
+    await store.write(heat(*(("0_0", minute) for minute in range(10))))
     await store.write([air("mast", T0 + second, t=float(second)) for second in range(10)])
     (cell,) = await store.heat("tower", T0 + 2 * MINUTE, T0 + 5 * MINUTE)
     assert cell.weight == 3
@@ -251,21 +268,21 @@ async def test_influx_names_the_points_whose_field_has_another_type_and_stores_t
 async def test_influx_makes_its_database_and_until_then_answers_nothing(influxdb, unique_name):
     async with InfluxStore(influxdb.url, unique_name('it\'s "new"')) as store:
         assert await store.heat("tower", 0, T0 + DAY) == []
-        assert await store.write([heat("1_1", "anna", 0)]) == []
+        assert await store.write(heat(("1_1", 0))) == []
         assert len(await store.heat("tower", 0, T0 + DAY)) == 1
 
 
 async def test_an_influx_that_is_away_is_unavailable_and_back_again_without_a_new_store(tmp_path):
     with running(InfluxDb(tmp_path)) as server:
         async with InfluxStore(server.url, "plumbline") as store:
-            await store.write([heat("1_1", "anna", 0)])
+            await store.write(heat(("1_1", 0)))
             server.kill()
             with pytest.raises(SeriesUnavailableError, match="check"):
-                await store.write([heat("1_1", "anna", 1)])
+                await store.write(heat(("1_1", 0), ("1_1", 1)))
             with pytest.raises(SeriesUnavailableError, match="check"):
                 await store.heat("tower", T0, T0 + DAY)
             server.start()
-            await store.write([heat("1_1", "anna", 1)])
+            await store.write(heat(("1_1", 0), ("1_1", 1)))
             assert sum(cell.weight for cell in await store.heat("tower", T0, T0 + DAY)) == 2
 
 
@@ -340,7 +357,7 @@ async def test_an_embedded_field_may_change_its_kind_even_in_one_point(tmp_path)
 async def test_an_embedded_store_compacts_what_was_replaced_and_answers_the_same(tmp_path):
     async with EmbeddedStore(tmp_path / "series.duckdb", compact_after=100) as store:
         for turn in range(5):
-            await store.write([heat(f"{i % 9}_0", "anna", i, weight=turn) for i in range(60)])
+            await store.write(heat(*((f"{i % 9}_0", i, turn) for i in range(60))))
             assert sum(cell.weight for cell in await store.heat("tower", T0, T0 + DAY)) == 60 * turn
 
 
@@ -401,12 +418,11 @@ readings = st.builds(
     st.dictionaries(st.sampled_from(["t", "u", 'v"']), numbers, min_size=1),
 )
 presences = st.builds(
-    lambda cell, device, minute, weight, source: heat(f"{cell}_0", device, minute, weight, source=source),
+    lambda cell, minute, weight, source: (f"{cell}_0", minute, weight, source),
     st.integers(0, 3),
-    names,
-    offsets,
+    st.integers(-200, 200),
     st.sampled_from([0.5, 1, 2.25]),
-    st.sampled_from(["people", "machines", "scans"]),
+    st.sampled_from(get_args(Source)),
 )
 
 
@@ -423,10 +439,23 @@ async def test_both_stores_answer_the_same_numbers_for_the_same_points(data, tmp
         EmbeddedStore(tmp_path_factory.mktemp("series") / "series.duckdb") as embedded,
         InfluxStore(influxdb.url, name, lines_per_request=7) as influx,
     ):
+        seen: list[tuple] = []
         for batch in data.draw(st.lists(st.lists(readings | presences, max_size=30), max_size=4), label="batches"):
-            assert await embedded.write(batch) == await influx.write(batch) == []
-        for start, end in [(T0, T0 + 100), (T0 - 30 * MINUTE, T0 + 40 * MINUTE), (0, 2**63)]:
-            assert rounded(await embedded.heat("tower", start, end)) == rounded(await influx.heat("tower", start, end))
+            seen += [entry for entry in batch if not isinstance(entry, Point)]
+            points = [entry for entry in batch if isinstance(entry, Point)] + heat(*seen)
+            assert await embedded.write(points) == await influx.write(points) == []
+        first = data.draw(st.integers(-220 * 60, 220 * 60), label="start of a window, s") * 10**9 + T0
+        length = data.draw(st.integers(0, 440 * 60), label="its length, s") * 10**9
+        windows = [(T0, T0 + 100), (T0 - 30 * MINUTE, T0 + 40 * MINUTE), (0, 2**63), (first, first + length)]
+        for start, end in windows:
+            counted: Counter[tuple[str, str]] = Counter()
+            for cell, minute, weight, source in seen:
+                if start <= T0 + minute * MINUTE < end:
+                    counted[cell, source] += weight
+            for store in (embedded, influx):
+                answer = await store.heat("tower", start, end)
+                assert {(cell.cell, cell.source): cell.weight for cell in answer} == counted
+            assert sorted(await embedded.heat("tower", start, end)) == sorted(await influx.heat("tower", start, end))
             for every in (1, 7, 60, MINUTE):
                 for field in ("t", 'v"'):
                     asked = [

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from ingest import pipeline
+from ingest.heat import projector
 from plumbline.event import Event
 from tests import end_state
 from tests.batches import SITE
@@ -133,9 +134,11 @@ async def place(folder: Path, influx: InfluxDb, name: str, sql: str):
 
 
 async def all_projected(here: Place) -> None:
-    """Wait until the points of business events are in InfluxDB too."""
+    """Wait until the points of business events are in InfluxDB too, and all heat."""
     expected = sum(event.event_class == "business" for stream in EVENTS for event in stream)
     while end_state.business_points(here.influx, here.influx_name) < expected:  # noqa: ASYNC110 - what is waited for happens in servers
+        await asyncio.sleep(0.05)
+    while await end_state.heat_waits(here.sql):  # noqa: ASYNC110 - see above
         await asyncio.sleep(0.05)
 
 
@@ -185,7 +188,7 @@ async def test_workers_killed_between_any_two_steps_leave_what_an_undisturbed_on
 ):
     async with place(tmp_path / "run", influxdb, influx_name, database_url) as here:
         gateways = Gateways(here.broker.url, EVENTS, seed=1, batch_size=10)
-        deaths = [f"{step}:1" for step in pipeline.STEPS]
+        deaths = [f"{step}:1" for step in (*pipeline.STEPS, *projector.STEPS)]
         gateways.allow(0)
         sending = asyncio.create_task(gateways.run())
         for number, death in enumerate(deaths):

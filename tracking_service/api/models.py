@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel
 
 from plumbline import text
+from plumbline.site import Source
 from tracking_service.domain.milestone import Rag, Standing
 from tracking_service.domain.order import LineState
 from tracking_service.gateways import GatewayState
@@ -53,10 +54,10 @@ class SiteModel(SiteBrief):
 
 
 class HeatCellModel(BaseModel):
-    """Minutes of presence in a cell."""
+    """Minutes of presence in a cell; of noise and dust, minutes by their share of the legal limit."""
 
     cell: str
-    source: Literal["people", "machines", "scans"]
+    source: Source
     lat: float
     lon: float
     weight: float

@@ -5,7 +5,7 @@ import { flag, list, maybe, number, pair, record, text, time, word, type Read, t
 export const bilingual = record({ en: text, zh: text });
 
 export const rag = word(['green', 'yellow', 'red', 'unknown'], 'unknown');
-export const source = word(['people', 'machines', 'scans'], 'scans');
+export const source = word(['people', 'machines', 'scans', 'noise', 'dust'], 'scans');
 
 const zone = record({
   id: text,

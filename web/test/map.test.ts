@@ -43,6 +43,14 @@ describe('heat', () => {
     expect(strengths).toEqual([1, 0.5]);
   });
 
+  test('takes noise and dust by their limit, not by the strongest cell', () => {
+    const cells = [15, 60, 120].map((weight, n) => ({ cell: String(n), source: 'noise' as const, lat: 0, lon: n, weight }));
+    const strengths = (most: number): number[] =>
+      [...fieldOf({ window_minutes: 60, cells: cells.slice(0, most) }).values()].map(({ strength }) => strength);
+    expect(strengths(1)).toEqual([0.25]);
+    expect(strengths(3)).toEqual([0.125, 0.5, 1]);
+  });
+
   test('glides half way between two fields, new cells rising and old ones sinking', () => {
     const [from, to] = [fieldOf(heat(1)), fieldOf(heat(0, 1))];
     const half = between(from, to, 0.5);

@@ -1,4 +1,4 @@
-"""Events become points by a table; heat counts presence minutes once."""
+"""Events become points by a table."""
 
 import math
 
@@ -6,27 +6,24 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.points import OWN_MEASUREMENTS, SERIES, PointMaker, centroid
+from ingest.points import OWN_MEASUREMENTS, SERIES, PointMaker
 from plumbline.event import KINDS, CheckIn, Event, Fix, Reading
+from plumbline.heat import LEVELS
 from plumbline.ids import is_name
 from plumbline.series import Measured, Point
 from tests.batches import NOON, SECOND, SITE, check_in, fix, health, reading, scan, state
 
 maker = PointMaker(SITE)
-MINUTE = 60 * SECOND
 
 
 def only(event):
-    return next(point for point in maker.points([event]) if point.measurement != "heat")
-
-
-def heat(*events):
-    return [point for point in maker.points(events) if point.measurement == "heat"]
+    (point,) = maker.points([event])
+    return point
 
 
 def test_every_kind_has_a_series():
     assert {*SERIES, Reading} == set(KINDS.values())
-    assert {name for name, _, _ in SERIES.values()} | {"heat"} == OWN_MEASUREMENTS
+    assert {name for name, _, _ in SERIES.values()} | {*LEVELS} == OWN_MEASUREMENTS
 
 
 def test_a_reading_names_its_measurement_and_carries_its_values_and_the_zone_of_a_fixed_device():
@@ -51,28 +48,6 @@ def test_gateway_health_tells_how_many_readers_fail():
     assert only(health(1)).fields == {"disk_free_bytes": 1e9 + 1, "readers_total": 2.0, "readers_failing": 1.0}
 
 
-def test_a_device_in_a_cell_in_a_minute_is_one_point_of_heat():
-    points = heat(*(fix(i) for i in range(1, 59)))
-    assert len(points) == 1
-    assert points[0].at == NOON
-    assert points[0].fields["weight"] == 1.0
-    assert points[0].tags["source"] == "machines"
-    assert len(heat(*(fix(i) for i in range(1, 180)))) == 3
-
-
-def test_heat_has_its_source_from_the_kind_of_device_and_its_place_from_the_zone_of_a_fixed_one():
-    sources = {
-        event.device: heat(event)[0].tags["source"] for event in (scan(1), check_in(1), state(1), fix(1, device="helmet"))
-    }
-    assert sources == {"scanner": "scans", "badge": "people", "mixer": "machines", "helmet": "people"}
-    assert heat(scan(1))[0].tags["cell"] == heat(check_in(1))[0].tags["cell"]
-
-
-def test_what_is_unsure_idle_or_nowhere_leaves_no_heat():
-    elsewhere = msgspec.structs.replace(check_in(1), place="moon")
-    assert heat(fix(1, accuracy_m=51.0), state(1, "idle"), reading(1), health(1), elsewhere) == []
-
-
 @given(st.lists(st.sampled_from([scan(1), check_in(2), state(3), fix(4), fix(5, lat=31.21), reading(6)]), max_size=12))
 def test_points_of_many_are_the_union_of_the_points_of_each(events):
     def keyed(points):
@@ -91,12 +66,6 @@ def test_any_position_makes_points(lat, lon, at, accuracy):
     assert maker.points([event])
 
 
-def test_the_centroid_of_an_l_shape_is_that_of_its_area_and_a_line_has_its_middle():
-    lat, lon = centroid([(0, 0), (2, 0), (2, 1), (1, 1), (1, 2), (0, 2)])
-    assert (round(lat, 9), round(lon, 9)) == (round(5 / 6, 9), round(5 / 6, 9))
-    assert centroid([(0, 0), (2, 2), (0, 0), (2, 2)]) == (1, 1)
-
-
 def test_a_badge_reader_of_unknown_place_takes_the_zone_of_its_device():
     event = msgspec.structs.replace(check_in(1), place="Tor 3", device="scanner")
     assert isinstance(event, CheckIn)
@@ -109,7 +78,6 @@ def test_what_a_gateway_measured_is_vouched_for_and_what_it_was_told_is_not():
         "environment": Measured,
         "position": Measured,
         "gateway_health": Measured,
-        "heat": Measured,
         "scan": Point,
     }
     for point in made:
@@ -122,9 +90,6 @@ def test_points_of_equal_tags_share_them_so_that_a_store_knows_them_again():
     first, second = maker.points([reading(1), reading(2)])
     (again,) = maker.points([reading(3)])
     assert first.tags is second.tags is again.tags
-    one, other = heat(fix(1)), heat(fix(61))
-    assert one[0].at != other[0].at
-    assert one[0].tags is other[0].tags
     assert only(scan(1)).tags is only(scan(2)).tags
 
 

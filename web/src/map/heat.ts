@@ -1,13 +1,15 @@
 /** Heat as both maps draw it: weights made comparable, changes made smooth. */
 import type { Heat, Source } from '../api';
 
-export const SOURCES = ['people', 'machines', 'scans'] as const satisfies readonly Source[];
+export const SOURCES = ['people', 'machines', 'scans', 'noise', 'dust'] as const satisfies readonly Source[];
 
 /** One colour a source, apart from the state colours and from each other in every common colour blindness. */
 export const COLOUR: Record<Source, readonly [number, number, number]> = {
   people: [74, 190, 255],
   machines: [255, 148, 60],
   scans: [222, 130, 255],
+  noise: [255, 92, 138],
+  dust: [214, 190, 120],
 };
 
 /** How far a cell's warmth reaches, in sides of a cell. */
@@ -25,17 +27,23 @@ export type Field = ReadonlyMap<string, Warmth>;
 
 /**
  * Strength by source: the root of the share of that source's strongest cell. The root keeps a quiet corner visible beside a
- * crane that reports every second.
+ * crane that reports every second. Noise and dust are shares of a legal limit: at full strength only where a cell was at it
+ * all the time, and without the root, so that what is well below stays faint.
  */
 export function fieldOf(heat: Heat): Field {
-  const strongest: Record<Source, number> = { people: 0, machines: 0, scans: 0 };
+  const limit = heat.window_minutes;
+  const strongest: Record<Source, number> = { people: 0, machines: 0, scans: 0, noise: limit, dust: limit };
   for (const cell of heat.cells) strongest[cell.source] = Math.max(strongest[cell.source], cell.weight);
   const field = new Map<string, Warmth>();
   for (const { cell, source, lat, lon, weight } of heat.cells) {
     if (weight <= 0) continue;
-    field.set(`${source}:${cell}`, { source, lat, lon, strength: Math.sqrt(weight / strongest[source]) });
+    field.set(`${source}:${cell}`, { source, lat, lon, strength: strengthOf(source, weight / strongest[source]) });
   }
   return field;
+}
+
+function strengthOf(source: Source, share: number): number {
+  return source === 'noise' || source === 'dust' ? share : Math.sqrt(share);
 }
 
 /** The field part of the way (0 to 1) from one to the next; cells that come or go rise from or sink to nothing. */

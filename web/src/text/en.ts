@@ -26,6 +26,8 @@ export const en = {
   'heat.people': 'People',
   'heat.machines': 'Machines',
   'heat.scans': 'Scans',
+  'heat.noise': 'Noise',
+  'heat.dust': 'Dust',
   'heat.show': 'Show {what} on the heatmap',
   'equipment.working': 'Working',
   'equipment.idle': 'Idle',

@@ -28,6 +28,8 @@ export const zh: Catalogue = {
   'heat.people': '人员',
   'heat.machines': '机械',
   'heat.scans': '扫码',
+  'heat.noise': '噪声',
+  'heat.dust': '扬尘',
   'heat.show': '在热力图上显示{what}',
   'equipment.working': '作业中',
   'equipment.idle': '待机',

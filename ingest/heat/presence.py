@@ -1,0 +1,159 @@
+"""Events → presence: that a device was in a cell during a minute, as what, and with which weight.
+
+People, machines and scans weigh 1 whatever number of events says so; noise and dust weigh by `ingest.heat.limits`. Presence is
+a set with a largest weight for each member: in which order events come, how they are cut into groups and how often they are
+repeated makes no difference.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from operator import attrgetter
+from typing import Final, NamedTuple, TypeVar, cast
+from zoneinfo import ZoneInfo
+
+from ingest.heat.limits import METRICS, MOST, Limit, limit_at
+from plumbline.event import CheckIn, Event, Fix, Reading, Scan, State
+from plumbline.grid import Cell
+from plumbline.heat import MINUTE_NS
+from plumbline.site import SiteFile, Source
+
+#: A fix less sure than this (metres) leaves no heat.
+WORST_ACCURACY_M: Final = 50.0
+#: Weights are counted in these parts of 1: sums of them are exact as floats, in any order and in any store.
+PARTS: Final = 1024
+
+_Key = TypeVar("_Key", bound=Hashable)
+_at: Final[Callable[[Event], int]] = attrgetter("at")
+_device: Final[Callable[[Event], str]] = attrgetter("device")
+_values: Final[Callable[[Reading], dict[str, float]]] = attrgetter("values")
+
+
+class Presence(NamedTuple):
+    """Somebody or something in a cell during a minute."""
+
+    minute: int
+    """Minutes since 1970, UTC."""
+    column: int
+    row: int
+    source: Source
+    device: str
+
+
+Weights = dict[Presence, int]
+"""Presence with its weight in `PARTS`."""
+
+
+class PresenceMaker:
+    """Makes the presence of one site's events."""
+
+    def __init__(self, site: SiteFile) -> None:
+        self._site = site
+        self._grid = site.grid
+        self._zone = ZoneInfo(site.timezone)
+        self._people = {device.id for device in site.devices if device.source == "people"}
+        self._zones = {device.id: device.zone for device in site.devices if device.zone is not None}
+        self._squares: dict[str, Cell] = {}
+
+    def presence(self, events: Iterable[Event]) -> Weights:
+        """The presence that events tell of, with the largest weight that they give it."""
+        every = events if isinstance(events, list) else list(events)
+        found: Weights = {}
+        kinds: set[type[Event]] = set(map(type, every))
+        if Reading in kinds:
+            readings = cast("list[Reading]", every if len(kinds) == 1 else [one for one in every if type(one) is Reading])
+            self._measured(readings, found)
+        if Fix in kinds:
+            self._fixes([one for one in every if type(one) is Fix], found)
+        for event in every if kinds - {Reading, Fix} else ():
+            if (said := self._said(event)) is not None:
+                found[said] = PARTS
+        return found
+
+    def _fixes(self, fixes: Iterable[Fix], found: Weights) -> None:
+        """Where receivers were; one that no file knows is a machine."""
+        cell, people = self._grid.cell, self._people
+        for fix in fixes:
+            if fix.accuracy_m is None or fix.accuracy_m <= WORST_ACCURACY_M:
+                column, row = cell(fix.lat, fix.lon)
+                source: Source = "people" if fix.device in people else "machines"
+                found[Presence(fix.at // MINUTE_NS, column, row, source, fix.device)] = PARTS
+
+    def _said(self, event: Event) -> Presence | None:
+        """Presence in the zone where a device stands, or that a check-in names; an idle machine leaves none."""
+        source: Source
+        zone = self._zones.get(event.device)
+        if type(event) is Scan:
+            source = "scans"
+        elif type(event) is CheckIn:
+            source = "people"
+            zone = event.place if event.place in self._site.zones_by_id else zone
+        elif type(event) is State and event.state == "working":
+            source = "machines"
+        else:
+            return None
+        return None if zone is None else Presence(event.at // MINUTE_NS, *self._square_of(zone), source, event.device)
+
+    def _measured(self, readings: Sequence[Reading], found: Weights) -> None:
+        """Noise and dust around sensors of which the site file says where they stand."""
+        values = list(map(_values, readings))
+        wanted = METRICS.keys() & set[str]().union(*values)
+        if not wanted:
+            return
+        devices = list(map(_device, readings))
+        if self._zones.keys().isdisjoint(devices):
+            return
+        minutes = [at // MINUTE_NS for at in map(_at, readings)]
+        if min(minutes) == max(minutes):
+            for metric in wanted:
+                self._weigh(minutes[0], METRICS[metric], _highest(devices, values, metric), found)
+            return
+        places = list(zip(minutes, devices, strict=True))
+        for metric in wanted:
+            by_minute: dict[int, dict[str, float]] = {}
+            for (minute, device), value in _highest(places, values, metric).items():
+                by_minute.setdefault(minute, {})[device] = value
+            for minute, highest in by_minute.items():
+                self._weigh(minute, METRICS[metric], highest, found)
+
+    def _weigh(self, minute: int, limit: Limit, highest: dict[str, float], found: Weights) -> None:
+        allowed = limit_at(limit, self._zone, minute)
+        for device, value in highest.items():
+            zone = self._zones.get(device)
+            weight = round(min(value / allowed, MOST) * PARTS)
+            if zone is None or weight < 1:
+                continue
+            where = Presence(minute, *self._square_of(zone), limit.source, device)
+            if weight > found.get(where, 0):
+                found[where] = weight
+
+    def _square_of(self, zone: str) -> Cell:
+        """The cell in which a zone's centroid lies."""
+        square = self._squares.get(zone)
+        if square is None:
+            square = self._squares[zone] = self._grid.cell(*centroid(self._site.zones_by_id[zone].polygon))
+        return square
+
+
+def _highest(keys: Iterable[_Key], values: Iterable[dict[str, float]], metric: str) -> dict[_Key, float]:
+    """The largest value of a metric by key; what is not above 0 counts for nothing."""
+    highest: dict[_Key, float] = {}
+    so_far = highest.get
+    for key, some in zip(keys, values, strict=True):
+        value = some.get(metric, 0.0)
+        if value > so_far(key, 0.0):
+            highest[key] = value
+    return highest
+
+
+def centroid(ring: Iterable[tuple[float, float]]) -> tuple[float, float]:
+    """The centroid (lat, lon) of a polygon's outer ring of (lon, lat); of a ring without area, the mean of its corners."""
+    corners = list(ring)
+    x0, y0 = corners[0]  # near the ring, so that nothing is lost to cancellation
+    area = east = north = 0.0
+    for (x1, y1), (x2, y2) in zip(corners, corners[1:] + corners[:1], strict=True):
+        cross = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
+        area += cross
+        east += (x1 + x2 - 2 * x0) * cross
+        north += (y1 + y2 - 2 * y0) * cross
+    if abs(area) < 1e-18:
+        return sum(y for _, y in corners) / len(corners), sum(x for x, _ in corners) / len(corners)
+    return y0 + north / (3 * area), x0 + east / (3 * area)

@@ -1,0 +1,101 @@
+"""Presence → SQL, in the transaction that enters its events in the ledger.
+
+A row says how much a device weighs in a cell, a minute and a source: the largest weight that came, whoever brought it and how
+often. Each commit that brings something new leaves a mark for each minute it touched; marks are only added here, so that
+workers never wait for each other's. `ingest.heat.projector` takes them away.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from operator import attrgetter
+from typing import Any, Final
+
+from sqlalchemy import Executable
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ingest.desks import Desks
+from ingest.heat.presence import Presence, Weights
+from ingest.heat.tables import heat_mark, heat_presence
+from ingest.upsert import insert_of, is_postgresql
+from plumbline.event import Event
+
+_site: Final = attrgetter("site")
+#: Presence that is remembered as committed; beyond, all is forgotten and each device writes one row more.
+MOST: Final = 100_000
+
+
+class Recorder:
+    """Writes the presence of one stream of commits, and remembers what it has written lately.
+
+    A device that reports each second so costs one row a minute.
+    """
+
+    def __init__(self) -> None:
+        self._written: dict[str, Weights] = {}
+        self._count = 0
+
+    def new(self, events: Sequence[Event], desks: Desks) -> dict[str, Weights]:
+        """By site: what of the events' presence is not known to be in the table already."""
+        sites = set(map(_site, events))
+        found: dict[str, Weights] = {}
+        for site in sites:
+            maker = desks.of(site).heat
+            some = events if len(sites) == 1 else [event for event in events if event.site == site]
+            if maker is not None and (new := self._unknown(site, maker.presence(some))):
+                found[site] = new
+        return found
+
+    def _unknown(self, site: str, weights: Weights) -> Weights:
+        written = self._written.get(site)
+        if not written:
+            return weights
+        known = written.get
+        return {presence: weight for presence, weight in weights.items() if known(presence, 0) < weight}
+
+    async def record(self, connection: AsyncConnection, new: Mapping[str, Weights]) -> None:
+        """Write the presence of sites, and mark its minutes."""
+        if not new:
+            return
+        rows = [_row(site, one, weights[one]) for site, weights in sorted(new.items()) for one in sorted(weights)]
+        await connection.execute(_upsert(is_postgresql(connection)), rows)
+        await mark(connection, [(site, one.minute) for site, weights in new.items() for one in weights])
+
+    def remember(self, new: Mapping[str, Weights]) -> None:
+        """It is committed."""
+        fresh = sum(map(len, new.values()))
+        if self._count + fresh > MOST:
+            self._written.clear()
+            self._count = 0
+        self._count += fresh
+        for site, weights in new.items():
+            self._written.setdefault(site, {}).update(weights)
+
+
+async def mark(connection: AsyncConnection, minutes: Sequence[tuple[str, int]], *, anew: bool = False) -> None:
+    """Ask for the heat of minutes of sites to be written; `anew`: also what seems to be written already."""
+    rows = [{"site": site, "minute": minute, "anew": anew} for site, minute in sorted(set(minutes))]
+    if rows:
+        await connection.execute(heat_mark.insert(), rows)
+
+
+def _row(site: str, one: Presence, weight: int) -> dict[str, Any]:
+    return {
+        "site": site,
+        "minute": one.minute,
+        "cell_column": one.column,
+        "cell_row": one.row,
+        "source": one.source,
+        "device": one.device,
+        "weight": weight,
+    }
+
+
+@cache
+def _upsert(postgresql: bool) -> Executable:
+    """In the order of the key, so that two workers take the rows' locks in one order."""
+    insert = insert_of(heat_presence, postgresql=postgresql)
+    return insert.on_conflict_do_update(
+        index_elements=list(heat_presence.primary_key.columns),
+        set_={"weight": insert.excluded.weight},
+        where=insert.excluded.weight > heat_presence.c.weight,
+    )
