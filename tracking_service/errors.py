@@ -3,6 +3,7 @@
 TrackingError               (a PlumblineError)
 ├── ListenError             the address of the screens cannot be had: it is taken, or not this machine's
 ├── OrderRefusedError       an order document that cannot be taken: file or request, path in it, reason
+├── PlanError               a site's plan that cannot be drawn, or cannot lie where its corners say
 └── UnknownThingError       an order, milestone, site or picture that does not exist
 """
 
@@ -19,6 +20,10 @@ class ListenError(TrackingError):
 
 class OrderRefusedError(TrackingError):
     """An order document cannot be taken; the text says where in it and why."""
+
+
+class PlanError(TrackingError):
+    """The plan of a site cannot be made into a map; the text says why and what to do."""
 
 
 class UnknownThingError(TrackingError):

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ from plumbline.series import SeriesReader, SeriesWriter
 from plumbline.site import SiteFile
 from tracking_service.api import create_app
 from tracking_service.api.app import STATIC
+from tracking_service.api.cross_origin import ANY
 from tracking_service.api.reading import Ledger
 from tracking_service.api.wall import Wall
 from tracking_service.broadcaster import Broadcaster
@@ -52,6 +53,7 @@ class TrackingService:
         host: address to listen on.
         port: TCP port; 0 takes a free one, see `port` after `ready`.
         static: the built wall.
+        map_origins: whose web pages may read the sites' maps (`api.cross_origin`).
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class TrackingService:
         host: str = "127.0.0.1",
         port: int = 8080,
         static: Path = STATIC,
+        map_origins: Sequence[str] = ANY,
     ) -> None:
         wall = Wall(engine=engine, series=series, sites=sites, profiles=profiles or {}, plans=plans or {}, ledger=ledger)
         self._broadcaster = Broadcaster()
@@ -80,7 +83,9 @@ class TrackingService:
         self._manifests = (
             ManifestPublisher(engine=engine, sites=sites, broker=broker, version=broker_version) if broker else None
         )
-        self.app = create_app(wall=wall, broadcaster=self._broadcaster, heard=self._heard, static=static)
+        self.app = create_app(
+            wall=wall, broadcaster=self._broadcaster, heard=self._heard, static=static, map_origins=map_origins
+        )
         self._host = host
         self._port = port
         self._started = asyncio.Event()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import signal
 import time
 from collections.abc import AsyncGenerator, Mapping
@@ -26,6 +27,8 @@ from tracking_service import document
 from tracking_service.errors import OrderRefusedError
 from tracking_service.orders import import_order
 from tracking_service.service import TrackingService
+
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+/?")
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -65,11 +68,18 @@ def run(
     port: Annotated[
         int, typer.Option(envvar="PLUMBLINE_PORT", help="Port of the screens and the API.", min=1, max=65535)
     ] = 8080,
+    map_origins: Annotated[
+        str,
+        typer.Option(
+            envvar="PLUMBLINE_MAP_ORIGINS",
+            help="Whose web pages may read the sites' plans and zones: * or origins with commas, https://grafana.example,…",
+        ),
+    ] = "*",
 ) -> None:
     """Run the service until SIGTERM or Ctrl-C. Brings the database to this version first."""
     logs.configure()
     with contextlib.suppress(asyncio.CancelledError):
-        asyncio.run(_run(database, series, sites, smtp, broker, profiles, host, port))
+        asyncio.run(_run(database, series, sites, smtp, broker, profiles, host, port, _origins(map_origins)))
 
 
 @app.command(name="import")
@@ -94,6 +104,7 @@ async def _run(
     profiles: Path | None,
     host: str,
     port: int,
+    map_origins: list[str],
 ) -> None:
     load_sites(folder)  # raises where it is not a folder of site files
     watcher = Watcher([folder])
@@ -114,6 +125,7 @@ async def _run(
                 ledger=MissingByGateway(engine),
                 host=host,
                 port=port,
+                map_origins=map_origins,
             )
             task = asyncio.current_task()
             assert task is not None
@@ -127,6 +139,15 @@ async def _run(
                 following.cancel()
         finally:
             await store.aclose()
+
+
+def _origins(told: str) -> list[str]:
+    """Origins as browsers say them. Raises `SettingsError` for what can be none."""
+    origins = [one.strip() for one in told.split(",") if one.strip()]
+    for one in origins:
+        if one != "*" and not _ORIGIN.fullmatch(one):
+            raise SettingsError(f"map origins: '{one}' is no origin; write * or, for example, https://grafana.example:3000")
+    return origins
 
 
 async def _import(files: list[Path], database: str, folder: Path | None) -> list[str]:

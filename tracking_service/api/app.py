@@ -1,11 +1,11 @@
 """The FastAPI application: `docs/` has the contract as OpenAPI, `/openapi.json` serves it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import FastAPI, Query, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, StreamingResponse
+from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import AfterValidator
 from sqlalchemy import select
@@ -13,10 +13,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from plumbline import __version__
 from plumbline.series import SeriesUnavailableError
-from plumbline.site import SiteFile
 from plumbline.text import visible
 from tracking_service import document
 from tracking_service.api import problems, reading, stream
+from tracking_service.api.cross_origin import ANY, MapsOfOthers
 from tracking_service.api.models import (
     EvidenceModel,
     HistoryModel,
@@ -26,6 +26,7 @@ from tracking_service.api.models import (
     Snapshot,
     UnlinkedModel,
 )
+from tracking_service.api.site_map import add_site_map
 from tracking_service.api.wall import Wall
 from tracking_service.broadcaster import Broadcaster
 from tracking_service.document import MAX_DOCUMENT_BYTES
@@ -54,6 +55,7 @@ def create_app(
     broadcaster: Broadcaster | None = None,
     heard: Callable[[Outcome], None] = lambda _outcome: None,
     static: Path = STATIC,
+    map_origins: Sequence[str] = ANY,
 ) -> FastAPI:
     """Build the application.
 
@@ -62,12 +64,15 @@ def create_app(
         broadcaster: the screens that listen to `/api/stream`.
         heard: told of imports after their commit.
         static: the built wall.
+        map_origins: whose web pages may read the sites' maps (`MapsOfOthers`).
     """
     screens = broadcaster if broadcaster is not None else Broadcaster()
     app = FastAPI(title="Plumbline", version=__version__)
     problems.install(app)
     app.add_middleware(problems.BodyLimit, limit=MAX_DOCUMENT_BYTES)
+    app.add_middleware(MapsOfOthers, origins=map_origins)
     _add_sites(app, wall, screens)
+    add_site_map(app, wall)
     _add_orders(app, wall, heard)
     _add_health(app, wall)
     if (static / "index.html").is_file():
@@ -107,19 +112,7 @@ def _add_sites(app: FastAPI, wall: Wall, screens: Broadcaster) -> None:
     ) -> list[HistoryModel]:
         return await wall.history(wall.site(site), measurement, field, minutes)
 
-    @app.get("/api/sites/{site}/plan", response_class=FileResponse)
-    async def plan(site: str) -> Response:
-        path = wall.plans.get(wall.site(site).id)
-        if path is None or not path.is_file():
-            raise UnknownThingError(f"site '{site}' has no plan picture; name one as `plan` in its site file")
-        # a plan may be an SVG, which must not run scripts as if it were one of our pages
-        return FileResponse(path, headers={"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"})
-
-    @app.get("/api/sites/{site}/zones.geojson")
-    async def zones(site: str) -> JSONResponse:
-        return JSONResponse(_geojson(wall.site(site)), media_type="application/geo+json")
-
-    _ = (sites, snapshot, live, unlinked, history, plan, zones)
+    _ = (sites, snapshot, live, unlinked, history)
 
 
 def _add_orders(app: FastAPI, wall: Wall, heard: Callable[[Outcome], None]) -> None:
@@ -181,23 +174,3 @@ def _add_health(app: FastAPI, wall: Wall) -> None:
         return JSONResponse({"status": "ready" if status == 200 else "unavailable", "parts": parts}, status)
 
     _ = (healthy, ready)
-
-
-def _geojson(site: SiteFile) -> dict[str, Any]:
-    """The zones as GeoJSON (RFC 7946), rings closed."""
-    return {
-        "type": "FeatureCollection",
-        "features": [
-            {
-                "type": "Feature",
-                "id": zone.id,
-                "properties": {"title_en": zone.title_en, "title_zh": zone.title_zh, "kind": zone.kind},
-                "geometry": {"type": "Polygon", "coordinates": [_closed(zone.polygon)]},
-            }
-            for zone in site.zones
-        ],
-    }
-
-
-def _closed(ring: tuple[tuple[float, float], ...]) -> list[tuple[float, float]]:
-    return [*ring] if ring[0] == ring[-1] else [*ring, ring[0]]

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from plumbline.series import SeriesUnavailableError
-from tracking_service.errors import OrderRefusedError, UnknownThingError
+from tracking_service.errors import OrderRefusedError, PlanError, UnknownThingError
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -31,6 +31,9 @@ def install(app: FastAPI) -> None:
     def refused(_request: Request, error: Exception) -> JSONResponse:
         return problem(422, "The order was refused", str(error))
 
+    def undrawable(_request: Request, error: Exception) -> JSONResponse:
+        return problem(500, "The plan cannot be drawn", str(error))
+
     def unavailable(_request: Request, error: Exception) -> JSONResponse:
         what = "The series store" if isinstance(error, SeriesUnavailableError | TimeoutError) else "The database"
         return problem(503, f"{what} is unavailable", "Try again in a few seconds.", {"retry-after": "5"})
@@ -47,6 +50,7 @@ def install(app: FastAPI) -> None:
     handlers: dict[type[Exception], Any] = {
         UnknownThingError: unknown,
         OrderRefusedError: refused,
+        PlanError: undrawable,
         SeriesUnavailableError: unavailable,
         TimeoutError: unavailable,
         SQLAlchemyError: unavailable,
