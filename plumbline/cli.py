@@ -52,7 +52,9 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "plumbline.command.scanner", "Print the scanner self-test card; learn a scanner's profile from it.", "edge"
     ),
     "gs1": Command("plumbline.command.gs1", "Read GS1 element strings, bracketed text and Digital Links.", "edge"),
-    "dashboards": Command("plumbline.command.dashboards", "Build, check and push the Grafana boards and alert rules.", "dashboards"),
+    "dashboards": Command(
+        "plumbline.command.dashboards", "Build, check and push the Grafana boards and alert rules.", "dashboards"
+    ),
     "db": Command("plumbline.command.db", "Bring a database to this version.", "ingest"),
     "env": Command("plumbline.command.env", "Make the .env of docker-compose, with fresh passwords.", "edge"),
     "docs": Command("plumbline.command.docs", "Write or check the generated pages of docs/.", "site"),
