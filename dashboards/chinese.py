@@ -140,8 +140,8 @@ ZH: Final[dict[str, str]] = {
     "At the sensor where it is highest. Limit: GB 3095-2012, class II, mean of 24 hours.": "取最高的测点。限值：GB 3095-2012 二级，24 小时平均。",
     "The loudest reading of any sensor. Limit: GB 12523-2011, boundary of a construction site, 70 dB(A) from 6 to 22 h, 55 at "
     "night.": "任一测点的最大读数。限值：GB 12523-2011 建筑施工场界，6 至 22 时 70 dB(A)，夜间 55 dB(A)。",
-    "The strongest wind at any sensor. Limit: JGJ 196-2010, tower cranes stop; the maker's limit holds where it is "
-    "lower.": "任一测点的最大风速。限值：JGJ 196-2010，塔吊停止作业；制造厂限值更低时从其限值。",
+    "The strongest wind at any station or crane. Limit: JGJ 196-2010, tower cranes stop; the maker's limit holds where it is "
+    "lower.": "任一测点或塔吊的最大风速。限值：JGJ 196-2010，塔吊停止作业；制造厂限值更低时从其限值。",
     "Measures for work in hot weather (China, 2012), article 8: shorter shifts from 35 °C, at most six hours outside from 37 °C, none "
     "from 40 °C, by the day's highest temperature.": "《防暑降温措施管理办法》（2012）第八条，按日最高气温：35 °C 起缩短连续作业，"
     "37 °C 起室外不超过六小时，40 °C 起停止室外作业。",

@@ -114,7 +114,7 @@ class Edition:
 
     def address(self, site: str, what: str) -> str:
         """Where our API serves something of a site."""
-        return f"{self.api.rstrip('/')}/api/v1/sites/{site}/{what}"
+        return f"{self.api.rstrip('/')}/api/sites/{site}/{what}"
 
     def target(self, query: Query, *, alias: str = "") -> Target:
         """The query in this edition's language."""

@@ -124,8 +124,8 @@ def tag_among(tag: str, variable: str) -> Condition:
 class Query:
     """A statement within the board's time range, and within the chosen site unless it is for all."""
 
-    source: "str | Query"
-    """A measurement, or what another query gives; then range and site are that one's."""
+    source: "str | tuple[str, ...] | Query"
+    """A measurement; several, each answering for itself; or what another query gives: then range and site are that one's."""
     columns: tuple[Column, ...]
     group_by: tuple[str, ...] = ()
     """Tags: one answer for each combination of their values."""
@@ -147,8 +147,7 @@ class Query:
 
     def influxql(self) -> str:
         """The statement."""
-        source = f"({self.source.influxql()})" if isinstance(self.source, Query) else quoted(self.source)
-        words = [f"SELECT {', '.join(map(str, self.columns))} FROM {source}"]  # noqa: S608 - every name is quoted, and ours
+        words = [f"SELECT {', '.join(map(str, self.columns))} FROM {self._from()}"]  # noqa: S608 - every name is quoted, and ours
         if conditions := [condition.text for condition in self._conditions()]:
             words.append(f"WHERE {' AND '.join(conditions)}")
         if groups := [*([f"time({self.every})"] if self.every else []), *map(quoted, self.group_by)]:
@@ -171,6 +170,11 @@ class Query:
             for column in self.columns
         )
         return replace(self, source=source, columns=own)
+
+    def _from(self) -> str:
+        if isinstance(self.source, Query):
+            return f"({self.source.influxql()})"
+        return quoted(self.source) if isinstance(self.source, str) else ", ".join(map(quoted, self.source))
 
     def _conditions(self) -> Iterable[Condition]:
         if not isinstance(self.source, Query):

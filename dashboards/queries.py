@@ -125,6 +125,10 @@ ARRIVED_OVER_TIME: Final = Query(
 
 
 # Environment
+#: Wind is measured by stations, and by cranes at their jibs.
+WIND: Final = ("environment", "equipment")
+
+
 def mean_against(metric: str, limit: float) -> Query:
     """The mean of the range at the sensor where it is highest, and the same as a percentage of a limit."""
     return Query(
@@ -134,14 +138,18 @@ def mean_against(metric: str, limit: float) -> Query:
 
 
 def highest_now(metric: str) -> Query:
-    """The highest reading of any sensor twice: as a figure and, by ranges, as a word."""
-    return Query(source="environment", columns=(highest(metric).named("value"), highest(metric).named("state")))
+    """The highest reading of any sensor (for each of its measurements) twice: as a figure and, by ranges, as a word."""
+    return Query(
+        source=WIND if metric == "wind_mps" else "environment",
+        columns=(highest(metric).named("value"), highest(metric).named("state")),
+    )
 
 
 def minutes(metric: str, *, peak: bool = False) -> Query:
     """A metric of the environment over the range, from its minutes: means, or their highest values."""
     column = highest(f"{metric}_max") if peak else mean(f"{metric}_mean")
-    return Query(source="environment_1m", columns=(column.named(metric),), group_by=("device",), every="$__interval")
+    source = tuple(f"{name}_1m" for name in WIND) if metric == "wind_mps" else "environment_1m"
+    return Query(source=source, columns=(column.named(metric),), group_by=("device",), every="$__interval")
 
 
 SENSORS: Final = Query(

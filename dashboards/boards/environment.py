@@ -76,8 +76,9 @@ def _panels(edition: Edition) -> Sequence[Builder[Panel]]:
                 "value": titled("highest", setting("unit", "velocityms"), setting("decimals", 1)),
                 "state": titled("state", setting("mappings", words.WIND)),
             },
-            about="The strongest wind at any sensor. Limit: JGJ 196-2010, tower cranes stop; the maker's limit holds where it is lower.",
+            about="The strongest wind at any station or crane. Limit: JGJ 196-2010, tower cranes stop; the maker's limit holds where it is lower.",
             since=NOW,
+            of_rows="max",
         ),
         tile(
             edition,

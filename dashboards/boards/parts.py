@@ -38,8 +38,9 @@ def tile(
     about: str = "",
     since: str = "",
     coloured: str = words.CALM,
+    of_rows: str = "lastNotNull",
 ) -> stat.Panel:
-    """Big figures: each of `fields` of the answer's one row, with a word or a name to each."""
+    """Big figures: each of `fields` of the answer's one row (or what Grafana makes `of_rows`), with a word or a name to each."""
     several = len(fields) > 1
     made = (
         stat.Panel()
@@ -48,7 +49,7 @@ def tile(
         .datasource(DATASOURCE)
         .grid_pos(where)
         .with_target(edition.target(query))
-        .reduce_options(common.ReduceDataOptions().values(False).calcs(["lastNotNull"]).fields(f"/^({'|'.join(fields)})$/"))
+        .reduce_options(common.ReduceDataOptions().values(False).calcs([of_rows]).fields(f"/^({'|'.join(fields)})$/"))
         .graph_mode(kinds.BigValueGraphMode.NONE)
         .color_mode(kinds.BigValueColorMode.VALUE)
         .justify_mode(kinds.BigValueJustifyMode.CENTER)

@@ -7,7 +7,6 @@ import typer
 
 from dashboards import build as boards
 from dashboards.edition import Edition, Language
-from plumbline.command import dashboards_push
 from plumbline.errors import SettingsError
 from plumbline.site import load_all
 
@@ -19,8 +18,6 @@ app = typer.Typer(
     help="Build and check the Grafana boards.",
 )
 
-app.command()(dashboards_push.push)
-app.command()(dashboards_push.alerts)
 _DEFAULT = Edition()
 
 Into = Annotated[Path, typer.Option("--folder", help="Where the boards lie.")]

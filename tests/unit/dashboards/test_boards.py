@@ -84,7 +84,7 @@ def test_the_command_builds_and_checks(tmp_path, capsys):
     assert ended.value.code == 0
     text = (tmp_path / "site-wall.json").read_text()
     assert json.loads(text)["timezone"] == "Europe/Berlin"
-    assert "https://pl.example/api/v1/sites/tower-a/zones.geojson" in text
+    assert "https://pl.example/api/sites/tower-a/zones.geojson" in text
     assert "现场人数" in text
     with pytest.raises(SystemExit) as ended:
         main(["dashboards", "check", "--folder", str(tmp_path), *options])
@@ -172,7 +172,7 @@ def test_a_map_needs_no_internet_and_scales_its_weight(panel):
     for layer in shown:
         for address in (layer["config"].get("url"), layer["config"].get("src")):
             assert address is None or re.fullmatch(
-                r"http://127\.0\.0\.1:8080/api/v1/sites/[\w-]+/(zones\.geojson|tiles/\{z\}/\{x\}/\{y\}\.png)", address
+                r"http://127\.0\.0\.1:8080/api/sites/[\w-]+/(zones\.geojson|tiles/\{z\}/\{x\}/\{y\}\.png)", address
             )
             assert "$" not in (address or "")  # Grafana fills no variables in there
     assert len({layer["name"] for layer in shown}) == len(shown)

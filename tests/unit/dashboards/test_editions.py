@@ -41,7 +41,7 @@ def test_what_cannot_be_is_refused_with_what_to_do(wrong, told):
 
 def test_an_address_of_the_api_is_of_its_site():
     edition = Edition(api="https://pl.example/base/")
-    assert edition.address("tower-a", "zones.geojson") == "https://pl.example/base/api/v1/sites/tower-a/zones.geojson"
+    assert edition.address("tower-a", "zones.geojson") == "https://pl.example/base/api/sites/tower-a/zones.geojson"
 
 
 def test_a_site_file_gives_zone_site_and_a_view_of_it_all():
@@ -78,6 +78,13 @@ def test_the_command_takes_a_site_file_or_sites_but_not_both(tmp_path, capsys):
         main(["dashboards", "build", "--folder", str(tmp_path), "--site-file", str(DEMO), "--site", "a"])
     assert ended.value.code == 2
     assert "--site-file alone" in capsys.readouterr().err
+
+
+def test_the_addresses_are_those_that_the_tracking_api_says_it_serves():
+    page = (Path(build.__file__).parents[1] / "docs" / "map.md").read_text()
+    for what in ("zones.geojson", "tiles/{z}/{x}/{y}.png"):
+        path = Edition().address("{site}", what).removeprefix(Edition().api)
+        assert f"| `{path}` |" in page
 
 
 def test_several_sites_lie_on_one_map_and_the_view_follows_the_heat():

@@ -53,6 +53,11 @@ def test_a_query_of_a_query_leaves_range_and_site_to_the_inner_one():
     assert outer.influxql().count("$timeFilter") == 1
 
 
+def test_several_measurements_can_be_asked_at_once():
+    query = Query(source=("environment", "equipment"), columns=(highest("wind_mps"),), all_sites=True)
+    assert query.influxql() == 'SELECT max("wind_mps") AS "wind_mps" FROM "environment", "equipment" WHERE $timeFilter'
+
+
 def test_what_changed_before_the_range_can_be_read_too():
     query = Query(source="state", columns=(field("state"),), before="7d", all_sites=True)
     assert query.influxql() == 'SELECT "state" FROM "state" WHERE time >= ${__from}ms - 7d AND time <= ${__to}ms'
