@@ -7,6 +7,7 @@ import typer
 
 from dashboards import build as boards
 from dashboards.edition import Edition, Language
+from plumbline.command import dashboards_push
 from plumbline.errors import SettingsError
 from plumbline.site import load_all
 
@@ -17,6 +18,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Build and check the Grafana boards.",
 )
+
+app.command()(dashboards_push.push)
+app.command()(dashboards_push.alerts)
 
 _DEFAULT = Edition()
 
