@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -74,14 +75,20 @@ class Patience:
 
         `task` names it in the log; `failed` is told `series` or `database` for each try that failed.
         """
-        attempt = 0
+        attempt, began, away = 0, time.monotonic(), ""
         while True:
             try:
-                return await act()
+                done = await act()
             except SeriesUnavailableError as error:
                 away, why, asked_s, say = "series", str(error), error.wait_s, _log.error if error.ours else _log.warning
             except DATABASE_AWAY as error:
                 away, why, asked_s, say = "database", str(error), 0.0, _log.warning
+            else:
+                if attempt:
+                    _log.info(
+                        "store answers again", task=task, store=away, tries=attempt, after_s=round(time.monotonic() - began, 1)
+                    )
+                return done
             attempt += 1
             wait_s = max(asked_s, delay_s(attempt, self.chance, first_s=self.first_s, cap_s=self.cap_s))
             failed(away)

@@ -22,7 +22,11 @@ _DIGITS: Final = re.compile(r"\d+")
 _ASIDE: Final = frozenset({"event", "device", "level", "timestamp", "exc_info", "stack_info"})
 _OWN: Final = "log.repeated"
 #: A turn of things is always told, and after it the other one anew: whoever reads must not see the state of long ago.
-_TURNS: Final = {"uplink.online": "uplink.offline", "receiving": "broker away, will try again"}
+_TURNS: Final = {
+    "uplink.online": "uplink.offline",
+    "receiving": "broker away, will try again",
+    "store answers again": "store away, will try again",
+}
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from typing import Annotated, Final
 
 import structlog
 import typer
+from prometheus_client import disable_created_metrics
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import ingest as service
@@ -53,6 +54,7 @@ def run(
         environment["PLUMBLINE_WORKER"] = worker
     chosen = settings.load(config, environment)
     repeats = logs.configure()
+    disable_created_metrics()  # a second series beside each counter, which nobody asks for
     for sentence in settings.misspelt(environment):
         _log.warning("unknown variable", what=sentence)
     asyncio.run(_run(chosen, repeats))

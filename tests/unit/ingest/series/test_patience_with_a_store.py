@@ -39,4 +39,15 @@ async def test_a_wait_that_the_store_asks_for_is_kept_and_what_only_a_setting_me
     with capture_logs() as logs:
         assert await patience.insist(act, task="points", stop=stop, failed=lambda _away: None) == "done"
     assert stop.taken == waits
-    assert {log["log_level"] for log in logs} == {level}
+    *waited, back = logs
+    assert {log["log_level"] for log in waited} == {level}
+    assert (back["event"], back["log_level"], back["tries"]) == ("store answers again", "info", 2)
+
+
+async def test_a_store_that_was_never_away_is_not_told_to_be_back():
+    async def act():
+        return "done"
+
+    with capture_logs() as logs:
+        await Patience().insist(act, task="points", stop=Pauses(), failed=lambda _away: None)
+    assert logs == []
