@@ -146,6 +146,31 @@ async def test_a_line_is_not_late_where_a_silent_gateway_may_have_seen_it(engine
     assert "rag" not in row
 
 
+async def test_lines_are_written_when_they_say_something_new_and_every_five_minutes_else(engine, store):
+    await place(engine, lines=[due("10", 1), due("20", 1), due("30", 100)], deliveries=[], milestones=[])
+    now = NOW
+    one = Mirror(engine=engine, writer=store, sites=site.SITES, now_ns=lambda: now)
+    written = []
+    for minute in (0, 1, 2, 5, 6):
+        now = NOW + minute * MINUTE
+        if minute == 2:
+            await take(engine, site.scan("PL1:PO-1/20/1", at=NOW))
+        await one.write()
+        written.append([row["line"] for at, row in store.all("material") if at == now])
+    assert written == [["10", "20", "30"], [], ["20"], ["10", "30"], []]
+    now = NOW + 61 * MINUTE  # the date has come
+    await one.write()
+    assert store.newest("material", line="10")["state"] == "late"
+    store.away = True
+    now += 10 * MINUTE
+    with pytest.raises(SeriesUnavailableError):
+        await one.write()
+    store.away = False
+    await one.write()
+    assert store.newest("material", line="30")["state"] == "nothing"
+    assert store.all("material", line="30")[-1][0] == now
+
+
 async def test_an_order_says_how_far_it_is_what_is_late_and_whether_it_was_in_time(engine, store):
     milestones = [
         {
@@ -397,6 +422,43 @@ def series(request, tmp_path) -> str:
         return f"embedded:{tmp_path}/series.duckdb"
     server, database = request.getfixturevalue("influxdb"), request.getfixturevalue("influx_database")
     return f"influx:http://plumbline:secret@127.0.0.1:{server.port}/{database}"
+
+
+async def test_both_real_stores_take_every_point_and_give_it_back(engine, series):
+    real = await open_store(series)
+
+    class Strict(Kept):
+        """Beside what is kept in memory, the real store, which may refuse nothing."""
+
+        async def write(self, points):
+            await super().write(points)
+            refused = await real.write(points)
+            assert not refused, refused[0]
+            return refused
+
+    store = Strict()
+    now = NOW
+    one = Mirror(engine=engine, writer=store, sites=site.SITES, now_ns=lambda: now)
+    try:
+        await place(engine, lines=[due("10", -1), due("20", 1), due("30", 100)], deliveries=[])
+        await site.put_gateway(engine, data_until=NOW, last_seen=NOW)
+        await one.write()
+        await take(
+            engine,
+            *(site.scan(f"PL1:PO-1/{line}/{n}", at=NOW - HOUR) for line in (10, 20, 30) for n in range(4)),
+            site.state("working", at=NOW - 3 * HOUR),
+            site.check_in("ann", at=NOW - HOUR),
+        )
+        now += MINUTE
+        await one.write()
+        hours = await real.latest(site.SITE, "utilisation", 0)
+    finally:
+        await real.aclose()
+    names = {"material", "milestone", "order", "delivery", "evidence", "people", "site_state", "utilisation"}
+    assert {name for name, _, _ in store.rows} == names
+    assert [(row.device, row.at) for row in hours] == [("crane-1", NOW)]
+    assert hours[0].fields["working_s"] == 0.0
+    assert hours[0].fields["unknown_s"] == 60.0
 
 
 async def test_the_service_mirrors_into_the_real_store(engine, series):

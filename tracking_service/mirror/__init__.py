@@ -2,7 +2,8 @@
 
 | measurement | from | when |
 |---|---|---|
-| `material`, `milestone`, `order` | `orders` | after each change, and each minute |
+| `milestone`, `order` | `orders` | after each change, and each minute |
+| `material` | `orders` | after each change, else every five minutes |
 | `delivery` | `deliveries` | the same, of lines that are due or arrived today |
 | `evidence` | `evidence` | once, at the time of what was seen |
 | `people`, `site_state` | `site` | each minute |

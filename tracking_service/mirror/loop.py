@@ -17,6 +17,7 @@ from plumbline.series import SeriesUnavailableError, SeriesWriter
 from plumbline.site import SiteFile, Zones
 from tracking_service.mirror.deliveries import mirror_deliveries
 from tracking_service.mirror.evidence import mirror_evidence
+from tracking_service.mirror.lately import Lately
 from tracking_service.mirror.machines import mirror_machines
 from tracking_service.mirror.orders import mirror_orders
 from tracking_service.mirror.send import Send
@@ -63,6 +64,7 @@ class Mirror:
         self._engine = engine
         self._reader = engine.execution_options(read_only=True)
         self._send = Send(writer)
+        self._lately = Lately()
         self._sites = sites or {}
         self._zones = Zones(self._sites)
         self._now_ns = now_ns
@@ -131,7 +133,7 @@ class Mirror:
         return failed
 
     async def _orders(self, numbers: Collection[str] | None) -> int:
-        return await mirror_orders(self._reader, self._send, numbers=numbers, now=self._now_ns())
+        return await mirror_orders(self._reader, self._send, self._lately, numbers=numbers, now=self._now_ns())
 
     async def _deliveries(self, numbers: Collection[str] | None) -> int:
         return await mirror_deliveries(self._reader, self._send, zones=self._zones, numbers=numbers, now=self._now_ns())

@@ -11,6 +11,7 @@ from plumbline.series import FieldValue, Point
 from tracking_service import gateways
 from tracking_service.domain.milestone import Rag, Silence, assess, worst
 from tracking_service.domain.order import line_standing, on_time, order_percent
+from tracking_service.mirror.lately import Lately
 from tracking_service.mirror.send import Send
 from tracking_service.tables import material_line, milestone, orders
 
@@ -20,8 +21,11 @@ RAG: Final[Mapping[Rag, float]] = {"green": 0.0, "yellow": 1.0, "red": 2.0}
 PAGE: Final = 100
 
 
-async def mirror_orders(reader: AsyncEngine, send: Send, *, numbers: Collection[str] | None, now: int) -> int:
-    """Write how these orders (`None`: all) stand now; returns how many points. Raises what `Send` raises."""
+async def mirror_orders(reader: AsyncEngine, send: Send, lately: Lately, *, numbers: Collection[str] | None, now: int) -> int:
+    """Write how these orders (`None`: all) stand now; returns how many points. Raises what `Send` raises.
+
+    Orders and milestones are always written, lines where they say something new or were not written lately.
+    """
     written = 0
     async with reader.connect() as connection:
         silent = gateways.by_site(await gateways.read(connection))
@@ -29,8 +33,10 @@ async def mirror_orders(reader: AsyncEngine, send: Send, *, numbers: Collection[
     while True:
         async with reader.connect() as connection:
             rows = (await connection.execute(page(numbers, last))).all()
-            points = await _points(connection, rows, silent, now)
-        written += await send(points)
+            lines, points = await _points(connection, rows, silent, now)
+        news = lately.news(lines)
+        written += await send([*news, *points])
+        lately.wrote(news)
         if len(rows) < PAGE:
             return written
         last = rows[-1].number
@@ -45,7 +51,8 @@ def page(numbers: Collection[str] | None, last: str) -> Any:
 
 async def _points(
     connection: AsyncConnection, rows: Sequence[Row[Any]], silent: Mapping[str, Sequence[Silence]], now: int
-) -> list[Point]:
+) -> tuple[list[Point], list[Point]]:
+    """The lines, and what else there is."""
     numbers = [row.number for row in rows]
     lines: dict[str, list[Row[Any]]] = defaultdict(list)
     for line in await connection.execute(select(material_line).where(material_line.c.order_number.in_(numbers))):
@@ -53,13 +60,14 @@ async def _points(
     plans: dict[str, list[Row[Any]]] = defaultdict(list)
     for plan in await connection.execute(select(milestone).where(milestone.c.order_number.in_(numbers))):
         plans[plan.order_number].append(plan)
+    material: list[Point] = []
     points: list[Point] = []
     for row in rows:
         quiet = silent.get(row.site, ())
-        points += [_material(row.site, line, quiet, now) for line in lines[row.number]]
+        material += [_material(row.site, line, quiet, now) for line in lines[row.number]]
         points += [_milestone(row.site, plan, quiet, now) for plan in plans[row.number]]
         points.append(_order(row, lines[row.number], plans[row.number], quiet, now))
-    return points
+    return material, points
 
 
 def _material(site: str, row: Row[Any], silent: Sequence[Silence], now: int) -> Point:
