@@ -1,6 +1,7 @@
 """The boards as JSON files: made from code, committed, and checked to be what the code says."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,8 +32,24 @@ def models(edition: Edition | None = None) -> dict[str, dict[str, Any]]:
         plain = json.loads(json.dumps(model, cls=JSONEncoder))
         for shown in (*plain.get("links", []), *plain["annotations"].get("list", [])):
             shown.pop("placement", None)  # Grafana 12 would hide them in a menu; older ones do not know the word
-        made[f"{slug(board.title)}.json"] = wording.in_words_of(edition.language, plain)
+        made[f"{slug(board.title)}.json"] = _picked_as_shown(wording.in_words_of(edition.language, plain))
     return made
+
+
+def _picked_as_shown(board: dict[str, Any]) -> dict[str, Any]:
+    """Pick a tile's fields by the names that they are shown with: Grafana compares after it has renamed them."""
+    for panel in board["panels"]:
+        reduced = panel["options"].get("reduceOptions", {})
+        if picked := re.fullmatch(r"/\^\(?([^()]*)\)?\$/", reduced.get("fields", "")):
+            shown = {
+                override["matcher"]["options"]: entry["value"]
+                for override in panel["fieldConfig"]["overrides"]
+                for entry in override["properties"]
+                if entry["id"] == "displayName"
+            }
+            names = (re.sub(r"[][.*+?^${}()|\\/]", r"\\\g<0>", shown.get(name, name)) for name in picked[1].split("|"))
+            reduced["fields"] = f"/^({'|'.join(names)})$/"
+    return board
 
 
 def render(edition: Edition | None = None) -> dict[str, str]:
