@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
 
-from ingest.points import OWN_MEASUREMENTS
+from ingest.points import is_own
 from ingest.strangers import stranger, strangers
 from plumbline import codec, topics
 from plumbline.codec import DecodedBatch
@@ -158,7 +158,7 @@ def _acceptable(headers: Sequence[BatchHeader], events: Sequence[Event], sites: 
     if Reading not in kinds:
         return True
     readings: Sequence[Any] = events if len(kinds) == 1 else [event for event in events if type(event) is Reading]
-    return OWN_MEASUREMENTS.isdisjoint(map(_measurement, readings))
+    return not any(map(is_own, set(map(_measurement, readings))))
 
 
 def wrong_with(event: Event, site: SiteFile | None, now: int, *, known: bool = False) -> tuple[str, str] | None:
@@ -173,7 +173,7 @@ def wrong_with(event: Event, site: SiteFile | None, now: int, *, known: bool = F
         )
     if not known and (wrong := stranger(event, site)) is not None:
         return wrong
-    if type(event) is Reading and event.measurement in OWN_MEASUREMENTS:
+    if type(event) is Reading and is_own(event.measurement):
         return "reserved_name", f"a reading may not be called '{event.measurement}'; rename it in the device profile"
     if event.clock.unset and event.event_class == "telemetry":
         return "clock_unset", f"the clock of '{event.gateway}' was not set; it is taken in by itself once its time is known"

@@ -34,6 +34,7 @@ from ingest.heat.record import Recorder
 from ingest.metrics import Metrics
 from ingest.movement import Movements, Selection
 from ingest.parcel import Letter, Parcel, wrong_with
+from ingest.rollups.marks import Marks
 from ingest.streams import Entry, Stream, sort, unsettled
 from ingest.tables import COUNTS
 from plumbline import codec
@@ -142,6 +143,7 @@ class Pipeline:
         self._budgets = Budgets(engine=engine, sites=sites, clock=clock)
         self._movements = Movements()
         self._heat = Recorder()
+        self._marks = Marks()
         self._health_at: dict[Place, int] = {}
         self._failures = 0
         self._highest: dict[StreamKey, int] = {}
@@ -318,6 +320,7 @@ class Pipeline:
                 await ledger.save(connection, accounts, now)
             await self._checkpoint("ledger")
             kinds: set[type[Event]] = set(map(type, fresh))
+            noted = await self._marks.note(connection, fresh, kinds, {key.site for key in streams})
             if self._class == "telemetry":
                 heat = self._heat.new(fresh, self._desks)
                 if Fix in kinds:
@@ -334,6 +337,7 @@ class Pipeline:
         await self._checkpoint("commit")
         self._movements.remember(selection)
         self._heat.remember(heat)
+        self._marks.remember(noted)
         outcome.watermarks = [account.watermark() for _, account in sorted(accounts.items())]
         outcome.newest = max(entry.newest.values(), default=0)
         letters += (letter for letter, _ in entry.buried)

@@ -10,11 +10,12 @@ from typing import Any, Final
 
 from plumbline.event import CheckIn, Event, Fix, Health, Inspection, Reading, Scan, State
 from plumbline.heat import LEVELS
+from plumbline.rollup import COVER, is_rolled
 from plumbline.series import FieldValue, Measured, Point
 from plumbline.site import SiteFile, Zone
 
 #: Measurements that are made here; a reading may not call itself so.
-OWN_MEASUREMENTS: Final = frozenset({*LEVELS, "position", "scan", "check_in", "state", "inspection", "gateway_health"})
+OWN_MEASUREMENTS: Final = frozenset({*LEVELS, COVER, "position", "scan", "check_in", "state", "inspection", "gateway_health"})
 
 Fields = dict[str, FieldValue]
 _Tags = dict[str, str]
@@ -22,6 +23,11 @@ _Tags = dict[str, str]
 #: Tag sets that are kept of a site, per use: devices are named by gateways, so their number is not ours to trust.
 _MOST_TAGS: Final = 10_000
 _device: Final = attrgetter("device")
+
+
+def is_own(measurement: str) -> bool:
+    """Whether a reading may not call itself so: it would be written over what ingest computes."""
+    return measurement in OWN_MEASUREMENTS or is_rolled(measurement)
 
 
 def _fix(event: Fix) -> Fields:

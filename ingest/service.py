@@ -34,13 +34,14 @@ from ingest.refusals import Refusals, TellingRetention
 from ingest.reload import Watcher
 from ingest.replay import Replayer
 from ingest.retained import RetainedLane, W, Word
+from ingest.rollups import Keep, Roller
 from ingest.standing import Standing
 from ingest.workers import Lease
 from plumbline.address import Address
 from plumbline.delivery import Presence
 from plumbline.event import CLASSES, EventClass
 from plumbline.mqtt import Connection, Version
-from plumbline.series import SeriesWriter
+from plumbline.series import SeriesRollups, SeriesWriter
 from plumbline.site import SiteFile
 
 _log: Final = structlog.get_logger()
@@ -69,6 +70,7 @@ class IngestService:
         direct: the file of devices that publish straight to the broker (`ingest.direct.settings`); `None`: there are none.
         drain_s: how long what was taken may take to be committed after `stop`; what is not is the broker's still.
         dead_letter_bytes: retention of dead letters.
+        keep: how long points and rollups are kept; `None`: for ever.
         grouping: how messages are committed together.
         patience: how long to wait for a store or a broker that is away.
         clock: UTC in ns.
@@ -95,6 +97,7 @@ class IngestService:
         direct: Path | None = None,
         drain_s: float = DRAIN_S,
         dead_letter_bytes: int = LIMIT_BYTES,
+        keep: Keep | None = None,
         grouping: Grouping | None = None,
         patience: Patience | None = None,
         clock: Callable[[], int] = time.time_ns,
@@ -246,6 +249,20 @@ class IngestService:
             token=self._lease.token,
             clock=clock,
         )
+        self._roller = (
+            Roller(
+                engine=engine,
+                store=store,
+                token=self._lease.token,
+                stop=self._stop,
+                metrics=self.metrics,
+                patience=patience,
+                keep=keep,
+                clock=clock,
+            )
+            if isinstance(store, SeriesRollups)
+            else None
+        )
         self._stopped_at: float | None = None
         self._committed_before = 0
         self._probed = itertools.cycle(range(10))
@@ -346,6 +363,8 @@ class IngestService:
                 }
                 if self._direct is not None:
                     works["direct"] = self._direct.run()
+                if self._roller is not None:
+                    works["rollups"] = self._roller.run()
                 for name, work in works.items():
                     self._tasks[name] = group.create_task(work, name=f"ingest-{name}")
         except TimeoutError:

@@ -12,6 +12,8 @@
 | `metrics_port` | `PLUMBLINE_METRICS_PORT` | `/metrics`, `/healthy`, `/ready`, `/ledger`, `/deadletters` over HTTP; 0: any free port; absent: none |
 | `metrics_host` | `PLUMBLINE_METRICS_HOST` | the address for that; default 127.0.0.1: this machine alone |
 | `direct` | `PLUMBLINE_DIRECT` | file of the devices that publish straight to the broker (docs/direct.md); absent: there are none |
+| `keep_raw_days` | `PLUMBLINE_KEEP_RAW_DAYS` | days that readings, positions and gateways' health are kept one by one; 0: for ever; default 30 |
+| `keep_rollup_days` | `PLUMBLINE_KEEP_ROLLUP_DAYS` | days that rollups and heat are kept; 0: for ever; default 730. All else is kept for ever |
 
 A variable that is empty counts as absent, but for `PLUMBLINE_SHARE`.
 """
@@ -30,7 +32,14 @@ from plumbline.mqtt import Version
 from plumbline.site import SiteFile
 
 _PREFIX: Final = "PLUMBLINE_"
-KEYS: Final = ("broker", "database", "series", "sites", "share", "mqtt", "worker", "metrics_port", "metrics_host", "direct")
+_NUMBERS: Final = ("metrics_port", "keep_raw_days", "keep_rollup_days")
+KEYS: Final = (
+    *("broker", "database", "series", "sites", "share", "mqtt", "worker", "metrics_port", "metrics_host", "direct"),
+    *("keep_raw_days", "keep_rollup_days"),
+)
+
+
+Days = Annotated[int, Meta(ge=0, le=36_500)]
 
 
 class IngestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,6 +55,8 @@ class IngestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     metrics_port: Annotated[int, Meta(ge=0, le=65535)] | None = None
     metrics_host: Annotated[str, Meta(min_length=1)] = "127.0.0.1"
     direct: Annotated[str, Meta(min_length=1)] | None = None
+    keep_raw_days: Days = 30
+    keep_rollup_days: Days = 730
 
 
 def load(path: Path | None, environment: Mapping[str, str]) -> IngestSettings:
@@ -54,7 +65,7 @@ def load(path: Path | None, environment: Mapping[str, str]) -> IngestSettings:
     for key in KEYS:
         text = environment.get(f"{_PREFIX}{key.upper()}")
         if text or (text is not None and key == "share"):
-            table[key] = int(text) if key == "metrics_port" and text.isdecimal() else text
+            table[key] = int(text) if key in _NUMBERS and text.isdecimal() else text
     where = f"{path} and PLUMBLINE_… in the environment" if path else "PLUMBLINE_… in the environment"
     chosen = settings.convert(table, IngestSettings, where)
     if set("/+#\0") & set(chosen.share):

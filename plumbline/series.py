@@ -6,11 +6,12 @@ the command hands to the tracking service.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from msgspec import Struct
 
 from plumbline.errors import PlumblineError
+from plumbline.rollup import Span
 from plumbline.site import Source
 
 FieldValue = float | int | bool | str
@@ -112,12 +113,36 @@ class SeriesReader(Protocol):
     async def history(
         self, site: str, measurement: str, field: str, *, start: int, end: int, every_ns: int, device: str | None = None
     ) -> Sequence[Bucket]:
-        """A numeric field in equal intervals (aligned to 1970), by device then time; intervals without points are absent."""
+        """A numeric field in equal intervals (aligned to 1970), by device then time; intervals without points are absent.
+
+        Answered from the rollups as far as they are complete and the intervals can be put together from theirs: long
+        windows cost what their intervals do, and what of them is older than the raw points is still known by the minute.
+        """
         ...
 
 
-class SeriesStore(SeriesWriter, SeriesReader, Protocol):
-    """A whole store: both sides, and its end."""
+@runtime_checkable
+class SeriesRollups(Protocol):
+    """What the keeper of rollups and of retention asks of a store (`ingest.rollups`). All raise `SeriesUnavailableError`."""
+
+    async def rolled(self, site: str, measurement: str, span: Span, *, start: int, end: int) -> Sequence[Point]:
+        """The points of `plumbline.rollup.rolled(measurement, span)` that begin in a window, computed anew and not stored.
+
+        From the raw points or the next finer rollup, as they are at this moment; `start` and `end` are whole spans.
+        """
+        ...
+
+    async def earliest(self, site: str, measurement: str) -> int | None:
+        """The time of the oldest point (ns)."""
+        ...
+
+    async def forget(self, measurement: str, before: int) -> None:
+        """Delete the points of all sites that are older. What is written meanwhile goes on; room is given back later."""
+        ...
+
+
+class SeriesStore(SeriesWriter, SeriesReader, SeriesRollups, Protocol):
+    """A whole store: all sides, and its end."""
 
     async def aclose(self) -> None:
         """Finish what was accepted and let go of files and connections."""

@@ -12,6 +12,7 @@ from typing import Final, Literal, NamedTuple
 from duckdb import DuckDBPyConnection
 
 from ingest.series.limits import RefusedError, check_key, check_measurement, check_name, check_portable
+from plumbline.rollup import STATISTICS, is_rolled
 
 Kind = Literal["n", "b", "t"]
 """Number, truth value, text."""
@@ -135,8 +136,9 @@ class Catalog:
         for name in new:
             check_key(name, "the field key")
             check_portable(name, "the field key")
-        if len(known) + len(new) > self._max_fields:
-            raise RefusedError(f"measurement {measurement[:80]!r} has {self._max_fields} fields, the limit; use tags or text")
+        most = self._max_fields * (len(STATISTICS) if is_rolled(measurement) else 1)
+        if len(known) + len(new) > most:
+            raise RefusedError(f"measurement {measurement[:80]!r} has {most} fields, the limit; use tags or text")
         known.update(new)
 
     def commit(self, wanted: Mapping[str, set[tuple[str, Kind]]]) -> None:

@@ -209,6 +209,15 @@ class Writer:
         finally:
             self._connection.unregister("keys")
 
+    def forget(self, measurement: str, before: int) -> int:
+        """Delete the rows that are older; returns how many. What is left may then be worth compacting."""
+        table = self._catalog.tables.get(measurement)
+        if table is None:
+            return 0
+        [(gone,)] = self._connection.execute(f"DELETE FROM {table.name} WHERE at_ns < ?", [before]).fetchall()  # noqa: S608 - m<number>
+        self._replaced[measurement] += gone
+        return gone
+
     @property
     def worth_compacting(self) -> bool:
         """Whether `compact` has something to do."""

@@ -17,11 +17,14 @@ from typing import Any, Final, Self, TypeVar, cast
 import duckdb
 import structlog
 
+from ingest.series import duckdb_rollups
 from ingest.series.duckdb_catalog import Catalog, Table
 from ingest.series.duckdb_writer import Writer
+from ingest.series.history import Piece, merged, pieces, worth
 from ingest.series.limits import EARLIEST, LATEST, window
 from plumbline.errors import SettingsError
 from plumbline.heat import split
+from plumbline.rollup import COVER, Span, finer, rolled
 from plumbline.series import Bucket, HeatCell, LatestRow, Point, RefusedPoint, SeriesUnavailableError
 from plumbline.site import Source
 
@@ -107,6 +110,19 @@ class EmbeddedStore:
         ask = partial(self._history, site, measurement, field, inside=window(start, end), every_ns=every_ns, device=device)
         return await self._run(self._reading, ask)
 
+    async def rolled(self, site: str, measurement: str, span: Span, *, start: int, end: int) -> Sequence[Point]:
+        """See `SeriesRollups.rolled`."""
+        return await self._run(self._reading, self._rolled, site, measurement, span, window(start, end))
+
+    async def earliest(self, site: str, measurement: str) -> int | None:
+        """See `SeriesRollups.earliest`."""
+        return await self._run(self._reading, self._earliest, site, measurement)
+
+    async def forget(self, measurement: str, before: int) -> None:
+        """See `SeriesRollups.forget`. Goes by days, so that what waits to be written never waits for long."""
+        for end in await self._run(self._reading, self._days, measurement, before):
+            await self._run(self._writing, self._forget, measurement, end)
+
     async def _run(self, pool: ThreadPoolExecutor, work: Callable[..., T], *arguments: Any) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
@@ -160,10 +176,13 @@ class EmbeddedStore:
             self._failures += 1
             self._close()  # undoes what was begun; the next call opens the file again
             raise
+        self._compact_if_worth(writer)
+        return refused
+
+    def _compact_if_worth(self, writer: Writer) -> None:
         if writer.worth_compacting:
             with contextlib.suppress(RuntimeError):  # closing: the next run will find the work again
                 self._writing.submit(self._compact, writer)
-        return refused
 
     def _compact(self, writer: Writer) -> None:
         if writer is not self._writer:  # closed meanwhile
@@ -241,23 +260,49 @@ class EmbeddedStore:
     def _history(
         self, site: str, measurement: str, field: str, *, inside: tuple[int, int] | None, every_ns: int, device: str | None
     ) -> list[Bucket]:
-        cursor, table = self._table(measurement)
+        if inside is None:
+            return []
+        until = self._until(site, measurement) if worth(*inside, every_ns) else None
+        parts = [Piece(None, *inside)] if until is None else pieces(*inside, every_ns, until)
+        return merged([self._piece(site, measurement, field, piece, every_ns=every_ns, device=device) for piece in parts])
+
+    def _piece(
+        self, site: str, measurement: str, field: str, piece: Piece, *, every_ns: int, device: str | None
+    ) -> list[Bucket]:
+        name = measurement if piece.span is None else rolled(measurement, piece.span)
+        cursor, table = self._table(name)
+        if table is None:
+            return []
+        words = ("",) if piece.span is None else ("_min", "_max", "_mean", "_count")
+        columns = [table.number(f"{field}{word}") for word in words]
+        inside = (piece.start, piece.end)
+        return duckdb_rollups.history(cursor, table, site, columns, inside=inside, every_ns=every_ns, device=device)
+
+    def _until(self, site: str, measurement: str) -> int | None:
+        cursor, table = self._table(COVER)
+        return None if table is None else duckdb_rollups.until(cursor, table, site, measurement)
+
+    def _rolled(self, site: str, measurement: str, span: Span, inside: tuple[int, int] | None) -> list[Point]:
+        source = finer(span)
+        cursor, table = self._table(measurement if source is None else rolled(measurement, source))
         if table is None or inside is None:
             return []
-        number = table.number(field)
-        every_ns = min(every_ns, LATEST)
-        # `%` follows the sign of the time: twice, so that intervals before 1970 begin where they should.
-        rows = cursor.execute(
-            f"""
-            WITH by_series AS (
-                SELECT series, at_ns - ((at_ns % $every) + $every) % $every AS start,
-                    sum({number}) AS total, min({number}) AS minimum, max({number}) AS maximum, count({number}) AS samples
-                FROM {table.name} WHERE at_ns >= $first AND at_ns < $end AND {number} IS NOT NULL GROUP BY ALL)
-            SELECT s.device, start, sum(total) / sum(samples), min(minimum), max(maximum), sum(samples)::BIGINT
-            FROM by_series JOIN series s ON s.id = by_series.series
-            WHERE s.site = $site AND s.device IS NOT NULL AND ($device IS NULL OR s.device = $device)
-            GROUP BY s.device, start
-            """,
-            {"every": every_ns, "first": inside[0], "end": inside[1], "site": site, "device": device},
-        ).fetchall()
-        return sorted((Bucket(*row) for row in rows), key=lambda bucket: (bucket.device, bucket.start))
+        return duckdb_rollups.roll(cursor, table, site, measurement, span, start=inside[0], end=inside[1])
+
+    def _earliest(self, site: str, measurement: str) -> int | None:
+        cursor, table = self._table(measurement)
+        return None if table is None else duckdb_rollups.earliest(cursor, table, site)
+
+    def _days(self, measurement: str, before: int) -> list[int]:
+        """Where to stop between the oldest row and a time: at the end of each day that has any."""
+        cursor, table = self._table(measurement)
+        return [] if table is None else duckdb_rollups.days(cursor, table, before)
+
+    def _forget(self, measurement: str, before: int) -> None:
+        try:
+            _, _, writer = self._opened()
+            writer.forget(measurement, before)
+        except BaseException:
+            self._close()  # undoes what was begun; the next call opens the file again
+            raise
+        self._compact_if_worth(writer)

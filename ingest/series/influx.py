@@ -6,26 +6,26 @@ Numbers are written as floats: a field keeps its first type for ever, and sensor
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import chain, compress, repeat
 from operator import eq
 from typing import Any, Final, Self, cast
 from urllib.parse import urlsplit
 from zlib import crc32
 
+from ingest.series.history import Piece, merged, pieces, worth
 from ingest.series.influx_lane import Lane
+from ingest.series.influx_rollups import InfluxRollups
 from ingest.series.influx_server import InfluxServer, QueryRefusedError, on_this_machine
-from ingest.series.influxql import identifier, string
-from ingest.series.limits import EARLIEST, LATEST, window
+from ingest.series.influxql import Group, condition, identifier, rows_of, string
+from ingest.series.limits import EARLIEST, LATEST
 from ingest.series.line_protocol import Encoded, LineEncoder
 from ingest.series.vouched import vouched
 from plumbline.heat import Part, split
+from plumbline.rollup import Span
 from plumbline.series import Bucket, FieldValue, HeatCell, LatestRow, Point, RefusedPoint
 from plumbline.site import Source
-
-Row = dict[str, Any]
-Group = tuple[Mapping[str, str], list[Row]]
-"""The tags of a series in an answer, and its rows."""
 
 CONNECTIONS: Final = 2
 """To write over: InfluxDB 1.6.7 on two cores takes nearly twice as much on two connections as on one."""
@@ -59,6 +59,7 @@ class InfluxStore:
         self._server = InfluxServer(url, database, user=user, token=token, timeout_s=timeout_s, connections=connections)
         if packed is None:
             packed = not on_this_machine(urlsplit(url).hostname or "")
+        self._rollups = InfluxRollups(self._server)
         self._encoder = LineEncoder(portable=True)
         self._lanes = [Lane(self._server, packed=packed, lines_per_request=lines_per_request) for _ in range(connections)]
         self._places: dict[str, int] = {}
@@ -140,8 +141,8 @@ class InfluxStore:
             cells[key] = HeatCell(tags["cell"], cast("Source", tags["source"]), float(row["lat"]), float(row["lon"]), weight)
         return list(cells.values())
 
-    async def _heat_of(self, site: str, part: Part) -> list[tuple[Mapping[str, str], Row]]:
-        within = _condition(part.start, part.end)
+    async def _heat_of(self, site: str, part: Part) -> list[tuple[Mapping[str, str], dict[str, Any]]]:
+        within = condition(part.start, part.end)
         if within is None:
             return []
         groups = await self._ask(
@@ -172,11 +173,22 @@ class InfluxStore:
         self, site: str, measurement: str, field: str, *, start: int, end: int, every_ns: int, device: str | None = None
     ) -> Sequence[Bucket]:
         """See `SeriesReader.history`."""
-        within = _condition(start, end)
         if every_ns < 1:
             raise ValueError(f"every_ns must be at least 1, not {every_ns}")
+        until = await self._rollups.until(site, measurement) if worth(start, end, every_ns) else None
+        parts = [Piece(None, start, end)] if until is None else pieces(start, end, every_ns, until)
+        ask = partial(self._piece, site, measurement, field, every_ns=every_ns, device=device)
+        return merged(await asyncio.gather(*map(ask, parts)))
+
+    async def _piece(
+        self, site: str, measurement: str, field: str, piece: Piece, *, every_ns: int, device: str | None
+    ) -> list[Bucket]:
+        within = condition(piece.start, piece.end)
         if within is None:
             return []
+        if piece.span is not None:
+            ask = self._rollups.history
+            return await ask(site, measurement, field, piece.span, within=within, every_ns=every_ns, device=device)
         name = identifier(field)
         which = "" if device is None else f" AND device = {string(device)}"
         try:
@@ -193,32 +205,31 @@ class InfluxStore:
             Bucket(
                 tags["device"], row["time"], float(row["mean"]), float(row["minimum"]), float(row["maximum"]), row["samples"]
             )
-            for tags, rows in sorted(groups, key=lambda group: group[0]["device"])
+            for tags, rows in groups
             for row in rows
             if row["samples"]
         ]
 
+    async def rolled(self, site: str, measurement: str, span: Span, *, start: int, end: int) -> Sequence[Point]:
+        """See `SeriesRollups.rolled`."""
+        return await self._rollups.rolled(site, measurement, span, start=start, end=end)
+
+    async def earliest(self, site: str, measurement: str) -> int | None:
+        """See `SeriesRollups.earliest`."""
+        return await self._rollups.earliest(site, measurement)
+
+    async def forget(self, measurement: str, before: int) -> None:
+        """See `SeriesRollups.forget`."""
+        await self._rollups.forget(measurement, before)
+
     async def _ask(self, influxql: str) -> list[Group]:
         """The groups that a query answers; a database or measurement that does not exist yet holds nothing."""
-        return list(_groups(await self._server.ask(influxql)))
-
-
-def _groups(result: Mapping[str, Any]) -> Iterator[Group]:
-    for series in result.get("series", ()):
-        columns: list[str] = series["columns"]
-        yield series.get("tags", {}), [dict(zip(columns, values, strict=True)) for values in series.get("values", ())]
+        return list(rows_of(await self._server.ask(influxql)))
 
 
 def _field(value: FieldValue) -> FieldValue:
     """JSON of Go writes 3.0 as `3`; every number that we store is a float."""
     return float(value) if type(value) is int else value
-
-
-def _condition(start: int, end: int) -> str | None:
-    """The half-open window as a condition; `None` where nothing can lie in it."""
-    inside = window(start, end)
-    # The end is asked as the last included nanosecond: the end of the last window is no time to InfluxDB.
-    return inside and f"time >= {inside[0]} AND time <= {inside[1] - 1}"
 
 
 def _bounded(at: int) -> int:

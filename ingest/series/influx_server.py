@@ -41,6 +41,10 @@ class QueryRefusedError(SeriesUnavailableError):
     """The server understood us and said no to a query."""
 
 
+class NotANumberError(QueryRefusedError):
+    """The answer would hold a number that is none: a sum went beyond what a float holds."""
+
+
 class InfluxServer:
     """The part of the API that 1.x, 2.x and 3 Core share, on kept-alive connections."""
 
@@ -103,6 +107,10 @@ class InfluxServer:
         try:
             body = msgspec.json.decode(answer.content, type=dict[str, Any])
         except (msgspec.DecodeError, UnicodeDecodeError):
+            if b"unsupported value" in answer.content[:1000]:  # Go's JSON has no infinities
+                raise NotANumberError(
+                    f"{self.url}: a query's answer holds an infinite number; look for absurd values in the series"
+                ) from None
             raise SeriesUnavailableError(
                 f"{self.url}: answered a query with something that is not JSON; check that an InfluxDB listens there"
             ) from None

@@ -19,6 +19,7 @@ from ingest import direct, probes, settings
 from ingest.collector import calm
 from ingest.patience import DATABASE_AWAY, not_there_yet
 from ingest.reload import Watcher
+from ingest.rollups import Keep
 from ingest.series import described as store_described
 from ingest.series import open_store
 from plumbline import database, logs
@@ -128,6 +129,7 @@ async def _run(chosen: settings.IngestSettings, repeats: Repeats) -> None:
                 metrics_port=chosen.metrics_port,
                 metrics_host=chosen.metrics_host,
                 direct=Path(chosen.direct) if chosen.direct else None,
+                keep=Keep(chosen.keep_raw_days, chosen.keep_rollup_days),
             )
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):

@@ -14,6 +14,7 @@ import typer
 import ingest
 import tracking_service
 from ingest.reload import Watcher
+from ingest.rollups import Keep
 from ingest.series import open_store
 from ingest.service import IngestService
 from plumbline import database, logs, profile
@@ -143,6 +144,7 @@ class _Up:
                 sites=sites,
                 watcher=watcher,
                 on_commit=tracking.wake,
+                keep=Keep(),
             )
             async with asyncio.TaskGroup() as tasks:
                 serving = tasks.create_task(tracking.run(), name="tracking")

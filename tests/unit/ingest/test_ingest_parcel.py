@@ -1,6 +1,7 @@
 """Opening a message never fails: whatever is wrong becomes a letter with its reason."""
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,9 +58,10 @@ def test_one_bad_event_does_not_take_the_others_with_it():
     assert [(letter.seq, letter.reason) for letter in parcel.refused] == [(2, "invalid")]
 
 
-def test_a_reading_may_not_call_itself_heat():
+@pytest.mark.parametrize("name", [b"heat", b"rollup", b"environment_1m", b"x_15m", b"x_1h"])
+def test_a_reading_may_not_call_itself_like_what_is_computed_here(name):
     topic, payload = batch([reading(1), reading(2)])
-    parcel = opened(topic, payload.replace(b'"environment"', b'"heat"', 1))
+    parcel = opened(topic, payload.replace(b'"environment"', b'"' + name + b'"', 1))
     assert [event.seq for event in parcel.events] == [2]
     assert parcel.refused[0].reason == "reserved_name"
 
