@@ -36,14 +36,17 @@ _log: Final = structlog.get_logger()
 
 EVERY_S: Final = 10.0
 _MINUTE: Final = 60_000_000_000
-#: Streams that are looked at: those that were heard last.
+#: Streams and gateways that are looked at: those that were heard last.
 _STREAMS: Final = 20_000
+_GATEWAYS: Final = 5_000
 #: Sites for which a worker says how it is.
 _SITES: Final = 100
 #: Piles of dead letters that are remembered, so that one that is gone is said to be empty.
 _PILES: Final = 1_000
-#: Letters whose message could not be trusted to name its site.
+#: The site of letters that name none that we know: names from outside make no series.
 UNKNOWN: Final = "unknown"
+#: The reason of no letters: a site without any says so, for 'nothing' and 'no answer' look alike on a board.
+NONE: Final = "none"
 
 
 class SeriesMirror:
@@ -133,13 +136,16 @@ class SeriesMirror:
         return first is None or first == self._token
 
     async def _shared(self, connection: AsyncConnection, now: int) -> list[Point]:
-        rows = (await connection.execute(select(gateway))).mappings().all()
+        lately = select(gateway).order_by(gateway.c.last_seen.desc()).limit(_GATEWAYS)
+        rows = (await connection.execute(lately)).mappings().all()
         points = [_gateway(row, now) for row in rows]
         streams = select(ledger_stream).order_by(ledger_stream.c.last_seen.desc()).limit(_STREAMS)
         points += ledger_points((await connection.execute(streams)).mappings().all(), self._still_since, now)
         await self._count_letters(connection)
         at = now // _MINUTE * _MINUTE
-        for (site, reason), (waiting, replayed) in self._piles.items():
+        named = {site for site, _ in self._piles}
+        without = {(site, NONE): (0, 0) for site in list(self._sites)[:_SITES] if site not in named}
+        for (site, reason), (waiting, replayed) in {**self._piles, **without}.items():
             fields = {"waiting": float(waiting), "replayed": float(replayed)}
             points.append(Point("dead_letter", {"site": site, "reason": reason}, fields, at))
         return points
@@ -154,10 +160,17 @@ class SeriesMirror:
         if letters == self._letters:
             return
         waiting = func.sum(case((table.replayed_at.is_(None), 1), else_=0))
-        piles = select(table.site, table.reason, waiting, func.count(table.replayed_at)).group_by(table.site, table.reason)
-        found = {
-            (site or UNKNOWN, reason): (int(some), int(done)) for site, reason, some, done in await connection.execute(piles)
-        }
+        piles = (
+            select(table.site, table.reason, waiting, func.count(table.replayed_at))
+            .group_by(table.site, table.reason)
+            .order_by(func.count().desc())
+            .limit(_PILES)
+        )
+        found: dict[tuple[str, str], tuple[int, int]] = {}
+        for name, reason, some, done in await connection.execute(piles):
+            place = (name if name in self._sites else UNKNOWN, reason)
+            before = found.get(place, (0, 0))
+            found[place] = (before[0] + int(some), before[1] + int(done))
         emptied = dict.fromkeys([place for place in self._piles if place not in found][:_PILES], (0, 0))
         self._piles, self._letters = emptied | found, letters
 
