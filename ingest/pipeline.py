@@ -9,8 +9,8 @@ The classes differ in one thing: telemetry's points are in the series store befo
 series store (its points and its heat follow from the inbox, `ingest.projector`).
 
 Each stage may be tried any number of times and be cut off anywhere: points and inbox rows are idempotent, and the ledger's
-row locks decide which worker counts a number. Where a write fails, those begun behind it are written again after it, so that
-the points of a series are stored in the order of the groups whatever happens.
+row locks decide which worker counts a number. Where a write fails, those begun behind it are written again after it, and none
+is begun before it is made up for, so that the points of a series are stored in the order of the groups whatever happens.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 import structlog
@@ -33,6 +34,7 @@ from ingest.heat.presence import Weights
 from ingest.heat.record import Recorder
 from ingest.metrics import Metrics
 from ingest.movement import Movements, Selection
+from ingest.origins import origins
 from ingest.parcel import Letter, Parcel, wrong_with
 from ingest.rollups.marks import Marks
 from ingest.streams import Entry, Stream, sort, unsettled
@@ -146,6 +148,7 @@ class Pipeline:
         self._marks = Marks()
         self._health_at: dict[Place, int] = {}
         self._failures = 0
+        self._failing: set[int] = set()
         self._highest: dict[StreamKey, int] = {}
 
     async def commit(self, parcels: Sequence[Parcel], *, trusted: bool = False) -> Outcome:
@@ -158,6 +161,7 @@ class Pipeline:
             await self.store(group)
         finally:
             group.give_up()
+            self._failing.discard(id(group))
         return await self.settle(group)
 
     async def prepare(self, parcels: Sequence[Parcel], *, trusted: bool = False) -> Group:
@@ -171,7 +175,7 @@ class Pipeline:
         group = Group(parcels, sort(parcels), trusted=trusted)
         if self._class == "telemetry":
             await self._points(group)
-            if group.points:
+            if group.points and not self._failing:  # else one before it is to be written again first
                 self._write(group)
         else:
             group.bodies = [codec.encode(event) for parcel in parcels for event in parcel.events]
@@ -186,9 +190,11 @@ class Pipeline:
                 letters = await self._stored(group)
             except SeriesUnavailableError:
                 self._failures += 1
+                self._failing.add(id(group))
                 raise
             if group.failures == self._failures:  # else a group before this one was stored after it
                 group.letters, group.points = letters, ()
+                self._failing.discard(id(group))
         await self._checkpoint("points")
         return group
 
@@ -285,21 +291,13 @@ class Pipeline:
         refused = await write
         if not refused:
             return []
-        events: dict[str, list[Event]] = defaultdict(list)
-        topics: dict[str, str] = {}
-        for parcel in group.parcels:
-            if parcel.header is not None:
-                events[parcel.header.site] += parcel.events
-                topics[parcel.header.site] = parcel.topic
-        letters: list[Letter] = []
-        for point, reason in refused:
-            site = point.tags.get("site", "")
-            letters.append(refused_point(point, reason, self._origin(point, events.get(site, [])), topics.get(site, "")))
-        return letters
-
-    def _origin(self, point: Point, events: Sequence[Event]) -> Event | None:
-        """The event that a refused point was made of."""
-        return next((e for e in events if e.device == point.tags.get("device") and point in self._made(e.site, [e])), None)
+        topics = {parcel.header.site: parcel.topic for parcel in group.parcels if parcel.header is not None}
+        events = chain.from_iterable(parcel.events for parcel in group.parcels)
+        found = origins([point for point, _ in refused], events, lambda event: self._made(event.site, [event]))
+        return [
+            refused_point(point, reason, event, topics.get(point.tags.get("site", ""), ""))
+            for (point, reason), event in zip(refused, found, strict=True)
+        ]
 
     async def _settle(self, group: Group) -> Outcome:
         now = self._clock()

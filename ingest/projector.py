@@ -18,6 +18,7 @@ from ingest import deadletters
 from ingest.desks import Desks
 from ingest.heat.record import Recorder
 from ingest.metrics import Metrics
+from ingest.origins import origins
 from ingest.parcel import Letter
 from ingest.patience import Patience, Stop
 from ingest.pipeline import refused_point
@@ -137,10 +138,15 @@ class Projector:
         for site in (site for site, maker in makers.items() if maker is None):
             _log.warning("events of a site without a file make no points", site=site, count=len(by_site[site]))
         points = [point for site, events in by_site.items() if (maker := makers[site]) for point in maker.points(events)]
-        for point, reason in await self._store.write(points) if points else ():
+        refused = await self._store.write(points) if points else ()
+        events = (event for site, some in by_site.items() if makers[site] for event in some)
+        found = origins(
+            [point for point, _ in refused],
+            events,
+            lambda event: maker.points([event]) if (maker := makers[event.site]) else (),
+        )
+        for (point, reason), event in zip(refused, found, strict=True):
             site = point.tags.get("site", "")
-            maker = makers[site]
-            event = next((e for e in by_site[site] if maker is not None and point in maker.points([e])), None)
             topic = topics.events(site, event.gateway, event.event_class) if event else f"series/{site}"
             letters.append(refused_point(point, reason, event, topic))
         return letters

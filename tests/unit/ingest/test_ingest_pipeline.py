@@ -559,3 +559,26 @@ async def test_a_write_that_fails_is_made_again_before_those_that_were_begun_beh
     bench.store.gates[3].set_result(True)
     await behind
     assert value(bench, 1) == newer.values["pm2_5"]
+
+
+async def test_no_write_is_begun_while_one_before_it_that_failed_is_to_be_made_again(engine):
+    bench = Bench(engine, store=GatedStore())
+    pipeline = bench.pipelines["telemetry"]
+    older, newer = reading(1), reading(2, at=NOON + 10**9)  # of one device, at one time: the last written wins
+    first, second = (
+        [open_parcel(*batch([event]), sites=bench.sites, received_at=NOW, ack=lambda: None)] for event in (older, newer)
+    )
+    before = await pipeline.prepare(first)
+    await bench.store.begun(1)
+    bench.store.gates[0].set_result(False)
+    with pytest.raises(SeriesUnavailableError):
+        await pipeline.store(before)
+    behind = await pipeline.prepare(second)
+    await asyncio.sleep(0)
+    assert len(bench.store.gates) == 1, "the write behind has overtaken"
+    for group in (before, behind):
+        storing = asyncio.create_task(pipeline.store(group))
+        await bench.store.begun(begun := len(bench.store.gates) + 1)
+        bench.store.gates[begun - 1].set_result(True)
+        await storing
+    assert value(bench, 1) == newer.values["pm2_5"]
