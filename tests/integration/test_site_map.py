@@ -10,6 +10,8 @@ import httpx
 import pytest
 from PIL import Image
 
+from plumbline.command.tracking import _origins
+from plumbline.errors import SettingsError
 from plumbline.series import HeatCell
 from plumbline.site import SiteFile
 from tests import tracking_site as site
@@ -177,3 +179,15 @@ async def test_only_the_origins_that_are_named_may_read_maps(make):
         answer = await client.get(path, headers=origin)
         assert "access-control-allow-origin" not in answer.headers
         assert answer.headers["vary"] == "Origin"
+
+
+def test_origins_are_told_as_browsers_say_them():
+    assert _origins("*") == ["*"]
+    assert _origins(" https://grafana.example:3000, http://[::1]:3000 ,") == [
+        "https://grafana.example:3000",
+        "http://[::1]:3000",
+    ]
+    assert _origins("") == []  # nobody's
+    for wrong in ("grafana.example", "https://grafana.example/d/wall", "null", "https://a b"):
+        with pytest.raises(SettingsError, match="is no origin"):
+            _origins(wrong)

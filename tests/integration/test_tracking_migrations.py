@@ -1,0 +1,52 @@
+"""What tracking's migrations take over from before, on both databases."""
+
+import time
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, select
+
+import tracking_service
+from tests import tracking_site as site
+from tracking_service.intake import Intake
+from tracking_service.schema import _FOLDER
+from tracking_service.tables import machine_hours, machine_state
+
+
+def back_to(revision: str):
+    """A downgrade, for `run_sync`."""
+
+    def downgrade(connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(_FOLDER))
+        config.attributes |= {"connection": connection, "version_table": "alembic_tracking"}
+        command.downgrade(config, revision)
+
+    return downgrade
+
+
+async def test_machines_that_told_their_state_before_there_were_hours_have_them_too(database_url):
+    engine = await site.database(database_url)
+    now = time.time_ns()
+    early = [site.state("working", at=now - 5), site.state("off", at=now - 4, device="mixer"), site.beam(1, at=now)]
+    await site.post(engine, *early)
+    while await Intake(engine=engine, sites=site.SITES).take():
+        pass
+    async with engine.begin() as connection:
+        await connection.run_sync(back_to("20261122_manifest"))
+    waiting = site.state("idle", at=now - 3)
+    await site.post(engine, waiting)
+    await tracking_service.migrate(engine)
+    async with engine.connect() as connection:
+        told = {
+            tuple(row)
+            for row in await connection.execute(select(machine_state.c.event_id, machine_state.c.state, machine_state.c.at))
+        }
+        hours = {row.device: row for row in await connection.execute(select(machine_hours))}
+    assert told == {(early[0].id, "working", now - 5), (early[1].id, "off", now - 4)}
+    assert hours["crane-1"].dirty_from == hours["crane-1"].known_until == now - 5
+    while await Intake(engine=engine, sites=site.SITES).take():  # what waited is taken in as ever
+        pass
+    async with engine.connect() as connection:
+        assert len((await connection.execute(select(machine_state))).all()) == 3
+    await engine.dispose()
