@@ -114,6 +114,19 @@ def test_what_needs_a_server_waits_until_it_is_healthy():
         assert set(depends) <= set(SERVICES)
 
 
+def test_more_workers_of_ingest_can_be_started_from_the_same_service():
+    """`docker compose up --scale ingest=3`: nothing of it can be had by one container alone."""
+    ingest = SERVICES["ingest"]
+    assert not {"ports", "container_name", "hostname", "network_mode", "mac_address"} & ingest.keys()
+    assert not {"PLUMBLINE_WORKER", "PLUMBLINE_SHARE"} & ingest["environment"].keys()  # each takes a free name; all share
+    assert all(volume["read_only"] for volume in ingest["volumes"])
+    assert not ingest["environment"]["PLUMBLINE_DATABASE"].startswith("sqlite")
+    assert not ingest["environment"]["PLUMBLINE_SERIES"].startswith("embedded")
+    assert ingest["environment"]["PLUMBLINE_METRICS_PORT"] in ingest["healthcheck"]["test"][-1]
+    scrape = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"][0]["dns_sd_configs"][0]
+    assert (scrape["names"], str(scrape["port"])) == (["ingest"], ingest["environment"]["PLUMBLINE_METRICS_PORT"])
+
+
 def test_our_own_services_have_no_rights_and_write_nothing():
     for name in ("ingest", "tracking"):
         assert SERVICES[name]["read_only"] is True
