@@ -11,11 +11,11 @@ from typing import Any, Final
 from plumbline.event import CheckIn, Event, Fix, Health, Inspection, Reading, Scan, State
 from plumbline.heat import LEVELS
 from plumbline.rollup import COVER, is_rolled
-from plumbline.series import FieldValue, Measured, Point
+from plumbline.series import MIRRORED, FieldValue, Measured, Point
 from plumbline.site import SiteFile, Zone
 
 #: Measurements that are made here; a reading may not call itself so.
-OWN_MEASUREMENTS: Final = frozenset({*LEVELS, COVER, "position", "scan", "check_in", "state", "inspection", "gateway_health"})
+OWN_MEASUREMENTS: Final = frozenset({*LEVELS, COVER, "position", "scan", "check_in", "state", "inspection", "gateway_health"}) | MIRRORED
 
 Fields = dict[str, FieldValue]
 _Tags = dict[str, str]

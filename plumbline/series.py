@@ -6,7 +6,7 @@ the command hands to the tracking service.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -15,6 +15,14 @@ from plumbline.rollup import Span
 from plumbline.site import Source
 
 FieldValue = float | int | bool | str
+
+MIRRORED: Final = frozenset(
+    {
+        *("material", "delivery", "milestone", "evidence", "order", "site_state", "utilisation", "people"),
+        *("gateway", "ledger", "dead_letter", "ingest"),
+    }
+)
+"""What our own services know, as measurements for boards (tracking's, then ingest's): no device may call its own so."""
 
 
 class Point(Struct, frozen=True):

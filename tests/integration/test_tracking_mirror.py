@@ -17,7 +17,7 @@ from ingest.series import open_store
 from plumbline import codec
 from plumbline.event import ClockReading
 from plumbline.inbox import gateway, inbox
-from plumbline.series import LatestRow, Point, RefusedPoint, SeriesUnavailableError
+from plumbline.series import MIRRORED, LatestRow, Point, RefusedPoint, SeriesUnavailableError
 from tests import tracking_site as site
 from tracking_service import document
 from tracking_service.intake import Intake
@@ -456,6 +456,7 @@ async def test_both_real_stores_take_every_point_and_give_it_back(engine, series
         await real.aclose()
     names = {"material", "milestone", "order", "delivery", "evidence", "people", "site_state", "utilisation"}
     assert {name for name, _, _ in store.rows} == names
+    assert names < MIRRORED
     assert [(row.device, row.at) for row in hours] == [("crane-1", NOW)]
     assert hours[0].fields["working_s"] == 0.0
     assert hours[0].fields["unknown_s"] == 60.0

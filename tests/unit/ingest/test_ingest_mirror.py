@@ -11,10 +11,11 @@ from ingest.metrics import Metrics
 from ingest.mirror import SeriesMirror
 from ingest.own_figures import Durations, read_figures
 from ingest.patience import Patience, Stop
+from ingest.points import is_own
 from ingest.tables import dead_letter, ledger_stream, worker_lease
 from plumbline.database import open_engine
 from plumbline.inbox import gateway
-from plumbline.series import Point, SeriesUnavailableError
+from plumbline.series import MIRRORED, Point, SeriesUnavailableError
 from tests.batches import SITE, MemoryStore
 
 SECOND = 10**9
@@ -196,6 +197,18 @@ async def test_a_mistake_in_it_ends_nothing_and_a_store_that_is_away_is_told(eng
         await bench.mirror._attempt()
     bench.store.down = False
     assert await bench.mirror._attempt() == 2
+
+
+async def test_no_device_may_call_a_measurement_as_what_is_mirrored_is_called(engine):
+    bench = Bench(engine)
+    await stream(engine, "gw", 1, received=1)
+    async with engine.begin() as connection:
+        await connection.execute(insert(gateway).values(site="yard", gateway="gw", online=True, since=1, last_seen=NOW))
+    await bench.mirror.write()
+    mirrored = {point.measurement for point in bench.store.taken}
+    assert mirrored == {"gateway", "ledger", "dead_letter", "ingest"}
+    assert mirrored < MIRRORED
+    assert all(map(is_own, MIRRORED))
 
 
 @given(times=st.lists(st.floats(0, 20), min_size=1, max_size=200), share=st.floats(0.01, 1))
