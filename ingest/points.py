@@ -14,8 +14,10 @@ from plumbline.rollup import COVER, is_rolled
 from plumbline.series import MIRRORED, FieldValue, Measured, Point
 from plumbline.site import SiteFile, Zone
 
-#: Measurements that are made here; a reading may not call itself so.
-OWN_MEASUREMENTS: Final = frozenset({*LEVELS, COVER, "position", "scan", "check_in", "state", "inspection", "gateway_health"}) | MIRRORED
+#: Measurements that are made by our services; a reading may not call itself so.
+OWN_MEASUREMENTS: Final = (
+    frozenset({*LEVELS, COVER, "position", "scan", "check_in", "state", "inspection", "gateway_health"}) | MIRRORED
+)
 
 Fields = dict[str, FieldValue]
 _Tags = dict[str, str]

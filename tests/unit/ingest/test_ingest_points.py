@@ -11,7 +11,7 @@ from plumbline.event import KINDS, CheckIn, Event, Fix, Reading
 from plumbline.heat import LEVELS
 from plumbline.ids import is_name
 from plumbline.rollup import COVER
-from plumbline.series import Measured, Point
+from plumbline.series import MIRRORED, Measured, Point
 from tests.batches import NOON, SECOND, SITE, check_in, fix, health, reading, scan, state
 
 maker = PointMaker(SITE)
@@ -24,7 +24,7 @@ def only(event):
 
 def test_every_kind_has_a_series():
     assert {*SERIES, Reading} == set(KINDS.values())
-    assert {name for name, _, _ in SERIES.values()} | {*LEVELS, COVER} == OWN_MEASUREMENTS
+    assert {name for name, _, _ in SERIES.values()} | {*LEVELS, COVER} == OWN_MEASUREMENTS - MIRRORED
 
 
 def test_a_reading_names_its_measurement_and_carries_its_values_and_the_zone_of_a_fixed_device():
