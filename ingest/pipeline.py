@@ -320,7 +320,7 @@ class Pipeline:
             kinds: set[type[Event]] = set(map(type, fresh))
             noted = await self._marks.note(connection, fresh, kinds, {key.site for key in streams})
             if self._class == "telemetry":
-                heat = self._heat.new(fresh, self._desks)
+                heat = self._heat.new(fresh, self._desks, {key.site for key in streams})
                 if Fix in kinds:
                     selection = self._movements.choose([event for event in fresh if type(event) is Fix])
                 outcome.delivered = await mail.deliver(connection, selection.fixes, now=now, projected=True)

@@ -9,14 +9,15 @@ from operator import attrgetter
 from typing import Any, Final
 
 from plumbline.event import CheckIn, Event, Fix, Health, Inspection, Reading, Scan, State
-from plumbline.heat import LEVELS
+from plumbline.heat import LEVELS, MAPS
 from plumbline.rollup import COVER, is_rolled
 from plumbline.series import MIRRORED, FieldValue, Measured, Point
 from plumbline.site import SiteFile, Zone
 
 #: Measurements that are made by our services; a reading may not call itself so.
 OWN_MEASUREMENTS: Final = (
-    frozenset({*LEVELS, COVER, "position", "scan", "check_in", "state", "inspection", "gateway_health"}) | MIRRORED
+    frozenset({*LEVELS, *MAPS.values(), COVER, "position", "scan", "check_in", "state", "inspection", "gateway_health"})
+    | MIRRORED
 )
 
 Fields = dict[str, FieldValue]

@@ -24,6 +24,8 @@ PARTS: Final = 1024
 _Key = TypeVar("_Key", bound=Hashable)
 _at: Final[Callable[[Event], int]] = attrgetter("at")
 _device: Final[Callable[[Event], str]] = attrgetter("device")
+_lat: Final[Callable[[Fix], float]] = attrgetter("lat")
+_lon: Final[Callable[[Fix], float]] = attrgetter("lon")
 _values: Final[Callable[[Reading], dict[str, float]]] = attrgetter("values")
 
 
@@ -68,14 +70,14 @@ class PresenceMaker:
                 found[said] = PARTS
         return found
 
-    def _fixes(self, fixes: Iterable[Fix], found: Weights) -> None:
+    def _fixes(self, fixes: Sequence[Fix], found: Weights) -> None:
         """Where receivers were; one that no file knows is a machine."""
-        cell, people = self._grid.cell, self._people
-        for fix in fixes:
-            if fix.accuracy_m is None or fix.accuracy_m <= WORST_ACCURACY_M:
-                column, row = cell(fix.lat, fix.lon)
-                source: Source = "people" if fix.device in people else "machines"
-                found[Presence(fix.at // MINUTE_NS, column, row, source, fix.device)] = PARTS
+        sure = [fix for fix in fixes if fix.accuracy_m is None or fix.accuracy_m <= WORST_ACCURACY_M]
+        minutes = [at // MINUTE_NS for at in map(_at, sure)]
+        cells = self._grid.cells(map(_lat, sure), map(_lon, sure))
+        for minute, (column, row), device in set(zip(minutes, cells, map(_device, sure), strict=True)):
+            source: Source = "people" if device in self._people else "machines"
+            found[Presence(minute, column, row, source, device)] = PARTS
 
     def _said(self, event: Event) -> Presence | None:
         """Presence in the zone where a device stands, or that a check-in names; an idle machine leaves none."""
@@ -94,19 +96,19 @@ class PresenceMaker:
 
     def _measured(self, readings: Sequence[Reading], found: Weights) -> None:
         """Noise and dust around sensors of which the site file says where they stand."""
+        if self._zones.keys().isdisjoint(map(_device, readings)):
+            return
         values = list(map(_values, readings))
         wanted = METRICS.keys() & set[str]().union(*values)
         if not wanted:
             return
-        devices = list(map(_device, readings))
-        if self._zones.keys().isdisjoint(devices):
-            return
-        minutes = [at // MINUTE_NS for at in map(_at, readings)]
-        if min(minutes) == max(minutes):
+        devices, times = list(map(_device, readings)), list(map(_at, readings))
+        first = min(times) // MINUTE_NS
+        if first == max(times) // MINUTE_NS:
             for metric in wanted:
-                self._weigh(minutes[0], METRICS[metric], _highest(devices, values, metric), found)
+                self._weigh(first, METRICS[metric], _highest(devices, values, metric), found)
             return
-        places = list(zip(minutes, devices, strict=True))
+        places = list(zip([at // MINUTE_NS for at in times], devices, strict=True))
         for metric in wanted:
             by_minute: dict[int, dict[str, float]] = {}
             for (minute, device), value in _highest(places, values, metric).items():
@@ -133,13 +135,11 @@ class PresenceMaker:
         return square
 
 
-def _highest(keys: Iterable[_Key], values: Iterable[dict[str, float]], metric: str) -> dict[_Key, float]:
+def _highest(keys: Sequence[_Key], values: Iterable[dict[str, float]], metric: str) -> dict[_Key, float]:
     """The largest value of a metric by key; what is not above 0 counts for nothing."""
-    highest: dict[_Key, float] = {}
-    so_far = highest.get
-    for key, some in zip(keys, values, strict=True):
-        value = some.get(metric, 0.0)
-        if value > so_far(key, 0.0):
+    highest = dict.fromkeys(keys, 0.0)
+    for key, value in zip(keys, [some.get(metric, 0.0) for some in values], strict=True):
+        if value > highest[key]:  # noqa: PLR1730 - each call would cost as much as the rest of the loop
             highest[key] = value
     return highest
 

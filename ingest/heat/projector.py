@@ -146,7 +146,7 @@ class HeatProjector:
             await self._settle(site.id, hour, marked, closed=True)
             return len(marked.numbers)
         new = {one: weight for one, weight in sums.items() if marked.anew or self._written.get((site.id, one)) != weight}
-        for point, reason in await self._store.write(points(site.id, site.grid, new.items())) if new else ():
+        for point, reason in await self._store.write(points(site.id, site.grid, sums, new)) if new else ():
             _log.warning("a point of heat is refused", measurement=point.measurement, tags=dict(point.tags), reason=reason)
         await self._checkpoint("heat_written")
         await self._settle(site.id, hour, marked, closed=False)

@@ -5,7 +5,7 @@ often. Each commit that brings something new leaves a mark for each minute it to
 workers never wait for each other's. `ingest.heat.projector` takes them away.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from operator import attrgetter
 from typing import Any, Final
@@ -34,9 +34,9 @@ class Recorder:
         self._written: dict[str, Weights] = {}
         self._count = 0
 
-    def new(self, events: Sequence[Event], desks: Desks) -> dict[str, Weights]:
-        """By site: what of the events' presence is not known to be in the table already."""
-        sites = set(map(_site, events))
+    def new(self, events: Sequence[Event], desks: Desks, sites: Collection[str] | None = None) -> dict[str, Weights]:
+        """By site: what of the events' presence is not known to be in the table already; `sites`: all that they are of."""
+        sites = sites or set(map(_site, events))
         found: dict[str, Weights] = {}
         for site in sites:
             maker = desks.of(site).heat

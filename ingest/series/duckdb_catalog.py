@@ -48,6 +48,10 @@ class Table(NamedTuple):
         """The column of the field's numbers, or `NULL` where it has none: safe to put in a query."""
         return self.columns.get((field, "n"), "NULL::DOUBLE")
 
+    def text(self, field: str) -> str:
+        """The column of the field's texts, or `NULL` where it has none."""
+        return self.columns.get((field, "t"), "NULL::VARCHAR")
+
 
 class Catalog:
     """The numbers of measurements, fields and tag sets. Used by the writer's thread; `tables` may be read by any.

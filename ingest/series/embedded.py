@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar, cast
+from typing import Any, Final, Self, TypeVar
 
 import duckdb
 import structlog
@@ -23,10 +23,9 @@ from ingest.series.duckdb_writer import Writer
 from ingest.series.history import Piece, merged, pieces, worth
 from ingest.series.limits import EARLIEST, LATEST, window
 from plumbline.errors import SettingsError
-from plumbline.heat import split
+from plumbline.heat import Sheet, cells_of, split
 from plumbline.rollup import COVER, Span, finer, rolled
 from plumbline.series import Bucket, HeatCell, LatestRow, Point, RefusedPoint, SeriesUnavailableError
-from plumbline.site import Source
 
 T = TypeVar("T")
 _log: Final = structlog.get_logger()
@@ -200,32 +199,22 @@ class EmbeddedStore:
             return connection.cursor(), catalog.tables.get(measurement)
 
     def _heat(self, site: str, start: int, end: int) -> list[HeatCell]:
-        wanted: list[str] = []
-        times: list[int] = []
-        connection, catalog, _ = self._opened()
+        sheets: list[Sheet] = []
         for part in split(start, end):
-            table, inside = catalog.tables.get(part.measurement), window(part.start, part.end)
+            cursor, table = self._table(part.measurement)
+            inside = window(part.start, part.end)
             if table is None or inside is None:
                 continue
-            wanted.append(
-                f"""SELECT series, sum({table.number("weight")}) AS weight, max({table.number("lat")}) AS lat,
-                    max({table.number("lon")}) AS lon FROM {table.name} WHERE at_ns >= ? AND at_ns < ? GROUP BY series"""
+            numbers = ", ".join(map(table.number, ("first_column", "first_row", "lat", "lon", "cell_m")))
+            rows = cursor.execute(
+                f"""
+                SELECT s.source, {table.text("cells")}, {numbers} FROM {table.name} m JOIN series s ON s.id = m.series
+                WHERE s.site = ? AND at_ns >= ? AND at_ns < ?
+                """,
+                [site, *inside],
             )
-            times += inside
-        if not wanted:
-            return []
-        with self._lock:
-            cursor = connection.cursor()
-        # Tag sets first, cells then: rows are grouped by a number, not by texts.
-        rows = cursor.execute(
-            f"""
-            SELECT s.cell, coalesce(s.source, ''), max(lat), max(lon), sum(weight)
-            FROM ({" UNION ALL ".join(wanted)}) AS by_series JOIN series s ON s.id = by_series.series
-            WHERE s.site = ? AND s.cell IS NOT NULL GROUP BY ALL
-            """,
-            [*times, site],
-        ).fetchall()
-        return [HeatCell(cell, cast("Source", source), *numbers) for cell, source, *numbers in rows if None not in numbers]
+            sheets += map(Sheet._make, rows.fetchall())
+        return cells_of(sheets)
 
     def _latest(self, site: str, measurement: str, since: int) -> list[LatestRow]:
         cursor, table = self._table(measurement)

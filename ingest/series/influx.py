@@ -6,11 +6,11 @@ Numbers are written as floats: a field keeps its first type for ever, and sensor
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import chain, compress, repeat
 from operator import eq
-from typing import Any, Final, Self, cast
+from typing import Final, Self
 from urllib.parse import urlsplit
 from zlib import crc32
 
@@ -22,10 +22,9 @@ from ingest.series.influxql import Group, condition, identifier, rows_of, string
 from ingest.series.limits import EARLIEST, LATEST
 from ingest.series.line_protocol import Encoded, LineEncoder
 from ingest.series.vouched import vouched
-from plumbline.heat import Part, split
+from plumbline.heat import Part, Sheet, cells_of, split
 from plumbline.rollup import Span
 from plumbline.series import Bucket, FieldValue, HeatCell, LatestRow, Point, RefusedPoint
-from plumbline.site import Source
 
 CONNECTIONS: Final = 2
 """To write over: InfluxDB 1.6.7 on two cores takes nearly twice as much on two connections as on one."""
@@ -132,25 +131,18 @@ class InfluxStore:
     async def heat(self, site: str, start: int, end: int) -> Sequence[HeatCell]:
         """See `SeriesReader.heat`."""
         # One statement a request: InfluxDB 3 takes no more.
-        answers = await asyncio.gather(*(self._heat_of(site, part) for part in split(start, end)))
-        cells: dict[tuple[str, str], HeatCell] = {}
-        for tags, row in chain.from_iterable(answers):
-            key = tags["cell"], tags["source"]
-            before = cells[key].weight if key in cells else 0.0
-            weight = before + float(row["weight"])
-            cells[key] = HeatCell(tags["cell"], cast("Source", tags["source"]), float(row["lat"]), float(row["lon"]), weight)
-        return list(cells.values())
+        answers = await asyncio.gather(*(self._sheets(site, part) for part in split(start, end)))
+        return cells_of(chain.from_iterable(answers))
 
-    async def _heat_of(self, site: str, part: Part) -> list[tuple[Mapping[str, str], dict[str, Any]]]:
+    async def _sheets(self, site: str, part: Part) -> list[Sheet]:
         within = condition(part.start, part.end)
         if within is None:
             return []
         groups = await self._ask(
-            f"SELECT SUM(weight) AS weight, MAX(lat) AS lat, MAX(lon) AS lon FROM {part.measurement}"
-            f" WHERE site = {string(site)} AND {within} GROUP BY cell, source"
+            f"SELECT cells, first_column, first_row, lat, lon, cell_m FROM {part.measurement}"
+            f" WHERE site = {string(site)} AND {within} GROUP BY source, sheet"
         )
-        wanted = "weight", "lat", "lon"
-        return [(tags, row) for tags, rows in groups for row in rows if tags["cell"] and None not in map(row.get, wanted)]
+        return [Sheet(tags["source"], *map(row.__getitem__, Sheet._fields[1:])) for tags, rows in groups for row in rows]
 
     async def latest(self, site: str, measurement: str, since: int) -> Sequence[LatestRow]:
         """See `SeriesReader.latest`."""

@@ -144,6 +144,20 @@ def nmea(
     _say("NMEA 0183", benchmark.measure(folder), as_json=as_json)
 
 
+@app.command("heatmap")
+def heatmap(
+    events: Annotated[int, typer.Option(help="Raw events of the day; 580 devices report them.", min=10_000)] = 10_000_000,
+    keep: Annotated[Path | None, typer.Option(help="Keep data and logs in this new folder.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Heat of the last hour and of a day after millions of raw events: ms on both stores, beside counting raw positions."""
+    from plumbline.command import bench_heatmap  # noqa: PLC0415 - each benchmark needs only its own packages
+
+    with folders.given(keep) as folder:
+        figures = asyncio.run(bench_heatmap.measure(folder, events=events))
+    _say("Heatmap", figures, as_json=as_json)
+
+
 @app.command("series")
 def series(
     points: Annotated[int, typer.Option(help="How many points.", min=10_000)] = 500_000,

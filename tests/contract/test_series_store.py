@@ -15,10 +15,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from ingest.heat.points import Sum
+from ingest.heat.points import points as heat_points
+from ingest.heat.presence import PARTS
 from ingest.series import benchmark, open_store
 from ingest.series.embedded import EmbeddedStore
 from ingest.series.influx import InfluxStore
 from plumbline.errors import SettingsError
+from plumbline.grid import Cell, Grid
 from plumbline.heat import LEVELS
 from plumbline.series import Measured, Point, SeriesUnavailableError
 from plumbline.site import Source
@@ -27,6 +31,7 @@ from tests.servers import InfluxDb, running
 MINUTE = 60 * 10**9
 DAY = 24 * 60 * MINUTE
 T0 = 1_790_000_000 * 10**9 // MINUTE * MINUTE
+GRID = Grid(31.0, 121.5, 10.0)
 
 
 @pytest.fixture(params=["influx", "embedded"])
@@ -43,21 +48,18 @@ async def store(request, tmp_path):
 
 def heat(*seen: tuple) -> list[Point]:
     """What ingest writes of presence: (cell, minute, weight, source, site), the last three with usual values."""
-    sums: Counter[tuple[str, str, str, str, int]] = Counter()
+    sums: dict[str, Counter[Sum]] = {}
     for entry in seen:
         cell, minute, weight, source, site = (*entry, *(1.0, "people", "tower")[len(entry) - 2 :])
-        for name, minutes in LEVELS.items():
-            at = T0 + minute * MINUTE
-            sums[name, site, cell, source, at - at % (minutes * MINUTE)] += weight
-    return [
-        Measured(
-            name,
-            {"site": site, "cell": cell, "source": source},
-            {"lat": 31.0 + float(cell.partition("_")[0]), "lon": 121.5, "weight": float(weight)},
-            at,
-        )
-        for (name, site, cell, source, at), weight in sums.items()
-    ]
+        number = T0 // MINUTE + minute
+        for minutes in LEVELS.values():
+            one = Sum(minutes, number - number % minutes, *map(int, cell.split("_")), source)
+            sums.setdefault(site, Counter())[one] += round(weight * PARTS)
+    return [point for site, some in sums.items() for point in heat_points(site, GRID, some, some)]
+
+
+def place(column: int, row: int) -> tuple[float, float]:
+    return GRID.centre(Cell(column, row))
 
 
 def air(device: str, at: int, *, zone: str = "", site: str = "tower", **fields) -> Point:
@@ -132,10 +134,23 @@ async def test_heat_sums_weights_by_cell_and_source(store):
         )
     )
     assert sorted(await store.heat("tower", T0, T0 + DAY)) == [
-        ("1_2", "machines", 32.0, 121.5, 2.5),
-        ("1_2", "people", 32.0, 121.5, 2.0),
-        ("7_0", "people", 38.0, 121.5, 1.0),
+        ("1_2", "machines", *place(1, 2), 2.5),
+        ("1_2", "people", *place(1, 2), 2.0),
+        ("7_0", "people", *place(7, 0), 1.0),
     ]
+
+
+async def test_boards_find_the_same_weights_cell_by_cell_in_every_length_of_interval(store):
+    seen = [(f"{i % 7 - 3}_{i % 40}", i * 5, 0.75) for i in range(60)]
+    await store.write(heat(*seen))
+    for point in heat(*seen):
+        if point.measurement in LEVELS:
+            (cell,) = [
+                one
+                for one in await store.heat("tower", point.at, point.at + LEVELS[point.measurement] * MINUTE)
+                if one.cell == point.tags["cell"]
+            ]
+            assert cell == (point.tags["cell"], "people", point.fields["lat"], point.fields["lon"], point.fields["weight"])
 
 
 async def test_windows_include_their_start_and_not_their_end(store):
@@ -418,10 +433,11 @@ readings = st.builds(
     st.dictionaries(st.sampled_from(["t", "u", 'v"']), numbers, min_size=1),
 )
 presences = st.builds(
-    lambda cell, minute, weight, source: (f"{cell}_0", minute, weight, source),
-    st.integers(0, 3),
+    lambda column, row, minute, weight, source: (f"{column}_{row}", minute, weight, source),
+    st.integers(-2, 2),
+    st.sampled_from([-33, -32, -1, 0, 31, 32]),
     st.integers(-200, 200),
-    st.sampled_from([0.5, 1, 2.25]),
+    st.sampled_from([1 / PARTS, 0.5, 1, 2.25]),
     st.sampled_from(get_args(Source)),
 )
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ingest.points import OWN_MEASUREMENTS, SERIES, PointMaker
 from plumbline.event import KINDS, CheckIn, Event, Fix, Reading
-from plumbline.heat import LEVELS
+from plumbline.heat import LEVELS, MAPS
 from plumbline.ids import is_name
 from plumbline.rollup import COVER
 from plumbline.series import MIRRORED, Measured, Point
@@ -24,7 +24,7 @@ def only(event):
 
 def test_every_kind_has_a_series():
     assert {*SERIES, Reading} == set(KINDS.values())
-    assert {name for name, _, _ in SERIES.values()} | {*LEVELS, COVER} == OWN_MEASUREMENTS - MIRRORED
+    assert {name for name, _, _ in SERIES.values()} | {*LEVELS, *MAPS.values(), COVER} == OWN_MEASUREMENTS - MIRRORED
 
 
 def test_a_reading_names_its_measurement_and_carries_its_values_and_the_zone_of_a_fixed_device():

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plumbline.heat import LEVELS, MINUTE_NS, split
+from plumbline.heat import MAPS, MINUTE_NS, split
 
-MINUTES = {measurement: minutes * MINUTE_NS for measurement, minutes in LEVELS.items()}
+MINUTES = {measurement: minutes * MINUTE_NS for minutes, measurement in MAPS.items()}
 NOON = 1_781_150_400_000_000_000
 
 
@@ -29,7 +29,7 @@ def test_there_are_at_most_five_parts_and_no_finer_one_where_a_coarser_fits(star
 
 
 def test_a_day_is_its_hours_and_an_hour_at_any_minute_has_quarters_between_minutes():
-    assert [part.measurement for part in split(NOON, NOON + 24 * 60 * MINUTE_NS)] == ["heat_1h"]
+    assert [part.measurement for part in split(NOON, NOON + 24 * 60 * MINUTE_NS)] == ["heat_map_1h"]
     some = split(NOON + 20 * MINUTE_NS + 1, NOON + 80 * MINUTE_NS + 1)
     assert sorted((part.start - NOON) // MINUTE_NS for part in some) == [21, 30, 75]
-    assert {part.measurement for part in some} == {"heat", "heat_15m"}
+    assert {part.measurement for part in some} == {"heat_map", "heat_map_15m"}
