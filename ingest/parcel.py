@@ -17,6 +17,7 @@ from plumbline.codec import DecodedBatch
 from plumbline.delivery import BatchHeader, StreamKey
 from plumbline.errors import CodecError
 from plumbline.event import Event, EventClass, Health, Reading
+from plumbline.ids import is_name
 from plumbline.mqtt import Message
 from plumbline.site import SiteFile
 
@@ -55,6 +56,18 @@ class Letter(NamedTuple):
     seq: int | None = None
     received_at: int | None = None
     """ns, where that counts to the nanosecond; else the time of the commit."""
+    place: tuple[str, str] | None = None
+    """Site and gateway, where they are known without a stream."""
+
+    @property
+    def whose(self) -> tuple[str | None, str | None]:
+        """Site and gateway: of the event, or of whoever publishes on that topic; `None` where the topic is not one of ours."""
+        if self.stream is not None:
+            return self.stream.site, self.stream.gateway
+        if self.place is not None:
+            return self.place
+        told = topics.parse(self.topic)
+        return (told.site, told.gateway) if told and is_name(told.site) and is_name(told.gateway) else (None, None)
 
 
 class Parcel(Struct):

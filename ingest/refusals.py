@@ -100,9 +100,9 @@ class TellingRetention(Retention):
 def about(letter: Letter) -> dict[str, object]:
     """Where a letter belongs, as far as is known: topic, and site, gateway, epoch, class, number and id of its event."""
     said: dict[str, object] = {"topic": letter.topic[:200]}
+    said |= {name: value for name, value in zip(("site", "gateway"), letter.whose, strict=True) if value is not None}
     if letter.stream is not None:
-        stream = letter.stream
-        said |= {"site": stream.site, "gateway": stream.gateway, "epoch": stream.epoch, "event_class": stream.event_class}
+        said |= {"epoch": letter.stream.epoch, "event_class": letter.stream.event_class}
     if letter.seq is not None:
         said["seq"] = letter.seq
         if (found := _ID.search(letter.payload[:4096])) is not None:

@@ -24,14 +24,14 @@ async def keep(connection: AsyncConnection, letters: Iterable[tuple[Letter, str 
     """Write letters, each with the ledger day that counts it as dead (if any); one that is there already is counted."""
     rows: list[dict[str, Any]] = []
     for letter, day in letters:
-        stream = letter.stream
+        stream, (site, gateway) = letter.stream, letter.whose
         rows.append(
             {
                 "received_at": now if letter.received_at is None else letter.received_at,
                 "last_at": now,
                 "topic": _text(letter.topic, 512),
-                "site": stream.site if stream else None,
-                "gateway": stream.gateway if stream else None,
+                "site": site,
+                "gateway": gateway,
                 "device": device_of(letter.payload) if stream else None,
                 "epoch": stream.epoch if stream else None,
                 "event_class": stream.event_class if stream else None,

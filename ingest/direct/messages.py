@@ -158,7 +158,8 @@ class Messages:
         what = f"{size} bytes, more than the {self._max_bytes} that are read; see 'max_bytes' of '{self._gateway}'"
         if size <= self._max_bytes:
             what = "its topic holds a zero character"
-        return Letter(message.topic, "undecodable", f"{shown(message.topic)}: {what}", message.payload)
+        detail = f"{shown(message.topic)}: {what}"
+        return Letter(message.topic, "undecodable", detail, message.payload, place=(self._site, self._gateway))
 
     async def _count(self, connection: AsyncConnection, taken: Taken, now: int) -> None:
         statement = insert_into(connection, direct_tally)

@@ -241,7 +241,9 @@ class Reading:
         if opened.lost and (not kept.retain or self._entry.accept_retained):
             reason = "partly_undecodable" if opened.said else "undecodable"
             detail = f"{shown(kept.topic)}: {'; '.join(opened.lost[:20])}"
-            opened.parcel.letters.append(Letter(kept.topic, reason, detail, kept.payload, received_at=kept.received_at))
+            place = (self._table.site, self._table.name)
+            letter = Letter(kept.topic, reason, detail, kept.payload, received_at=kept.received_at, place=place)
+            opened.parcel.letters.append(letter)
         return opened.parcel
 
     def _trouble(self, kept: Kept, trouble: Trouble, opened: Opened) -> None:

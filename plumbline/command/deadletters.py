@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -253,12 +254,15 @@ def _print_piles(piles: list[Pile]) -> None:
     if not piles:
         console.print("no letter waits")
         return
-    table = Table("reason", "site", "device", "letters", "first", "last", "newest id")
+    table = Table(box=SIMPLE, padding=0, pad_edge=False)
+    for name in ("reason", "site", "device", "letters", "first", "last", "newest"):
+        table.add_column(name, no_wrap=name in {"reason", "site", "newest"})
     for pile in piles:
         many = f"{pile.letters:,}" + (f" ({pile.times:,} times)" if pile.times > pile.letters else "")
         many += f", {pile.waiting:,} wait for ingest" if pile.waiting else ""
         place = pile.site or "?", pile.device or ""
-        table.add_row(pile.reason, *map(visible, place), many, _when(pile.first_at), _when(pile.last_at), str(pile.newest))
+        times = _minute(pile.first_at), _minute(pile.last_at)
+        table.add_row(pile.reason, *map(visible, place), many, *times, str(pile.newest))
     console.print(table)
     for reason in dict.fromkeys(pile.reason for pile in piles):
         console.print(f"{reason}: {letters.meaning_of(reason)}", soft_wrap=True)
@@ -266,15 +270,22 @@ def _print_piles(piles: list[Pile]) -> None:
 
 
 def _print_each(rows: list[dict[str, Any]]) -> None:
-    table = Table("id", "received", "times", "reason", "detail", "state")
+    table = Table(box=SIMPLE, padding=0, pad_edge=False)
+    for name in ("id", "received", "times", "reason", "detail", "state"):
+        table.add_column(name, no_wrap=name in {"id", "reason"})
     for row in rows:
         detail = visible(row["detail"], 2000)
-        table.add_row(str(row["id"]), _when(row["received_at"]), str(row["times"]), row["reason"], detail, _state(row))
+        table.add_row(str(row["id"]), _minute(row["received_at"]), str(row["times"]), row["reason"], detail, _state(row))
     Console(markup=False, highlight=False).print(table)
 
 
 def _when(at_ns: int) -> str:
     return datetime.fromtimestamp(at_ns / 1e9, UTC).isoformat(timespec="seconds")
+
+
+def _minute(at_ns: int) -> str:
+    """A time in UTC that a table has room for; `show` says it to the second."""
+    return f"{datetime.fromtimestamp(at_ns / 1e9, UTC):%Y-%m-%d %H:%MZ}"
 
 
 def _state(row: dict[str, Any]) -> str:

@@ -52,3 +52,20 @@ def test_reasons_that_nobody_foresaw_do_not_fill_the_memory(lines):
     refusals = Refusals(lambda: 0.0)
     refusals.tell([letter(1, f"reason-{n}") for n in range(1000)])
     assert len(lines) == 200
+
+
+@pytest.mark.parametrize(
+    ("letter", "whose"),
+    [
+        (letter(1), ("yard", "gw")),
+        (Letter("plumbline/v1/yard/gw-2/events/business", "not_json", "", b"{"), ("yard", "gw-2")),
+        (Letter("tele/plug/SENSOR", "undecodable", "", b"{", place=("yard", "direct-tasmota")), ("yard", "direct-tasmota")),
+        (Letter("tele/plug/SENSOR", "undecodable", "", b"{"), (None, None)),
+        (Letter("plumbline/v1/" + "y" * 65 + "/gw/events/business", "not_json", "", b"{"), (None, None)),
+        (Letter("plumbline/v1/ya\0rd/gw/events/business", "not_json", "", b"{"), (None, None)),
+    ],
+)
+def test_a_letter_belongs_to_whoever_publishes_on_its_topic_where_it_says_nothing_itself(lines, letter, whose):
+    assert letter.whose == whose
+    Refusals().tell([letter])
+    assert (lines[0].get("site"), lines[0].get("gateway")) == whose
