@@ -44,4 +44,4 @@ bench: ## Measure the whole chain
 	@.venv/bin/plumbline bench e2e
 
 clean: ## Remove what was built and installed here (not the data in var/)
-	@rm -rf .venv .tools web/node_modules web/dist tracking_service/static/wall .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .tools web/node_modules web/dist tests/grafana/node_modules tracking_service/static/wall .pytest_cache .ruff_cache .hypothesis .import_linter_cache
