@@ -84,6 +84,7 @@ class Operations:
                 Route("/ready", self._ready),
                 Route("/ledger", self._ledger),
                 Route("/deadletters", self._deadletters),
+                Route("/{path:path}", self._unknown),
             ]
         )
 
@@ -143,6 +144,9 @@ class Operations:
     async def _deadletters(self, request: Request) -> Response:
         site = request.query_params.get("site")
         return await self._read(lambda: self._letters(site))
+
+    async def _unknown(self, _request: Request) -> Response:
+        return _problem(404, "there is no such page; there are /metrics, /healthy, /ready, /ledger, /deadletters")
 
     async def _read(self, act: Callable[[], Awaitable[object]]) -> Response:
         """Something out of the database, within the deadline."""

@@ -47,6 +47,7 @@ def configure(level: str | None = None, *, environment: Mapping[str, str] | None
         structlog.processors.TimeStamper(fmt="%H:%M:%S" if for_people else "iso", utc=not for_people),
         structlog.processors.StackInfoRenderer(),
         _hide,
+        _first,
         *([] if for_people else [_TRACES]),
     ]
     renderer: Processor = (
@@ -76,6 +77,11 @@ def _choice(environment: Mapping[str, str], name: str, allowed: tuple[str, ...],
     if said not in allowed:
         raise SettingsError(f"{name}: '{said[:40]}' is not one of {', '.join(allowed)}")
     return said
+
+
+def _first(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A line begins with when, how bad, and what: that is what a narrow window shows of it."""
+    return {**{name: entry[name] for name in ("timestamp", "level", "event") if name in entry}, **entry}
 
 
 def _hide(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -207,6 +207,8 @@ async def test_the_ledger_and_the_letters_are_served_and_mistakes_are_told(broke
                 ]
 
             await eventually(kept, "the letter")
+            unknown = await client.get("/")
+            assert (unknown.status_code, "/ready" in unknown.json()["detail"]) == (404, True)
             for query in ({"day": "today"}, {"sites": "yard"}):
                 answer = await client.get("/ledger", params=query)
                 assert answer.status_code == 400

@@ -32,6 +32,7 @@ def test_every_line_is_one_json_object_also_those_of_libraries(capsys):
     assert (ours["event"], ours["level"], ours["site"], ours["seq"]) == ("taken", "info", "yard", 3)
     assert (theirs["event"], theirs["level"], theirs["logger"]) == ("lost 3\nlines", "error", "some.library")
     assert ours["timestamp"].endswith("Z")
+    assert list(ours)[:3] == list(theirs)[:3] == ["timestamp", "level", "event"]
 
 
 def test_a_flood_of_like_lines_is_one_line(capsys):
