@@ -13,7 +13,7 @@ reads the ledger learns when a site works, so it listens on this machine alone u
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final, TypeVar
 
@@ -52,6 +52,7 @@ class Operations:
         engine: the SQL database.
         letters: the overview of dead letters, of one site or all.
         remarks: what readiness says beside, and does not depend on.
+        waiting: names of dependencies, with the reason, that answer us or not, but did not do what we last asked of them.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Operations:
         engine: AsyncEngine,
         letters: Callable[[str | None], Awaitable[object]],
         remarks: Callable[[], Mapping[str, object]] = dict[str, object],
+        waiting: Callable[[], Iterable[tuple[str, str]]] = tuple[tuple[str, str], ...],
     ) -> None:
         self._host = host
         self.port = port
@@ -76,6 +78,7 @@ class Operations:
         self._engine = engine
         self._letters = letters
         self._remarks = remarks
+        self._waiting = waiting
         self._listener: socket.socket | None = None
         self._app = Starlette(
             routes=[
@@ -126,6 +129,8 @@ class Operations:
 
     async def _ready(self, _request: Request) -> Response:
         answers: list[Answer] = list(await asyncio.gather(*(probe.ask() for probe in self._probes)))
+        refusing = dict(self._waiting())
+        answers = [_refusing(one, refusing[one.name]) if one.ok and one.name in refusing else one for one in answers]
         draining, dead = self._draining(), self._dead()
         ready = not draining and not dead and all(answer.ok for answer in answers)
         told: dict[str, Any] = {"ready": ready, "draining": draining, "dead": dead, "dependencies": answers, **self._remarks()}
@@ -164,6 +169,12 @@ def _is_day(text: str) -> bool:
         return date.fromisoformat(text).isoformat() == text
     except ValueError:
         return False
+
+
+def _refusing(answer: Answer, why: str) -> Answer:
+    """A dependency that answers questions, while what we want of it fails."""
+    check = "it answers, but does not do its work: look at its disk, its log and our rights there; it is tried again"
+    return Answer(name=answer.name, ok=False, ms=answer.ms, error=why.strip().partition("\n")[0][:300], check=check)
 
 
 def _json(value: object, status: int = 200) -> Response:

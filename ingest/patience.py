@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 import asyncpg
@@ -67,6 +67,8 @@ class Patience:
     first_s: float = FIRST_S
     cap_s: float = CAP_S
     chance: Callable[[], float] = random.random
+    waiting: dict[object, tuple[str, str]] = field(default_factory=dict[object, tuple[str, str]], compare=False, repr=False)
+    """What is waited for now: of each task the store (`series` or `database`) and why."""
 
     async def insist(
         self, act: Callable[[], Awaitable[T]], *, task: str, stop: Stop, failed: Callable[[str], None]
@@ -76,22 +78,31 @@ class Patience:
         `task` names it in the log; `failed` is told `series` or `database` for each try that failed.
         """
         attempt, began, away = 0, time.monotonic(), ""
-        while True:
-            try:
-                done = await act()
-            except SeriesUnavailableError as error:
-                away, why, asked_s, say = "series", str(error), error.wait_s, _log.error if error.ours else _log.warning
-            except DATABASE_AWAY as error:
-                away, why, asked_s, say = "database", str(error), 0.0, _log.warning
-            else:
-                if attempt:
-                    _log.info(
-                        "store answers again", task=task, store=away, tries=attempt, after_s=round(time.monotonic() - began, 1)
-                    )
-                return done
-            attempt += 1
-            wait_s = max(asked_s, delay_s(attempt, self.chance, first_s=self.first_s, cap_s=self.cap_s))
-            failed(away)
-            say("store away, will try again", task=task, store=away, error=why[:500], wait_s=round(wait_s, 3))
-            if await stop.pause(wait_s):
-                return None
+        this = object()
+        try:
+            while True:
+                try:
+                    done = await act()
+                except SeriesUnavailableError as error:
+                    away, why, asked_s, say = "series", str(error), error.wait_s, _log.error if error.ours else _log.warning
+                except DATABASE_AWAY as error:
+                    away, why, asked_s, say = "database", str(error), 0.0, _log.warning
+                else:
+                    if attempt:
+                        _log.info(
+                            "store answers again",
+                            task=task,
+                            store=away,
+                            tries=attempt,
+                            after_s=round(time.monotonic() - began, 1),
+                        )
+                    return done
+                attempt += 1
+                wait_s = max(asked_s, delay_s(attempt, self.chance, first_s=self.first_s, cap_s=self.cap_s))
+                failed(away)
+                self.waiting[this] = away, why
+                say("store away, will try again", task=task, store=away, error=why[:500], wait_s=round(wait_s, 3))
+                if await stop.pause(wait_s):
+                    return None
+        finally:
+            self.waiting.pop(this, None)

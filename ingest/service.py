@@ -278,6 +278,7 @@ class IngestService:
                 engine=engine,
                 letters=lambda site: overview(engine, site=site),
                 remarks=lambda: {"site_files": watcher.state()} if watcher is not None else {},
+                waiting=lambda: list(patience.waiting.values()),
             )
         self._replayer = Replayer(
             engine=engine,

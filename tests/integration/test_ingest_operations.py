@@ -15,6 +15,7 @@ from ingest.patience import Patience
 from ingest.series import open_store
 from plumbline.database import open_engine
 from plumbline.errors import PlumblineError
+from plumbline.series import SeriesUnavailableError
 from tests.batches import SITE, batch, reading, scan
 from tests.integration.test_ingest_service import Gateway, eventually, serving
 from tests.servers import InfluxDb, Mosquitto, PostgreSql, open_folder, running
@@ -123,6 +124,38 @@ async def test_a_dependency_that_hangs_costs_its_deadline_and_blocks_nothing_els
             finally:
                 os.kill(broker.process.pid, signal.SIGCONT)
             await eventually(lambda: is_ready(client), "the broker again")
+
+
+class ReadOnly:
+    """A store whose disk is full: it answers what is asked, and takes nothing."""
+
+    def __init__(self, store) -> None:
+        self._store = store
+        self.full = True
+
+    async def latest(self, *what):
+        return await self._store.latest(*what)
+
+    async def write(self, points):
+        if self.full:
+            raise SeriesUnavailableError("no space left on its disk")
+        return await self._store.write(points)
+
+
+async def test_a_store_that_answers_but_takes_nothing_is_not_ready(broker, engine, store):
+    full = ReadOnly(store)
+    async with serving(service(broker, engine, full)) as ingest, Gateway(broker) as gw:
+        await eventually(lambda: opened(ingest), "the port")
+        async with asking(ingest) as client:
+            await eventually(lambda: is_ready(client), "everything to be there")
+            await gw.send(batch([reading(1)]))
+            await becomes(client, "series", ok=False)
+            said = (await ready(client))["series"]
+            assert "no space left" in said["error"]
+            assert "disk" in said["check"]
+            full.full = False
+            await gw.committed(1, "telemetry")
+            await eventually(lambda: is_ready(client), "everything to be there again")
 
 
 async def opened(ingest):
