@@ -2,22 +2,18 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
 from dashboards.alerts import Contacts, files
 from dashboards.alerts.rule import RUNBOOKS
-from dashboards.edition import Edition, Language
 from dashboards.grafana import Grafana
 from dashboards.push import Influx, Order
 from dashboards.push import push as push_into
+from plumbline.command.dashboards_edition import DEFAULT, Api, Lang, Site, SiteFiles, Timezone, edition
 from plumbline.errors import SettingsError
 
-_DEFAULT = Edition()
-
-Timezone = Annotated[str, typer.Option(help="IANA time zone of the site, for example Europe/Berlin.")]
-Lang = Annotated[str, typer.Option("--lang", help="Language of boards and alerts: en or zh.")]
 Runbooks = Annotated[str, typer.Option(help="Where docs/runbooks.md is read: a path, or the whole address of the page.")]
 
 
@@ -39,14 +35,11 @@ def push(
     viewer_key: Annotated[
         Path | None, typer.Option(help="Make a read-only account for the wall and write its key to this file.")
     ] = None,
-    timezone: Timezone = _DEFAULT.timezone,
-    lang: Lang = _DEFAULT.language,
-    api: Annotated[
-        str, typer.Option("--api-url", help="Base URL of the tracking API as the wall's browser reaches it.")
-    ] = _DEFAULT.api,
-    site: Annotated[
-        list[str] | None, typer.Option("--site", help="A site whose plan and zones the map shows; may be given again.")
-    ] = None,
+    timezone: Timezone = "",
+    lang: Lang = DEFAULT.language,
+    api: Api = DEFAULT.api,
+    site: Site = None,
+    site_file: SiteFiles = None,
     runbooks: Runbooks = RUNBOOKS,
 ) -> None:
     """Bring boards, datasource, playlist, alert rules and contact points into a running Grafana; again whenever they change.
@@ -57,7 +50,7 @@ def push(
     if not token:
         raise SettingsError("no token; set GRAFANA_TOKEN to one of a service account with the role Admin, or give --token")
     wanted = Order(
-        edition=_edition(timezone, lang, api, site),
+        edition=edition(timezone, lang, api, site, site_file),
         folder=folder,
         influx=Influx(url=influxdb, database=database, token=os.environ.get("INFLUXDB_TOKEN", "")) if influxdb else None,
         contacts=Contacts.of(os.environ),
@@ -72,8 +65,9 @@ def alerts(
     folder: Annotated[
         Path, typer.Option("--folder", help="Where the files are written: Grafana's provisioning/alerting.")
     ] = files.COMMITTED,
-    timezone: Timezone = _DEFAULT.timezone,
-    lang: Lang = _DEFAULT.language,
+    timezone: Timezone = "",
+    lang: Lang = DEFAULT.language,
+    site_file: SiteFiles = None,
     runbooks: Runbooks = RUNBOOKS,
     org: Annotated[int, typer.Option(help="Number of the organisation.", min=1)] = 1,
 ) -> None:
@@ -82,10 +76,7 @@ def alerts(
     The files hold the names of the variables, never what is in them: Grafana needs the same variables. Its whole notification
     policy is replaced by that of the file.
     """
-    for path in files.write(folder, edition=_edition(timezone, lang), environment=os.environ, runbooks=runbooks, org=org):
+    for path in files.write(
+        folder, edition=edition(timezone, lang, site_file=site_file), environment=os.environ, runbooks=runbooks, org=org
+    ):
         print(path)
-
-
-def _edition(timezone: str, lang: str, api: str = _DEFAULT.api, site: list[str] | None = None) -> Edition:
-    sites = _DEFAULT.sites if site is None else tuple(dict.fromkeys(site))
-    return Edition(timezone=timezone, language=cast("Language", lang), api=api, sites=sites)
