@@ -14,8 +14,6 @@ from prometheus_client.registry import Collector
 
 from plumbline.event import EventClass
 
-#: What a group goes through: its messages are opened, its points written (telemetry alone), its SQL transaction committed.
-STAGES: Final = ("open", "points", "sql")
 _SECONDS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 #: Groups hold up to some ten thousand events.
 _SIZES: Final = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000)

@@ -5,6 +5,7 @@ import itertools
 import os
 import random
 import signal
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Final
@@ -31,6 +32,9 @@ from plumbline.series import SeriesStore
 from plumbline.site import SiteFile
 
 _log: Final = structlog.get_logger()
+
+#: Signals this close to the first are the same wish: a wrapper (`uv run`, `timeout`) passes on what we were told too.
+_ONE_WISH_S: Final = 0.3
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -132,8 +136,9 @@ async def _run(chosen: settings.IngestSettings, repeats: Repeats) -> None:
                 keep=Keep(chosen.keep_raw_days, chosen.keep_rollup_days),
             )
             loop = asyncio.get_running_loop()
+            told: list[float] = []
             for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, _end, worker, number)
+                loop.add_signal_handler(number, _end, worker, number, told)
             loop.add_signal_handler(signal.SIGHUP, watcher.hurry)
             calm()
             beside = [
@@ -177,8 +182,11 @@ async def _tell(repeats: Repeats) -> None:
         tell(repeats)
 
 
-def _end(worker: service.IngestService, number: signal.Signals) -> None:
+def _end(worker: service.IngestService, number: signal.Signals, told: list[float]) -> None:
     """End in order; told a second time, at once: what was not committed is the broker's still."""
+    told.append(time.monotonic())
+    if told[-1] - told[0] < _ONE_WISH_S and worker.stopping:
+        return
     if worker.stopping:
         _log.warning("ended at once", signal=number.name)
         os._exit(128 + number)
