@@ -210,7 +210,7 @@ async def summed(connection: AsyncConnection, site: str, hour: int, minutes: Ite
     sums = {Sum(1, row[0], row[1], row[2], row[3]): int(row[4]) for row in await connection.execute(single)}
     whole: defaultdict[Sum, int] = defaultdict(int)
     for number, column, row, source, weight in await connection.execute(quarters):
-        sums[Sum(_QUARTER, number * _QUARTER, column, row, source)] = int(weight)
+        sums[Sum(_QUARTER, int(number) * _QUARTER, column, row, source)] = int(weight)
         whole[Sum(_HOUR, hour * _HOUR, column, row, source)] += int(weight)
     return sums | whole
 

@@ -86,6 +86,7 @@ async def count(engine, table):
 
 def heat_of(store, first=0, last=2**63):
     """What the store holds of heat: measurement, cell, source, minute → weight."""
+    assert {type(at) for _, _, at in store.points} <= {int}  # a number of another kind is no time to a real store
     return {
         (name, dict(tags)["cell"], dict(tags)["source"], at // MINUTE): fields["weight"]
         for (name, tags, at), fields in store.points.items()
