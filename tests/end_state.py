@@ -1,5 +1,6 @@
 """What ingest leaves behind, in a form that two runs can be compared by: inbox, ledger, dead letters, every point."""
 
+import time
 from typing import Any, Final
 
 import httpx
@@ -7,15 +8,23 @@ from sqlalchemy import select
 
 from ingest.heat.tables import heat_mark
 from ingest.ledger_report import report
+from ingest.metrics import Metrics
 from ingest.movement import SPAN_NS
+from ingest.patience import Patience, Stop
+from ingest.rollups import Roller
+from ingest.series.influx import InfluxStore
 from ingest.tables import dead_letter
 from plumbline.database import open_engine
 from plumbline.inbox import inbox
+from plumbline.rollup import COVER
 from tests.servers import InfluxDb
 
 _http: Final = httpx.Client(trust_env=False)
 #: How often something came, and when, differs from run to run; what became of it may not.
 _COUNTED = ("site", "gateway", "epoch", "event_class", "watermark", "highest", "received", "dead", "thinned", "lost", "missing")
+
+#: When rollups were computed, and how workers and gateways stood each minute: no two runs say the same.
+_OF_THE_RUN = {COVER, "ingest", "gateway", "ledger", "dead_letter"}
 
 
 async def sql_state(url: str) -> dict[str, Any]:
@@ -60,10 +69,33 @@ async def heat_waits(url: str) -> bool:
         await engine.dispose()
 
 
+async def rolled_up(url: str, server: InfluxDb, database: str) -> None:
+    """Compute the rollups that are waiting still; no worker runs any more."""
+    engine, store = open_engine(url), InfluxStore(server.url, database)
+    later = time.time_ns() + 3600 * 10**9  # whoever computed is given up
+    try:
+        roller = Roller(
+            engine=engine,
+            store=store,
+            token="end",
+            stop=Stop(),
+            metrics=Metrics(),
+            patience=Patience(),
+            clock=lambda: later,
+        )
+        while await roller.round():
+            pass
+    finally:
+        await store.aclose()
+        await engine.dispose()
+
+
 def points(server: InfluxDb, database: str) -> dict[str, list[Any]]:
-    """Every point of every measurement."""
+    """Every point of every measurement, but for what says how things stood while it ran."""
     found: dict[str, list[Any]] = {}
     for (measurement,) in _rows(server, database, "SHOW MEASUREMENTS"):
+        if measurement in _OF_THE_RUN:
+            continue
         found[measurement] = sorted(_rows(server, database, f'SELECT * FROM "{measurement}"'), key=repr)
     return found
 

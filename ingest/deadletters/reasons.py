@@ -30,7 +30,7 @@ REASONS: Final[Mapping[str, Reason]] = {
         f"find out who makes up names; if they are meant, raise the number under `[budgets]` in the site file, {_REPLAY}",
     ),
     "reserved_name": Reason(
-        "a reading calls itself like a measurement that is made here (`position`, `scan`, `heat` …)",
+        "a reading calls itself like a measurement that is made here (`position`, `scan`, `heat` …), or ends its name like a rollup (`_1m`, `_15m`, `_1h`)",
         "give the measurement another name in the device profile or the gateway's configuration; `correct` mends single letters",
     ),
     "clock_ahead": Reason(

@@ -209,14 +209,14 @@ class Writer:
         finally:
             self._connection.unregister("keys")
 
-    def forget(self, measurement: str, before: int) -> int:
-        """Delete the rows that are older; returns how many. What is left may then be worth compacting."""
-        table = self._catalog.tables.get(measurement)
-        if table is None:
-            return 0
-        [(gone,)] = self._connection.execute(f"DELETE FROM {table.name} WHERE at_ns < ?", [before]).fetchall()  # noqa: S608 - m<number>
-        self._replaced[measurement] += gone
-        return gone
+    def forget(self, measurement: str, before: int) -> None:
+        """Delete the rows that are older.
+
+        Rows lie nearly in order of time, so whole row groups go with them: the next checkpoint gives their room to new rows,
+        and rewriting the rest would only cost more.
+        """
+        if (table := self._catalog.tables.get(measurement)) is not None:
+            self._connection.execute(f"DELETE FROM {table.name} WHERE at_ns < ?", [before])  # noqa: S608 - m<number>
 
     @property
     def worth_compacting(self) -> bool:

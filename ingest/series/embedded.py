@@ -175,13 +175,10 @@ class EmbeddedStore:
             self._failures += 1
             self._close()  # undoes what was begun; the next call opens the file again
             raise
-        self._compact_if_worth(writer)
-        return refused
-
-    def _compact_if_worth(self, writer: Writer) -> None:
         if writer.worth_compacting:
             with contextlib.suppress(RuntimeError):  # closing: the next run will find the work again
                 self._writing.submit(self._compact, writer)
+        return refused
 
     def _compact(self, writer: Writer) -> None:
         if writer is not self._writer:  # closed meanwhile
@@ -294,4 +291,3 @@ class EmbeddedStore:
         except BaseException:
             self._close()  # undoes what was begun; the next call opens the file again
             raise
-        self._compact_if_worth(writer)

@@ -149,6 +149,7 @@ async def finish(here: Place, sending: asyncio.Task[None]) -> dict:
     for process in here.workers:
         if process.poll() is None:
             await end(process)
+    await end_state.rolled_up(here.sql, here.influx, here.influx_name)
     return await here.left()
 
 

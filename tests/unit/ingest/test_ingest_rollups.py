@@ -272,6 +272,23 @@ async def test_a_minute_whose_raw_points_are_deleted_keeps_its_rollups_when_read
     assert await place.store.latest("yard", "environment_1h", 0) == []
 
 
+async def test_a_store_that_cannot_delete_is_asked_once_a_day(place, monkeypatch):
+    pipeline, worker = place.worker()
+    await place.send(pipeline, *place.readings(0))
+    await worker.round()
+    asked = []
+
+    async def refuse(measurement, before):
+        asked.append(measurement)
+        raise QueryRefusedError("DELETE is not supported")
+
+    monkeypatch.setattr(place.store, "forget", refuse)
+    keeper = Keeper(place.engine, place.store, Keep(30, 0))
+    await keeper.tidy(NOON + 40 * DAY_NS)
+    await keeper.tidy(NOON + 40 * DAY_NS + HOUR.ns)
+    assert asked == ["environment", "position", "gateway_health"]
+
+
 async def test_kept_for_ever_means_nothing_is_deleted(place):
     pipeline, worker = place.worker()
     await place.send(pipeline, *place.readings(0))
