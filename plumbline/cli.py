@@ -55,6 +55,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "dashboards": Command(
         "plumbline.command.dashboards", "Build, check and push the Grafana boards and alert rules.", "dashboards"
     ),
+    "influx": Command("plumbline.command.influx", "Prepare an InfluxDB for ingest and Grafana.", "ingest"),
     "db": Command("plumbline.command.db", "Bring a database to this version.", "ingest"),
     "env": Command("plumbline.command.env", "Make the .env of docker-compose, with fresh passwords.", "edge"),
     "docs": Command("plumbline.command.docs", "Write or check the generated pages of docs/.", "site"),
