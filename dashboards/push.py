@@ -5,23 +5,21 @@ left alone: of the notification policies only our own branch is written.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, cast, get_args
-from urllib.parse import quote
+from typing import Any, Final
 
 from dashboards import build, naming
-from dashboards.alerts import ALERTS, Contacts
-from dashboards.alerts.contacts import daytime, is_ours, route
+from dashboards.alerts import Contacts
 from dashboards.alerts.rule import FOLDER as ALERTS_FOLDER
-from dashboards.alerts.rule import FOLDER_UID, INTERVAL_S, RUNBOOKS, Audience, group_of
+from dashboards.alerts.rule import FOLDER_UID, RUNBOOKS
+from dashboards.difference import covers, done, part, rows, write
 from dashboards.edition import Edition
 from dashboards.grafana import Grafana, GrafanaError, shows_poorly
 from dashboards.influxql import DATASOURCE_TYPE, DATASOURCE_UID
+from dashboards.push_alerts import Say, push_contacts, push_rules
 from plumbline.errors import PlumblineError
-
-Say = Callable[[str], None]
 
 BOARDS_FOLDER: Final = "plumbline"
 PLAYLIST: Final = "Plumbline wall"
@@ -30,7 +28,6 @@ KIOSK: Final = "kiosk&refresh=10s"
 #: What the wall turns through. An order's board needs somebody who chooses the order.
 _TURNS: Final = (naming.SITE_WALL, naming.MATERIAL, naming.EQUIPMENT, naming.ENVIRONMENT, naming.GATEWAYS, naming.COMPANY)
 _DURATION: Final = re.compile(r"[1-9]\d{0,4}[smh]")
-_REDACTED: Final = "[REDACTED]"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +72,7 @@ def push(grafana: Grafana, order: Order, say: Say) -> list[str]:
     boards = build.models(order.edition)
     _refuse_provisioned(grafana, boards.values())
     _folder(grafana, BOARDS_FOLDER, order.folder, say)
-    _folder(grafana, FOLDER_UID, ALERTS_FOLDER, say)
+    rooms = _folder(grafana, FOLDER_UID, ALERTS_FOLDER, say)
     _datasource(grafana, order.influx, say)
     for board in boards.values():
         _board(grafana, board, say)
@@ -83,22 +80,26 @@ def push(grafana: Grafana, order: Order, say: Say) -> list[str]:
     shown = {str(board["uid"]): str(board["title"]) for board in boards.values()}
     links.append(f"{grafana.url}/playlists/play/{_playlist(grafana, shown, order.turn, say)}?kiosk")
     if order.contacts:
-        _contacts(grafana, order, say)
+        push_contacts(grafana, order.contacts, order.edition, say)
     else:
         say("contact points: none named in the environment; alerts go where this Grafana sends what nobody claims")
-    _rules(grafana, order, org, say)
+    push_rules(grafana, order.edition, order.runbooks, org=org, folder=rooms, say=say)
     if order.viewer_key is not None:
         _viewer(grafana, order.viewer_key, say)
     return links
 
 
 def _refuse_provisioned(grafana: Grafana, boards: Iterable[Mapping[str, Any]]) -> None:
-    """Before anything is written: half a push is worse than none."""
-    fixed = [board["title"] for board in boards if _part(_found(grafana, board), "meta").get("provisioned")]
+    """Before anything is written: half a push is worse than none. Files that say the same are nothing to change."""
+    fixed = [
+        board["title"]
+        for board in boards
+        if (found := _found(grafana, board)) and part(found, "meta").get("provisioned") and not _says(found, board)
+    ]
     if fixed:
         raise GrafanaError(
-            f"{grafana.url} reads {', '.join(fixed)} from files, which no push can change; "
-            "take the provider out of its provisioning folder, or write the files with 'plumbline dashboards build'"
+            f"{grafana.url} reads {', '.join(fixed)} from files that say something else, which no push can change; "
+            "write them with 'plumbline dashboards build' and the same options, or take the provider out of its provisioning"
         )
 
 
@@ -106,13 +107,24 @@ def _found(grafana: Grafana, board: Mapping[str, Any]) -> dict[str, Any] | None:
     return grafana.find(f"/dashboards/uid/{board['uid']}")
 
 
-def _folder(grafana: Grafana, uid: str, title: str, say: Say) -> None:
+def _says(found: Mapping[str, Any], board: Mapping[str, Any]) -> bool:
+    """Whether a board stands as it should; Grafana counts its versions by itself."""
+    own = {"id", "version"}
+    stands = {name: value for name, value in found["dashboard"].items() if name not in own}
+    return stands == {name: value for name, value in board.items() if name not in own}
+
+
+def _folder(grafana: Grafana, uid: str, title: str, say: Say) -> str:
+    """The folder's UID: ours, or that which Grafana itself drew when it read its files."""
     found = grafana.find(f"/folders/{uid}")
+    if found is None:
+        found = next((one for one in grafana.every("/folders?limit=1000") if one.get("title") == title), None)
     if found is None:
         grafana.create("/folders", {"uid": uid, "title": title})
     elif found.get("title") != title:
         grafana.replace(f"/folders/{uid}", {"title": title, "version": found.get("version"), "overwrite": True})
-    say(f"folder {title}: {_done(found, found is not None and found.get('title') == title)}")
+    say(f"folder {title}: {done(found, found is not None and found.get('title') == title)}")
+    return uid if found is None else str(found["uid"])
 
 
 def _datasource(grafana: Grafana, influx: Influx | None, say: Say) -> None:
@@ -140,21 +152,20 @@ def _datasource(grafana: Grafana, influx: Influx | None, say: Say) -> None:
         "basicAuthUser": influx.user if influx.token else "",
         "jsonData": {"dbName": influx.database, "version": "InfluxQL", "httpMode": "POST", "timeInterval": "10s"},
     }
-    same = found is not None and _covers(found, wanted)
+    same = found is not None and covers(found, wanted)
     if not same or influx.token:
         secrets = {"secureJsonData": {"basicAuthPassword": influx.token}} if influx.token else {}
         whole = wanted | secrets | {"isDefault": found.get("isDefault", False) if found else False}
-        _write(grafana, "/datasources", path, whole, found)
-    say(f"datasource: {_done(found, same)}{', its token written again' if same and influx.token else ''}")
+        write(grafana, "/datasources", path, whole, found)
+    say(f"datasource: {done(found, same)}{', its token written again' if same and influx.token else ''}")
 
 
 def _board(grafana: Grafana, board: dict[str, Any], say: Say) -> None:
     found = _found(grafana, board)
-    same = False
-    if found is not None:
-        stands = {name: value for name, value in found["dashboard"].items() if name not in {"id", "version"}}
-        wanted = {name: value for name, value in board.items() if name not in {"id", "version"}}
-        same = stands == wanted and _part(found, "meta").get("folderUid", BOARDS_FOLDER) == BOARDS_FOLDER
+    if found is not None and part(found, "meta").get("provisioned"):
+        say(f"board {board['title']}: as it was, from a file of this Grafana")
+        return
+    same = found is not None and _says(found, board) and part(found, "meta").get("folderUid", BOARDS_FOLDER) == BOARDS_FOLDER
     if not same:
         grafana.create(
             "/dashboards/db",
@@ -165,7 +176,7 @@ def _board(grafana: Grafana, board: dict[str, Any], say: Say) -> None:
                 "message": "plumbline dashboards push",
             },
         )
-    say(f"board {board['title']}: {_done(found, same)}")
+    say(f"board {board['title']}: {done(found, same)}")
 
 
 def _playlist(grafana: Grafana, shown: Mapping[str, str], turn: str, say: Say) -> str:
@@ -182,65 +193,17 @@ def _playlist(grafana: Grafana, shown: Mapping[str, str], turn: str, say: Say) -
         return str(made["uid"])
     uid = str(known[0]["uid"])
     found = grafana.find(f"/playlists/{uid}")
-    stands = [(item.get("type"), item.get("value")) for item in _rows(found, "items")]
+    stands = [(item.get("type"), item.get("value")) for item in rows(found, "items")]
     same = found is not None and found.get("interval") == turn and stands == [(item["type"], item["value"]) for item in items]
     if not same:
         grafana.replace(f"/playlists/{uid}", wanted)
-    say(f"playlist {PLAYLIST}: {_done(found, same)}")
+    say(f"playlist {PLAYLIST}: {done(found, same)}")
     return uid
-
-
-def _contacts(grafana: Grafana, order: Order, say: Say) -> None:
-    points = {str(point.get("uid")): point for point in grafana.every("/v1/provisioning/contact-points")}
-    for name, integration in order.contacts.receivers(order.edition.language, secrets=True):
-        wanted = {**integration, "name": name}
-        found = points.get(str(integration["uid"]))
-        same = found is not None and _covers(found, wanted)
-        if not same:
-            path = "/v1/provisioning/contact-points"
-            _write(grafana, path, f"{path}/{integration['uid']}", wanted, found)
-        hidden = found is not None and _REDACTED in str(found.get("settings"))
-        say(f"contact point {name}, {integration['type']}: {'written again' if hidden else _done(found, same)}")
-    times = daytime(order.edition.timezone)
-    path = "/v1/provisioning/mute-timings"
-    found = grafana.find(f"{path}/{quote(times['name'])}")
-    same = found is not None and _covers(found, times)
-    if not same:
-        _write(grafana, path, f"{path}/{quote(times['name'])}", times, found)
-    say(f"hours of the day: {_done(found, same)}")
-    tree = grafana.find("/v1/provisioning/policies") or {}
-    branches = _rows(tree, "routes")
-    ours = [branch for branch in branches if is_ours(branch)]
-    same = len(ours) == 1 and _covers(ours[0], route())
-    if not same:
-        others = [branch for branch in branches if not is_ours(branch)]
-        kept = {name: value for name, value in tree.items() if name != "provenance"}
-        grafana.replace("/v1/provisioning/policies", {**kept, "routes": [route(), *others]})
-    say(f"notification policy: {_done(ours or None, same)}")
-
-
-def _rules(grafana: Grafana, order: Order, org: int, say: Say) -> None:
-    language = order.edition.language
-    for audience in get_args(Audience):
-        group = group_of(audience)
-        path = f"/v1/provisioning/folder/{FOLDER_UID}/rule-groups/{quote(group)}"
-        rules = [alert.in_api(language, order.runbooks, org) for alert in ALERTS if alert.audience == audience]
-        found = grafana.find(path)
-        stand = {rule.get("uid"): rule for rule in _rows(found, "rules")}
-        same = (
-            found is not None
-            and found.get("interval") == INTERVAL_S
-            and stand.keys() == {rule["uid"] for rule in rules}
-            and all(_covers(stand[rule["uid"]], rule) for rule in rules)
-        )
-        if not same:
-            grafana.replace(path, {"title": group, "folderUid": FOLDER_UID, "interval": INTERVAL_S, "rules": rules})
-        say(f"alert rules of {audience}, {len(rules)}: {_done(stand or None, same)}")
 
 
 def _viewer(grafana: Grafana, key: Path, say: Say) -> None:
     answer = grafana.find(f"/serviceaccounts/search?query={VIEWER}")
-    found = [account for account in _rows(answer, "serviceAccounts") if account.get("name") == VIEWER]
+    found = [account for account in rows(answer, "serviceAccounts") if account.get("name") == VIEWER]
     account = found[0] if found else grafana.create("/serviceaccounts", {"name": VIEWER, "role": "Viewer", "isDisabled": False})
     if account.get("role") != "Viewer":
         raise GrafanaError(
@@ -259,42 +222,3 @@ def _viewer(grafana: Grafana, key: Path, say: Say) -> None:
     made = grafana.create(path, {"name": name})
     key.write_text(f"{made['key']}\n", encoding="utf-8")
     say(f"read-only account {VIEWER}: a key is in {key}; a proxy before the wall sends it as 'Authorization: Bearer …'")
-
-
-def _rows(answer: Mapping[str, Any] | None, name: str) -> list[dict[str, Any]]:
-    return (answer or {}).get(name) or []
-
-
-def _part(answer: Mapping[str, Any] | None, name: str) -> dict[str, Any]:
-    return (answer or {}).get(name) or {}
-
-
-def _write(grafana: Grafana, all_: str, one: str, wanted: Mapping[str, Any], found: object) -> None:
-    if found is None:
-        grafana.create(all_, wanted)
-    else:
-        grafana.replace(one, wanted)
-
-
-def _covers(found: object, wanted: object) -> bool:
-    """Whether what Grafana has says all that we say; it adds things of its own (ids, provenance, defaults)."""
-    if isinstance(wanted, Mapping):
-        ours = cast("Mapping[str, object]", wanted)
-        if not isinstance(found, Mapping):
-            return False
-        theirs = cast("Mapping[str, object]", found)
-        return all(_covers(theirs.get(name, _empty(value)), value) for name, value in ours.items())
-    if isinstance(wanted, list):
-        if not isinstance(found, list) or len(cast("list[object]", found)) != len(cast("list[object]", wanted)):
-            return False
-        return all(map(_covers, cast("list[object]", found), cast("list[object]", wanted)))
-    return found == wanted
-
-
-def _empty(value: object) -> object:
-    """What Grafana leaves out of an answer where it is empty."""
-    return value if value in ("", False, None) else None
-
-
-def _done(found: object, same: bool) -> str:
-    return "new" if not found else "as it was" if same else "changed"

@@ -47,7 +47,7 @@ class SmallGrafana:
         self.writes: list[str] = []
         self.url = ""
 
-    def answer(self, method: str, path: str, body: Any) -> Any:  # noqa: PLR0911 - the API as a table
+    def answer(self, method: str, path: str, body: Any) -> Any:  # noqa: C901, PLR0911 - the API as a table
         """What Grafana says to a request under /api. Raises `RefusedError`."""
         path, _, _asked = path.partition("?")
         words = [unquote(word) for word in path.strip("/").split("/")]
@@ -58,10 +58,14 @@ class SmallGrafana:
                 return {"commit": "c", "database": "ok", "version": self.version}
             case ("GET", ["org"]):
                 return {"id": 7, "name": "Main Org."}
+            case ("GET", ["folders"]):
+                return list(self.folders.values())
             case ("GET", ["folders", uid]):
                 return self._there(self.folders, uid)
             case ("POST", ["folders"]):
                 self._valid(schemas.FOLDER, body)
+                if body["title"] in {folder["title"] for folder in self.folders.values()}:
+                    raise RefusedError(409, "a folder with the same name already exists")
                 self.folders[body["uid"]] = {"id": len(self.folders) + 1, "version": 1, **body}
                 return self.folders[body["uid"]]
             case ("PUT", ["folders", uid]):

@@ -105,12 +105,12 @@ class Alert:
             "isPaused": False,
         }
 
-    def in_api(self, language: Language, runbooks: str, org: int) -> dict[str, Any]:
+    def in_api(self, language: Language, runbooks: str, *, org: int = 1, folder: str = FOLDER_UID) -> dict[str, Any]:
         """As a rule of a group in Grafana's HTTP API."""
         return {
             **self.in_file(language, runbooks),
             "orgID": org,
-            "folderUID": FOLDER_UID,
+            "folderUID": folder,
             "ruleGroup": group_of(self.audience),
         }
 

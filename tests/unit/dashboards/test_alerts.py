@@ -74,7 +74,7 @@ def test_a_misspelt_key_is_found():
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.key)
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_both_forms_of_a_rule_are_what_grafana_takes(alert, language):
-    group = {"title": "g", "folderUid": FOLDER_UID, "interval": 60, "rules": [alert.in_api(language, "docs/runbooks.md", 1)]}
+    group = {"title": "g", "folderUid": FOLDER_UID, "interval": 60, "rules": [alert.in_api(language, "docs/runbooks.md")]}
     valid(schemas.RULE_GROUP, group)
     assert len(alert.uid) <= 40
 

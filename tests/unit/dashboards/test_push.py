@@ -120,13 +120,30 @@ def test_without_contact_points_no_policy_is_touched(grafana):
     assert any("none named" in line for line in said)
 
 
-def test_boards_that_are_read_from_files_are_refused_before_anything_is_written(grafana):
+def test_boards_of_files_that_say_something_else_are_refused_before_anything_is_written(grafana):
     pushed(grafana)
     grafana.boards["plumbline-site-wall"]["meta"]["provisioned"] = True
+    grafana.boards["plumbline-site-wall"]["dashboard"]["title"] = "Of a file"
     grafana.writes.clear()
     with pytest.raises(GrafanaError, match=r"reads Site wall from files.*dashboards build"):
         pushed(grafana)
     assert grafana.writes == []
+
+
+def test_a_grafana_that_reads_the_same_from_files_still_gets_the_rest(grafana):
+    pushed(grafana)
+    for board in grafana.boards.values():
+        board["meta"]["provisioned"] = True
+    rules = grafana.folders.pop("plumbline-alerts")
+    grafana.folders["drawn-by-grafana"] = rules | {"uid": "drawn-by-grafana"}
+    grafana.groups.clear()
+    grafana.playlists.clear()
+    grafana.writes.clear()
+    said, _ = pushed(grafana)
+    assert "board Site wall: as it was, from a file of this Grafana" in said
+    assert {folder for folder, _ in grafana.groups} == {"drawn-by-grafana"}
+    assert grafana.playlists
+    assert "POST /folders" not in grafana.writes
 
 
 def test_a_datasource_of_a_file_is_left_as_it_is_and_a_missing_one_asked_for(grafana):
