@@ -120,6 +120,16 @@ def tag_among(tag: str, variable: str) -> Condition:
     return Condition(f"{quoted(tag)} =~ /^(${{{variable}:raw}})$/")
 
 
+def site_or_unknown() -> Condition:
+    """The chosen site, and what came with no site that is known: else nobody would ever see it."""
+    return Condition(f"{quoted('site')} =~ /^(${{site:regex}}|unknown)$/")
+
+
+def more_than(name: str, figure: float) -> Condition:
+    """The field is more than this."""
+    return Condition(f"{quoted(name)} > {figure:g}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Query:
     """A statement within the board's time range, and within the chosen site unless it is for all."""

@@ -15,6 +15,8 @@ from dashboards.influxql import (
     last,
     lowest,
     mean,
+    more_than,
+    site_or_unknown,
     tag_among,
     tag_chosen,
     tag_is,
@@ -188,10 +190,22 @@ MISSING_OVER_TIME: Final = Query(
     source="ledger", columns=(highest("missing"),), group_by=("gateway", "class"), every="$__interval"
 )
 DEAD_LETTERS: Final = Query(
-    source="dead_letter", columns=(field("waiting"), field("replayed")), group_by=("reason",), newest=True
+    source="dead_letter",
+    columns=(field("waiting"), field("replayed")),
+    group_by=("reason", "site"),
+    where=(site_or_unknown(),),
+    newest=True,
+    all_sites=True,
 )
 DEAD_LETTERS_WAITING: Final = Query(
-    source=Query(source="dead_letter", columns=(last("waiting"),), group_by=("reason",)), columns=(total("waiting"),)
+    source=Query(
+        source="dead_letter",
+        columns=(last("waiting"),),
+        group_by=("reason", "site"),
+        where=(site_or_unknown(),),
+        all_sites=True,
+    ),
+    columns=(total("waiting"),),
 )
 WORKERS_NOW: Final = Query(
     source=Query(source="ingest", columns=(last("events_per_s"),), group_by=("worker",)),
@@ -227,12 +241,16 @@ ORDER_MILESTONES: Final = Query(
     newest=True,
 )
 ORDER_MATERIAL: Final = Query(source="material", columns=MATERIAL.columns, group_by=("line",), where=_THIS, newest=True)
+#: Evidence that was withdrawn (by a correction, or as a scan of one piece that counts elsewhere) stays as a point of quantity 0.
+_COUNTED: Final = (*_THIS, more_than("quantity", 0))
 EVIDENCE: Final = Query(
     source="evidence",
     columns=tuple(map(field, ("milestone", "kind", "title", "text", "device", "quantity"))),
-    where=_THIS,
+    where=_COUNTED,
 )
-EVIDENCE_REMARKS: Final = Query(source="evidence", columns=tuple(map(field, ("title", "text", "kind", "device"))), where=_THIS)
+EVIDENCE_REMARKS: Final = Query(
+    source="evidence", columns=tuple(map(field, ("title", "text", "kind", "device"))), where=_COUNTED
+)
 
 # Company
 SITES: Final = Query(

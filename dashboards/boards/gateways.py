@@ -121,7 +121,12 @@ def _panels(edition: Edition) -> Sequence[Builder[Panel]]:
             "Dead letters, by reason",
             queries.DEAD_LETTERS,
             place(16, 12, 8, 8),
-            columns={"reason": titled("reason"), "waiting": _alarming("waiting", text), "replayed": titled("taken in since")},
+            columns={
+                "reason": titled("reason"),
+                "site": titled("site"),
+                "waiting": _alarming("waiting", text),
+                "replayed": titled("taken in since"),
+            },
             about="What each reason means and what to do: docs/deadletters.md.",
             sort="waiting",
             down=True,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dashboards import build, influxql, naming, page
+from dashboards import build, influxql, naming, page, queries
 from dashboards.boards import BOARDS
 from dashboards.edition import Edition
 from plumbline.cli import main
@@ -140,7 +140,7 @@ def test_a_panel_asks_within_the_range_and_site(panel):
         assert target["rawQuery"] is True
         assert target["resultFormat"] == "time_series" if "alias" in target else target["resultFormat"] == "table"
         assert ("$timeFilter" in target["query"]) != ("${__from}ms - " in target["query"])
-        assert '"site" =~ /^${site:regex}$/' in target["query"] or '"site_state"' in target["query"]
+        assert re.search(r'"site" =~ /\^(\$\{site:regex\}|\(\$\{site:regex\}\|unknown\))\$/|"site_state"', target["query"])
 
 
 @pytest.mark.parametrize("board", MODELS)
@@ -254,6 +254,18 @@ def test_the_orders_evidence_is_remarks_with_a_title_and_a_text():
         re.findall(r'"(\w+)"', target["query"])
     )
     assert 'FROM "evidence"' in target["query"]
+
+
+def test_evidence_that_was_withdrawn_is_no_evidence():
+    told = json.dumps(build.models()["order.json"])
+    asked = [query for query in re.findall(r'"query": "((?:[^"\\\\]|\\\\.)*)"', told) if "evidence" in query]
+    assert len(asked) == 2
+    assert all("quantity" in query.partition("WHERE")[2] and "> 0" in query for query in asked)
+
+
+def test_dead_letters_of_no_known_site_are_on_every_sites_board():
+    for asked in (queries.DEAD_LETTERS, queries.DEAD_LETTERS_WAITING):
+        assert '"site" =~ /^(${site:regex}|unknown)$/' in asked.influxql()
 
 
 def test_limits_name_their_source():
