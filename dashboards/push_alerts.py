@@ -52,7 +52,9 @@ def push_rules(grafana: Grafana, edition: Edition, runbooks: str, *, org: int, f
         group = group_of(audience)
         path = f"/v1/provisioning/folder/{folder}/rule-groups/{quote(group)}"
         rules = [
-            alert.in_api(edition.language, runbooks, org=org, folder=folder) for alert in ALERTS if alert.audience == audience
+            alert.in_api(edition.language, runbooks, grafana.url, org=org, folder=folder)
+            for alert in ALERTS
+            if alert.audience == audience
         ]
         found = grafana.find(path)
         stand = {rule.get("uid"): rule for rule in rows(found, "rules")}

@@ -28,9 +28,9 @@ _TITLE: Final = Text(
 )
 #: Without a `$`: Grafana would take what follows for a variable of its environment.
 _MESSAGE: Final = Text(
-    "{{ range .Alerts.Firing }}■ {{ .Annotations.summary }}\n{{ .Annotations.description }}\n{{ .Annotations.runbook_url }}\n\n{{ end }}"
+    "{{ range .Alerts.Firing }}■ {{ .Annotations.summary }}\n{{ .Annotations.description }}\n{{ .Annotations.board }}\n{{ .Annotations.runbook_url }}\n\n{{ end }}"
     "{{ range .Alerts.Resolved }}● Resolved: {{ .Annotations.summary }}\n\n{{ end }}",
-    "{{ range .Alerts.Firing }}■ {{ .Annotations.summary }}\n{{ .Annotations.description }}\n{{ .Annotations.runbook_url }}\n\n{{ end }}"
+    "{{ range .Alerts.Firing }}■ {{ .Annotations.summary }}\n{{ .Annotations.description }}\n{{ .Annotations.board }}\n{{ .Annotations.runbook_url }}\n\n{{ end }}"
     "{{ range .Alerts.Resolved }}● 已恢复：{{ .Annotations.summary }}\n\n{{ end }}",
 )
 

@@ -83,8 +83,10 @@ class Alert:
         """Its UID in Grafana (at most 40 characters)."""
         return f"plumbline-{self.key}"
 
-    def in_file(self, language: Language, runbooks: str) -> dict[str, Any]:
-        """As a rule of a provisioning file. Grafana fills in environment variables in labels and titles: they have none."""
+    def in_file(self, language: Language, runbooks: str, home: str = "") -> dict[str, Any]:
+        """As a rule of a provisioning file; `home` is where the Grafana is, for the link to its board. Grafana fills in environment variables in labels and titles: they have none."""
+        tags = {tag for query in self.asks for tag in query.group_by} & {"site", "order"}
+        chosen = {tag: f"{{{{ $labels.{tag} }}}}" for tag in sorted(tags, reverse=True)}
         labels = {PRODUCT[0]: PRODUCT[1], "severity": self.severity, "audience": self.audience, **(self.labels or {})}
         return {
             "uid": self.uid,
@@ -99,16 +101,18 @@ class Alert:
                 "summary": self.summary.of(language),
                 "description": self.description.of(language),
                 "runbook_url": f"{runbooks}#{self.key}",
-                "board": naming.address(self.board),
+                "board": home + naming.address(self.board, **chosen),
             },
             "labels": labels,
             "isPaused": False,
         }
 
-    def in_api(self, language: Language, runbooks: str, *, org: int = 1, folder: str = FOLDER_UID) -> dict[str, Any]:
+    def in_api(
+        self, language: Language, runbooks: str, home: str = "", *, org: int = 1, folder: str = FOLDER_UID
+    ) -> dict[str, Any]:
         """As a rule of a group in Grafana's HTTP API."""
         return {
-            **self.in_file(language, runbooks),
+            **self.in_file(language, runbooks, home),
             "orgID": org,
             "folderUID": folder,
             "ruleGroup": group_of(self.audience),

@@ -10,7 +10,7 @@ from plumbline.text import Text
 
 #: State is written each minute: what is older than this is not how things are.
 _NOW_S: Final = 15 * 60
-#: GB 12523-2011, 5.2: the level of 20 minutes.
+#: As long as an inspector measures: the level of 20 minutes.
 _NOISE_S: Final = 20 * 60
 _DUST_S: Final = 24 * 3600
 #: Data are "until" a moment that moves on with each batch; an online gateway's lags by seconds.
@@ -41,9 +41,9 @@ def _dust(key: str, metric: str, shown: str, limit: float) -> Alert:
             f"工地 {{{{ $labels.site }}}} 测点 {{{{ $labels.device }}}} {shown} 超标",
         ),
         description=Text(
-            f'The mean of 24 hours is {{{{ printf "%.0f" $values.R0.Value }}}} µg/m³; the limit is {limit} (GB 3095-2012, class II). '
+            f'The mean of 24 hours is {{{{ printf "%.0f" $values.R0.Value }}}} µg/m³; the limit is {limit} (GB 3095-2026, class II). '
             "Damp down the roads and cover loose material.",
-            f'24 小时均值为 {{{{ printf "%.0f" $values.R0.Value }}}} µg/m³，限值 {limit}（GB 3095-2012 二级）。请洒水降尘、覆盖裸土和散料。',
+            f'24 小时均值为 {{{{ printf "%.0f" $values.R0.Value }}}} µg/m³，限值 {limit}（GB 3095-2026 二级）。请洒水降尘、覆盖裸土和散料。',
         ),
         board=naming.ENVIRONMENT,
     )
@@ -64,9 +64,9 @@ def _noise(key: str, title: Text, limit: float, hours: Text, labels: dict[str, s
             "工地 {{ $labels.site }} 测点 {{ $labels.device }} 噪声超标",
         ),
         description=Text(
-            f'The mean of 20 minutes is {{{{ printf "%.0f" $values.R0.Value }}}} dB(A); the limit {hours.en} is {limit} (GB 12523-2011). '
+            f'The mean of 20 minutes is {{{{ printf "%.0f" $values.R0.Value }}}} dB(A); the limit {hours.en} is {limit} (GB 12523-2025). '
             "Stop or shield the loudest work.",
-            f'20 分钟均值为 {{{{ printf "%.0f" $values.R0.Value }}}} dB(A)，{hours.zh}限值 {limit}（GB 12523-2011）。请停止或遮挡最响的作业。',
+            f'20 分钟均值为 {{{{ printf "%.0f" $values.R0.Value }}}} dB(A)，{hours.zh}限值 {limit}（GB 12523-2025）。请停止或遮挡最响的作业。',
         ),
         board=naming.ENVIRONMENT,
         labels=labels,

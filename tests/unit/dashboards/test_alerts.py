@@ -132,7 +132,10 @@ def test_titles_and_labels_hold_nothing_that_grafana_would_fill_in(alert):
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.key)
 def test_a_rule_leads_to_its_section_of_the_runbooks_and_to_its_board(alert):
-    link = alert.in_file("en", "https://docs.example/runbooks")["annotations"]["runbook_url"]
+    told = alert.in_file("en", "https://docs.example/runbooks", "https://grafana.example")["annotations"]
+    link = told["runbook_url"]
+    assert told["board"].startswith(f"https://grafana.example/d/{naming.uid(alert.board)}")
+    assert ("var-site={{ $labels.site }}" in told["board"]) == ("site" in alert.asks[0].group_by)
     assert link == f"https://docs.example/runbooks#{alert.key}"
     assert f'<a id="{alert.key}"></a>' in RUNBOOKS.read_text()
     names = {value for name, value in vars(naming).items() if name.isupper() and isinstance(value, str)}
