@@ -143,11 +143,15 @@ async def test_batches_come_in_and_watermarks_go_back(broker, engine, store, ver
         answers = gw.answers
         await gw.send(batch([scan(3)]))
         await eventually(lambda: answered(gw, answers + 1), "the answer to what came again")
+        await eventually(lambda: has_heat(store, {"scans", "people", "machines", "noise", "dust"}), "heat")
     by_class = {s.event_class: s for s in await report(engine)}
     assert (by_class["business"].received, by_class["business"].duplicate, by_class["business"].missing) == (3, 1, 0)
     assert by_class["telemetry"].received == 2
     assert (await points(store, "environment"))["node"]["pm2_5"] == 13.0
-    assert {cell.source for cell in await store.heat("yard", 0, 2**62)} == {"scans", "people", "machines"}
+
+
+async def has_heat(store, sources):
+    return {cell.source for cell in await store.heat("yard", 0, 2**62)} == sources
 
 
 async def connected(broker, ingest):
