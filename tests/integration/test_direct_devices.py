@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from edge_agent.readers import mqtt
 from ingest import deadletters, migrate
-from ingest.points import PointMaker
+from ingest.points import OWN_MEASUREMENTS, PointMaker
 from plumbline import codec
 from plumbline.database import open_engine
 from plumbline.event import Event
@@ -414,9 +414,10 @@ async def test_each_dialect_says_the_same_straight_as_through_an_agent(broker, s
         await books.read(len(messages))
     told = {event.at // 1000 * 1000 for event in expected} - {0}
     telemetry = PointMaker(SITE).points([event for event in expected if event.event_class == "telemetry"])
-    wanted = {seen(point, told) for point in telemetry if point.measurement != "heat"}
+    wanted = {seen(point, told) for point in telemetry}
     points = [Point(key[0], dict(key[1]), fields, key[2]) for key, fields in store.points.items()]
-    assert {seen(point, told) for point in points if point.measurement not in {"heat", "state", "check_in"}} == wanted
+    others = OWN_MEASUREMENTS - {"position", "gateway_health"}
+    assert {seen(point, told) for point in points if point.measurement not in others} == wanted
     business = [json.loads(codec.encode(event)) for event in expected if event.event_class == "business"]
     header = {"id", "gateway", "epoch", "seq", "clock"}
     plain = [
