@@ -45,7 +45,7 @@ _CLOSE_NS: Final = 600 * 10**9
 _CLOSED_AT_ONCE: Final = 24
 _MARKS: Final = 20_000
 #: Sums remembered as written.
-_MOST: Final = 200_000
+_MOST: Final = 20_000
 _HOUR: Final = 60
 _QUARTER: Final = 15
 #: PostgreSQL's advisory lock: any number, as long as nobody else uses it.
@@ -146,8 +146,10 @@ class HeatProjector:
             await self._settle(site.id, hour, marked, closed=True)
             return len(marked.numbers)
         new = {one: weight for one, weight in sums.items() if marked.anew or self._written.get((site.id, one)) != weight}
-        for point, reason in await self._store.write(points(site.id, site.grid, sums, new)) if new else ():
-            _log.warning("a point of heat is refused", measurement=point.measurement, tags=dict(point.tags), reason=reason)
+        refused = await self._store.write(points(site.id, site.grid, sums, new)) if new else ()
+        if refused:
+            point, reason = refused[0]
+            _log.error("heat is refused", site=site.id, count=len(refused), measurement=point.measurement, reason=reason)
         await self._checkpoint("heat_written")
         await self._settle(site.id, hour, marked, closed=False)
         await self._checkpoint("heat_unmarked")
@@ -170,7 +172,8 @@ class HeatProjector:
     def _remember(self, site: str, new: Mapping[Sum, int]) -> None:
         if len(self._written) + len(new) > _MOST:
             self._written.clear()
-        self._written.update({(site, one): weight for one, weight in new.items()})
+        if len(new) <= _MOST:
+            self._written.update({(site, one): weight for one, weight in new.items()})
 
     async def _close(self, now: int) -> int:
         """Close hours that nothing has come for: returns how many."""

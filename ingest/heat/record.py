@@ -21,7 +21,7 @@ from plumbline.event import Event
 
 _site: Final = attrgetter("site")
 #: Presence that is remembered as committed; beyond, all is forgotten and each device writes one row more.
-MOST: Final = 100_000
+MOST: Final = 20_000
 
 
 class Recorder:
