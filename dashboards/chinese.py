@@ -88,8 +88,8 @@ ZH: Final[dict[str, str]] = {
     "Utilisation, by hour": "每小时利用率",
     "Load on the hook": "吊钩荷载",
     "Wind at the cranes": "塔吊处风速",
-    "PM2.5, mean of 24 h (limit 75 µg/m³)": "PM2.5，24 小时平均（限值 75 µg/m³）",
-    "PM10, mean of 24 h (limit 150 µg/m³)": "PM10，24 小时平均（限值 150 µg/m³）",
+    "PM2.5, mean of 24 h (limit 60 µg/m³)": "PM2.5，24 小时平均（限值 60 µg/m³）",
+    "PM10, mean of 24 h (limit 120 µg/m³)": "PM10，24 小时平均（限值 120 µg/m³）",
     "Noise, of 15 minutes (limit 70, at night 55 dB(A))": "噪声，15 分钟（限值昼 70、夜 55 dB(A)）",
     "Wind, of 15 minutes (limit 12 m/s)": "风速，15 分钟（限值 12 m/s）",
     "Temperature, of 15 minutes (limit 35 °C)": "气温，15 分钟（限值 35 °C）",
@@ -137,20 +137,20 @@ ZH: Final[dict[str, str]] = {
     "Working, of working, idle and fault together: off does not count against a machine.": "工作占工作、待机、故障之和的比例，停机不计入。",
     "Of the board's range. Unknown: hours for which no state of the machine has come.": "所选时段内。未知：没有收到状态的时间。",
     "Highest gust of each minute; the line is 12 m/s (JGJ 196-2010).": "每分钟最大阵风；线为 12 m/s（JGJ 196-2010）。",
-    "At the sensor where it is highest. Limit: GB 3095-2012, class II, mean of 24 hours.": "取最高的测点。限值：GB 3095-2012 二级，24 小时平均。",
-    "The loudest reading of any sensor. Limit: GB 12523-2011, boundary of a construction site, 70 dB(A) from 6 to 22 h, 55 at "
-    "night.": "任一测点的最大读数。限值：GB 12523-2011 建筑施工场界，6 至 22 时 70 dB(A)，夜间 55 dB(A)。",
+    "At the sensor where it is highest. Limit: GB 3095-2026, class II, mean of 24 hours.": "取最高的测点。限值：GB 3095-2026 二级，24 小时平均。",
+    "The loudest reading of any sensor. Limit: GB 12523-2025, boundary of a construction site, 70 dB(A) from 6 to 22 h, 55 at "
+    "night.": "任一测点的最大读数。限值：GB 12523-2025 建筑施工场界，6 至 22 时 70 dB(A)，夜间 55 dB(A)。",
     "The strongest wind at any station or crane. Limit: JGJ 196-2010, tower cranes stop; the maker's limit holds where it is "
     "lower.": "任一测点或塔吊的最大风速。限值：JGJ 196-2010，塔吊停止作业；制造厂限值更低时从其限值。",
     "Measures for work in hot weather (China, 2012), article 8: shorter shifts from 35 °C, at most six hours outside from 37 °C, none "
     "from 40 °C, by the day's highest temperature.": "《防暑降温措施管理办法》（2012）第八条，按日最高气温：35 °C 起缩短连续作业，"
     "37 °C 起室外不超过六小时，40 °C 起停止室外作业。",
-    "Means; the line is 75 µg/m³: GB 3095-2012, class II, mean of 24 hours.": "平均值；线为 75 µg/m³：GB 3095-2012 二级，24 小时平均。",
-    "Means; the line is 150 µg/m³: GB 3095-2012, class II, mean of 24 hours.": "平均值；线为 150 µg/m³：GB 3095-2012 二级，24 小时平均。",
-    "Arithmetic means. GB 12523-2011, boundary of a construction site: 70 dB(A) from 6 to 22 h, 55 dB(A) at night, of the equivalent "
-    "level. That is never below the arithmetic mean: what is over the line here is over the limit.": "算术平均。GB 12523-2011 建筑施工场界："
+    "Means; the line is 60 µg/m³: GB 3095-2026, class II, mean of 24 hours.": "平均值；线为 60 µg/m³：GB 3095-2026 二级，24 小时平均。",
+    "Means; the line is 120 µg/m³: GB 3095-2026, class II, mean of 24 hours.": "平均值；线为 120 µg/m³：GB 3095-2026 二级，24 小时平均。",
+    "Arithmetic means. GB 12523-2025, boundary of a construction site: 70 dB(A) from 6 to 22 h, 55 dB(A) at night, of the equivalent "
+    "level. That is never below the arithmetic mean: what is over the line here is over the limit.": "算术平均。GB 12523-2025 建筑施工场界："
     "等效声级 6 至 22 时 70 dB(A)，夜间 55 dB(A)。等效声级不低于算术平均，此处超线即为超标。",
-    "GB 12523-2011, 4.2: at night no moment may be more than 15 dB(A) over the limit.": "GB 12523-2011 第 4.2 条：夜间最大声级超过限值的幅度不得高于 15 dB(A)。",
+    "GB 12523-2025: at night no moment may be more than 15 dB(A) over the limit.": "GB 12523-2025：夜间最大声级超过限值的幅度不得高于 15 dB(A)。",
     "Highest of each minute; the line is 12 m/s (JGJ 196-2010).": "每分钟最大值；线为 12 m/s（JGJ 196-2010）。",
     "Means; shorter shifts from 35 °C, no work outside from 40 °C (Measures for work in hot weather, 2012).": "平均值；35 °C 起缩短连续作业，"
     "40 °C 起停止室外作业（《防暑降温措施管理办法》2012）。",

@@ -50,7 +50,7 @@ def ranges(*steps: tuple[float, str, str]) -> list[dashboard.ValueMapping]:
 
 #: Percent of a limit.
 LIMIT: Final = ranges((-1e18, "● within the limit", GOOD), (80, "▲ near the limit", WARN), (100, "■ over the limit", BAD))
-#: dB(A): GB 12523-2011, boundary of a construction site, at night and by day; Grafana does not know the hour, the reader does.
+#: dB(A): GB 12523-2025, boundary of a construction site, at night and by day; Grafana does not know the hour, the reader does.
 NOISE: Final = ranges(
     (-1e18, "● quiet day and night", GOOD), (55, "▲ over the limit at night", WARN), (70, "■ over the limit", BAD)
 )

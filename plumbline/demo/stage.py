@@ -176,7 +176,7 @@ class Stage:
 def weather(minute: float, busy: float, dice: random.Random) -> dict[str, float]:
     """What an environment node measures at a minute of the day when the site is more or less busy (0 to about 8)."""
     warmth = math.sin((minute / 60 - 9) / 24 * 2 * math.pi)
-    pm2_5 = 18 + 5 * busy + dice.gauss(0, 2.5)
+    pm2_5 = 14 + 4 * busy + dice.gauss(0, 2.5)
     return {
         "pm2_5": round(max(1.0, pm2_5), 1),
         "pm10": round(max(2.0, pm2_5 * 1.9 + dice.gauss(0, 4)), 1),

@@ -241,9 +241,9 @@ def test_a_machine_that_stands_since_before_the_range_is_shown_standing(ask):
 
 def test_arithmetic_of_tiles_is_right(ask):
     assert [round(row["percent"], 1) for row in ask(query("Utilisation, by machine"), 1)] == [66.7, 66.7]
-    (dust,) = ask(query("PM2.5, mean of 24 h (limit 75 µg/m³)"), 24)
+    (dust,) = ask(query("PM2.5, mean of 24 h (limit 60 µg/m³)"), 24)
     assert dust["value"] == 82
-    assert dust["state"] == pytest.approx(82 / 75 * 100)
+    assert dust["state"] == pytest.approx(82 / 60 * 100)
     (missing,) = ask(query("Numbers missing and lost"), 1)
     assert missing["missing"] == 7
     (company,) = ask(query("Sites and orders"), 1)

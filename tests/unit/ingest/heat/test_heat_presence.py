@@ -66,8 +66,8 @@ def test_what_is_unsure_idle_or_nowhere_leaves_no_heat():
     [
         ({"noise_db": 70.0}, "noise", 1.0),
         ({"noise_dba": 35.0}, "noise", 0.5),
-        ({"pm10": 300.0}, "dust", 2.0),
-        ({"pm10_ugm3": 150.0, "pm25_ugm3": 150.0}, "dust", 2.0),
+        ({"pm10": 240.0}, "dust", 2.0),
+        ({"pm10_ugm3": 120.0, "pm25_ugm3": 120.0}, "dust", 2.0),
         ({"pm2_5": 1e300}, "dust", MOST),
     ],
 )
@@ -91,7 +91,7 @@ def test_at_night_less_noise_is_allowed_by_the_sites_own_clock():
     for hour in range(24):
         at = NOON + (hour - 12) * HOUR
         shares[hour] = limit_at(NOISE, zone, at // MINUTE)
-        assert limit_at(PM10, zone, at // MINUTE) == 150
+        assert limit_at(PM10, zone, at // MINUTE) == 120
     assert shares == {hour: 55.0 if hour in {22, 23, 0, 1, 2, 3, 4, 5} else 70.0 for hour in range(24)}
     (weight,) = presence(measured(at=NOON + 10 * HOUR, noise_db=55.0)).values()
     assert weight == PARTS
