@@ -82,6 +82,7 @@ async def rolled_up(url: str, server: InfluxDb, database: str) -> None:
             metrics=Metrics(),
             patience=Patience(),
             clock=lambda: later,
+            settle_s=0,
         )
         while await roller.round():
             pass

@@ -3,7 +3,7 @@
 What is written is absolute. So it may be computed any number of times, after a restart, after a replay, by another worker; late
 readings are marked like any others and correct it. The current minute, quarter and hour are there too, as far as they go.
 
-A round: its number is counted up first, in one row that also says who computes; then come the marks, newest first, so that a
+A round: its number is counted up first, in one row that also says who computes; a moment later come the marks, newest first, so that a
 backlog never keeps the wall waiting; what was computed is unmarked where nobody marked it again meanwhile. Only one worker
 computes at a time, to save work, and so that nobody who read earlier writes later. A store that is away delays this and
 nothing else.
@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ingest.metrics import Metrics
 from ingest.patience import DATABASE_AWAY, Patience, Stop
 from ingest.rollups.keeping import Keep, Keeper
-from ingest.rollups.marks import Mark, mark, ranges
+from ingest.rollups.marks import TRUST_S, Mark, mark, ranges
 from ingest.rollups.tables import rollup_mark, rollup_round, rollup_series
 from ingest.series.influx_server import QueryRefusedError
 from ingest.series.limits import EARLIEST
@@ -33,6 +33,8 @@ from plumbline.series import Point, SeriesRollups, SeriesWriter
 _log: Final = structlog.get_logger()
 #: Rest between rounds: as old may a rollup be beside its raw points.
 EVERY_S: Final = 10.0
+#: From the beginning of a round to its first look at marks and points.
+SETTLE_S: Final = 2 * TRUST_S
 #: Nine times as long as a round took it rests, up to this: on a busy site, rollups take a tenth of the time.
 LONGEST_S: Final = 120.0
 #: Marks taken up in one round.
@@ -82,6 +84,7 @@ class Roller:
         keep: how long points are kept; `None`: for ever.
         clock: UTC in ns.
         every_s: see `EVERY_S`.
+        settle_s: seconds from the beginning of a round to its first look; see `ingest.rollups.marks`.
     """
 
     def __init__(
@@ -96,6 +99,7 @@ class Roller:
         keep: Keep | None = None,
         clock: Callable[[], int] = time.time_ns,
         every_s: float = EVERY_S,
+        settle_s: float = SETTLE_S,
     ) -> None:
         self._engine = engine
         self._store = store
@@ -106,6 +110,7 @@ class Roller:
         self._keeper = Keeper(engine, store, keep) if keep else None
         self._clock = clock
         self._every_s = every_s
+        self._settle_s = settle_s
         self._covered: dict[Series, int] = {}
         self._number = 0
         self._renewed_at = 0.0
@@ -135,7 +140,7 @@ class Roller:
     async def round(self) -> bool:
         """Compute what is marked; returns whether more is waiting. Raises what `Patience.insist` waits out."""
         now = self._clock()
-        if not await self._begin():
+        if not await self._begin() or await self._stop.pause(self._settle_s):
             return False
         async with self._engine.connect() as connection:
             await connection.execution_options(read_only=True)

@@ -45,7 +45,7 @@ class Place:
         pipeline = Pipeline(
             **common, store=self.store, sites={"yard": SITE}, event_class="telemetry", retention=deadletters.Retention()
         )
-        return pipeline, Roller(**common, store=self.store, token=name, stop=Stop(), patience=Patience())
+        return pipeline, Roller(**common, store=self.store, token=name, stop=Stop(), patience=Patience(), settle_s=0)
 
     async def send(self, pipeline, *events):
         messages = [batch(events)]
@@ -96,7 +96,8 @@ class Place:
 
 
 @pytest.fixture
-async def place(database_url, tmp_path):
+async def place(database_url, tmp_path, monkeypatch):
+    monkeypatch.setattr("ingest.rollups.marks.TRUST_S", 0.0)  # and rounds look at once
     engine = open_engine(database_url)
     await migrate(engine)
     async with EmbeddedStore(tmp_path / "series.duckdb") as store:
@@ -131,6 +132,22 @@ async def test_late_readings_of_a_minute_that_was_computed_mark_it_again(place):
     stored, right = await place.held()
     assert stored == right
     assert ("1m", "node", NOON, pytest.approx(7 / 3), 1.0, 5.0, 3) in stored
+
+
+async def test_the_round_is_looked_up_again_when_it_may_have_changed(place, monkeypatch):
+    pipeline, worker = place.worker()
+    seconds = [0.0]
+    monkeypatch.setattr("ingest.rollups.marks.TRUST_S", 0.5)
+    monkeypatch.setattr("ingest.rollups.marks.monotonic", lambda: seconds[0])
+    await place.send(pipeline, *place.readings(0))
+    await worker.round()
+    seconds[0] = 0.4
+    await place.send(pipeline, *place.readings(0.1))
+    assert await place.marks() == [], "the round of before is believed; a real one would not have looked yet"
+    seconds[0] = 0.6
+    await place.send(pipeline, *place.readings(0.2))
+    assert len(await place.marks()) == 1
+    assert roller.SETTLE_S >= 2 * 0.5
 
 
 async def test_what_is_marked_while_a_round_computes_is_computed_by_the_next(place, monkeypatch):
