@@ -12,7 +12,7 @@ from typing import Any, Final
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, Connection, event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only
@@ -22,6 +22,8 @@ from plumbline.secrets import hidden
 
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 
+#: So long PostgreSQL may take over one statement; our longest take a second. Migrations may take any time.
+SILENCE_S: Final = 30.0
 #: So long a writer waits for another.
 _BUSY_MS: Final = 10_000
 
@@ -52,7 +54,7 @@ def open_engine(url: str, *, durable: bool = True) -> AsyncEngine:
     """
     parsed = parse(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_async_engine(parsed, pool_pre_ping=True, pool_size=5, max_overflow=5)
+        return _open_postgresql(parsed)
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(parsed)
@@ -84,6 +86,25 @@ def open_engine(url: str, *, durable: bool = True) -> AsyncEngine:
     event.listen(engine.sync_engine, "connect", on_connect)
     event.listen(engine.sync_engine, "begin", on_begin)
     event.listen(engine.sync_engine, "checkin", on_checkin)
+    return engine
+
+
+def _open_postgresql(url: URL) -> AsyncEngine:
+    """An engine that does not wait for ever where a connection fell silent (a firewall that forgot it, a pulled cable)."""
+    engine = create_async_engine(
+        url, pool_pre_ping=True, pool_size=5, max_overflow=5, connect_args={"command_timeout": SILENCE_S, "timeout": SILENCE_S}
+    )
+
+    def on_error(context: ExceptionContext) -> None:
+        if isinstance(context.original_exception, TimeoutError):
+            context.is_disconnect = True  # else its rollback would wait as long again, and the next who takes it
+
+    def on_invalidate(_connection: Any, _record: Any, error: BaseException | None) -> None:
+        if isinstance(error, TimeoutError):
+            engine.sync_engine.dispose(close=False)  # those that lie beside it will be as silent: not one wait for each
+
+    event.listen(engine.sync_engine, "handle_error", on_error)
+    event.listen(engine.sync_engine, "invalidate", on_invalidate)
     return engine
 
 
@@ -128,8 +149,13 @@ async def migrate(engine: AsyncEngine, *, package: str, folder: Path) -> None:
         config.attributes["version_table"] = f"alembic_{package}"
         command.upgrade(config, "head")
 
-    async with engine.begin() as connection:
-        await connection.run_sync(upgrade)
+    patient = engine if engine.dialect.name == "sqlite" else create_async_engine(engine.url)
+    try:
+        async with patient.begin() as connection:
+            await connection.run_sync(upgrade)
+    finally:
+        if patient is not engine:
+            await patient.dispose()
 
 
 def run_migrations() -> None:
