@@ -194,6 +194,8 @@ class Query:
                 yield Condition("$timeFilter")
             if not self.all_sites:
                 yield tag_chosen("site", "site")
+        elif self.every:  # else its steps would begin in 1970
+            yield Condition("$timeFilter")
         yield from self.where
 
 

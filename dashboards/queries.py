@@ -121,8 +121,12 @@ DELIVERY_LINES: Final = Query(
     source=Query(source="delivery", columns=(last("expected"),), group_by=("order", "line")),
     columns=(count("expected").named("lines"),),
 )
+#: First each line's last word of a step, then the mean of lines: a line that changes often is written often, and counts once.
 ARRIVED_OVER_TIME: Final = Query(
-    source="material", columns=(mean("percent"),), group_by=("order",), every="$__interval", fill="previous"
+    source=Query(source="material", columns=(last("percent"),), group_by=("order", "line"), every="$__interval"),
+    columns=(mean("percent"),),
+    group_by=("order",),
+    every="$__interval",
 )
 
 

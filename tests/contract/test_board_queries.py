@@ -258,3 +258,21 @@ def test_every_remark_and_every_choice_of_every_board_gives_something(ask):
         for variable in board.get("templating", {}).get("list", []):
             if variable["type"] == "query":
                 assert CHOSEN[variable["name"]] in {row["value"] for row in ask(variable["query"], 1)}
+
+
+async def test_a_line_that_is_written_often_counts_once_in_the_course_of_its_order(ask, influxdb, influx_database):
+    written = {"often": (range(30), 100.0), "seldom": (range(1), 0.0)}
+    points = [
+        Point(
+            "material",
+            {"site": "tower-a", "order": "PO-9", "line": line},
+            {"percent": percent},
+            NOW - 1800 * 10**9 - second * 10**9,
+        )
+        for line, (seconds, percent) in written.items()
+        for second in seconds
+    ]
+    async with InfluxStore(influxdb.url, influx_database) as store:
+        assert await store.write(points) == []
+    rows = ask(query("Arrived, over time").replace("time($__interval)", "time(1h)"), 2)
+    assert {row["percent"] for row in rows if row["order"] == "PO-9" and row["percent"] is not None} == {50.0}
