@@ -4,8 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 DEMO_OPTIONS ?=
-# Tests wait for servers more than they compute: a process more than this machine has cores.
-TEST_PROCESSES ?= $(shell echo $$(( $$(nproc) + 1 )))
+TEST_PROCESSES ?= $(shell nproc)
 
 .PHONY: help run test check bench docs format clean
 

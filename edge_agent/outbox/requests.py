@@ -16,6 +16,7 @@ from edge_agent.outbox.file import OutboxFile
 from plumbline.clock import Reference
 from plumbline.codec import MAX_EVENT_BYTES, encode
 from plumbline.delivery import Watermark
+from plumbline.errors import CodecError
 from plumbline.event import Event, EventClass
 
 
@@ -114,7 +115,7 @@ def _encoded(events: Sequence[Event], file: OutboxFile) -> dict[EventClass, list
         seq = streams[event.event_class].last + len(texts) + 1
         try:
             body = encode(structs.replace(event, epoch=epoch, seq=seq))
-        except (msgspec.MsgspecError, UnicodeError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        except (CodecError, msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise OutboxRefusedError(f"{event.device}: the event {event.id} cannot be written as JSON: {error}") from error
         limit = MAX_EVENT_BYTES - (ROOM_BYTES if event.clock.quality == "free" else 0)
         if len(body) > limit:

@@ -208,9 +208,10 @@ async def test_workers_killed_and_added_under_load_leave_what_one_leaves(
     sql = postgresql.new_database(influx_name.replace("-", "_"))
     async with place(tmp_path / "run", influxdb, influx_name, sql) as here:
         gateways = Gateways(here.broker.url, EVENTS, seed=2, batch_size=20)
-        dying = [here.worker("a", "commit:3"), here.worker("b", "points:4")]
-        here.worker("c")
-        gateways.allow(0.5)
+        dying = [here.worker("a", "commit:1"), here.worker("b", "points:1")]
+        for name, process in zip("abc", [*dying, here.worker("c")], strict=True):
+            await here.receiving(name, process)
+        gateways.allow(0.5)  # the broker deals it to all three
         sending = asyncio.create_task(gateways.run())
         for process, successor in zip(dying, ("d", "a"), strict=True):
             assert await gone(process) == -signal.SIGKILL

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from plumbline import database
 from plumbline.database import open_engine
 
 
@@ -35,14 +36,21 @@ async def waiting(engine, count):
         await asyncio.sleep(0)
 
 
-async def test_writers_have_their_turn_in_the_order_in_which_they_came(engine):
+async def test_writers_have_their_turn_in_the_order_in_which_they_came(engine, monkeypatch):
+    asked = []
+    really_take = database._Turns.take
+
+    def take(turns, record):
+        asked.append(record)
+        return really_take(turns, record)
+
+    monkeypatch.setattr(database._Turns, "take", take)
     async with engine.begin() as first:
         await first.execute(text("INSERT INTO said VALUES ('first')"))
         tasks = []
         for word in ("a", "b", "c", "d"):
             tasks.append(asyncio.create_task(say(engine, word)))
-            await waiting(engine, len(tasks) + 1)
-            for _ in range(100):  # it has its connection: let it come to wait
+            while len(asked) < len(tasks) + 1:  # noqa: ASYNC110 - until it has its connection and asks for its turn
                 await asyncio.sleep(0)
     await asyncio.gather(*tasks)
     assert await said(engine) == ["first", "a", "b", "c", "d"]
