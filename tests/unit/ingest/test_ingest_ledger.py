@@ -87,5 +87,7 @@ def test_a_batch_that_would_tear_too_many_holes_is_not_entered():
 def test_every_missing_number_belongs_to_one_day(settled, lasts):
     days = [*lasts, settled[-1][1]]
     missing = ranges.holes(settled)
-    assert sum(map(ranges.count, missing_of_days(missing, days))) == ranges.count(tuple((a, b) for a, b in missing if a <= max(days)))
+    assert sum(map(ranges.count, missing_of_days(missing, days))) == ranges.count(
+        tuple((a, b) for a, b in missing if a <= max(days))
+    )
     assert ranges.count(missing) + ranges.count(settled) == settled[-1][1]
