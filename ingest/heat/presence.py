@@ -5,9 +5,10 @@ a set with a largest weight for each member: in which order events come, how the
 repeated makes no difference.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from operator import attrgetter
-from typing import Final, NamedTuple, TypeVar, cast
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter, itemgetter
+from typing import Final, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
 from ingest.heat.limits import METRICS, MOST, Limit, limit_at
@@ -21,7 +22,6 @@ WORST_ACCURACY_M: Final = 50.0
 #: Weights are counted in these parts of 1: sums of them are exact as floats, in any order and in any store.
 PARTS: Final = 1024
 
-_Key = TypeVar("_Key", bound=Hashable)
 _at: Final[Callable[[Event], int]] = attrgetter("at")
 _device: Final[Callable[[Event], str]] = attrgetter("device")
 _lat: Final[Callable[[Fix], float]] = attrgetter("lat")
@@ -102,19 +102,14 @@ class PresenceMaker:
         wanted = METRICS.keys() & set[str]().union(*values)
         if not wanted:
             return
-        devices, times = list(map(_device, readings)), list(map(_at, readings))
-        first = min(times) // MINUTE_NS
-        if first == max(times) // MINUTE_NS:
+        minutes = [at // MINUTE_NS for at in map(_at, readings)]
+        devices = list(map(_device, readings))
+        said_by_minute: defaultdict[int, defaultdict[str, list[dict[str, float]]]] = defaultdict(lambda: defaultdict(list))
+        for minute, device, some in zip(minutes, devices, values, strict=True):
+            said_by_minute[minute][device].append(some)
+        for minute, said in said_by_minute.items():
             for metric in wanted:
-                self._weigh(first, METRICS[metric], _highest(devices, values, metric), found)
-            return
-        places = list(zip([at // MINUTE_NS for at in times], devices, strict=True))
-        for metric in wanted:
-            by_minute: dict[int, dict[str, float]] = {}
-            for (minute, device), value in _highest(places, values, metric).items():
-                by_minute.setdefault(minute, {})[device] = value
-            for minute, highest in by_minute.items():
-                self._weigh(minute, METRICS[metric], highest, found)
+                self._weigh(minute, METRICS[metric], _highest(said, metric), found)
 
     def _weigh(self, minute: int, limit: Limit, highest: dict[str, float], found: Weights) -> None:
         allowed = limit_at(limit, self._zone, minute)
@@ -135,12 +130,17 @@ class PresenceMaker:
         return square
 
 
-def _highest(keys: Sequence[_Key], values: Iterable[dict[str, float]], metric: str) -> dict[_Key, float]:
-    """The largest value of a metric by key; what is not above 0 counts for nothing."""
-    highest = dict.fromkeys(keys, 0.0)
-    for key, value in zip(keys, [some.get(metric, 0.0) for some in values], strict=True):
-        if value > highest[key]:  # noqa: PLR1730 - each call would cost as much as the rest of the loop
-            highest[key] = value
+def _highest(said: Mapping[str, Sequence[dict[str, float]]], metric: str) -> dict[str, float]:
+    """The largest value of a metric by device, where it is above 0."""
+    value = itemgetter(metric)
+    highest: dict[str, float] = {}
+    for device, some in said.items():
+        try:
+            most = max(map(value, some))
+        except KeyError:  # not every reading has it
+            most = max(one.get(metric, 0.0) for one in some)
+        if most > 0:
+            highest[device] = most
     return highest
 
 
