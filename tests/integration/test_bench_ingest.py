@@ -40,7 +40,7 @@ def test_the_ledger_is_complete_and_every_point_is_in_the_store(told, part):
     assert figures["ledger"]["received"] == figures["points"] == figures["events"] == EVENTS
     assert figures["ledger"]["missing"] == figures["ledger"]["dead"] == 0
     assert figures["ledger_complete"] is True
-    assert "events_per_s" in figures  # so few may all be there at the first look: the rate is for larger runs
+    assert figures["events_per_s"] > 0
     assert figures["cpu_us_per_event"]["ingest"] > 0
     assert figures["rss_mb"]["ingest"] > 10
 

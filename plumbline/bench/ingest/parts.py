@@ -246,7 +246,7 @@ async def _drained(
     packets: Packets = bench.packets(load)
     await bench.publish(packets, broker)
     bench.say(f"{consumer.name} drains {load.events:,} events")
-    before = look(0, programs)
+    before = look(0, programs, starting=consumer)
     async with consumer:
         return await follow(count, programs, load.events, before=before, stall_s=stall_s, every_s=every_s)
 

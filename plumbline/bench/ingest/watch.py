@@ -91,9 +91,10 @@ class Course(NamedTuple):
         }
 
 
-def look(events: int, programs: Mapping[str, Program]) -> Sample:
-    """What is to be seen now, where `events` are there."""
-    return Sample(time.monotonic(), events, {name: program.usage() for name, program in programs.items()})
+def look(events: int, programs: Mapping[str, Program], *, starting: Program | None = None) -> Sample:
+    """What is to be seen now, where `events` are there; `starting` is to be started anew: what it took before is none of this."""
+    usage = {name: Usage(0.0, 0.0) if program is starting else program.usage() for name, program in programs.items()}
+    return Sample(time.monotonic(), events, usage)
 
 
 async def follow(

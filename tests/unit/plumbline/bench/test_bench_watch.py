@@ -1,11 +1,12 @@
 """Rates are counted from the first commit on, memory from when it was warm."""
 
 import itertools
+import sys
 
 import pytest
 
-from plumbline.bench.ingest.watch import Course, Sample, follow
-from plumbline.bench.processes import Usage
+from plumbline.bench.ingest.watch import Course, Sample, follow, look
+from plumbline.bench.processes import Program, Usage
 
 
 def sample(at_s, events, cpu_s=0.0, rss_mb=100.0):
@@ -72,3 +73,20 @@ async def test_a_consumer_of_which_nothing_more_comes_is_given_up():
         return next(counts)
 
     assert (await follow(count, {}, 10, before=IDLE, stall_s=0.01, every_s=0)).events == 4
+
+
+async def test_what_a_program_took_before_it_is_started_anew_is_none_of_the_run(tmp_path):
+    script = "import time; sum(range(10_000_000)); print('up', flush=True); time.sleep(600)"
+    program = Program("busy", (sys.executable, "-c", script), log=tmp_path / "log")
+
+    async def up():
+        return "up" in program.said()
+
+    program._ready = up
+    async with program:
+        pass
+    assert program.usage().cpu_s > 0
+    before = look(0, {"ingest": program}, starting=program)
+    assert before.usage["ingest"].cpu_s == 0
+    figures = Course(1000, before, sample(9, 0, 0.2), [sample(10, 1000, 0.25)]).figures()
+    assert (figures["measured_since"], figures["cpu_us_per_event"]["ingest"]) == ("start", 250)
