@@ -361,7 +361,7 @@ async def test_when_ingest_comes_back_the_newest_events_go_first_though_the_conn
         await until(lambda: uplink.ingest_silent_s > 0.8, "ingest to be missed")
         ingest.silent = False
         await outbox.append([fix(3001)])
-        await until(lambda: 3001 in ingest.received["telemetry"], "the newest event")
+        await until(lambda: 3001 in ingest.received["telemetry"], "the newest event", 20)
         assert len(ingest.received["telemetry"]) < 2000, "the backlog went first"
         assert len(uplink._lanes["telemetry"].owed) == 1
 
