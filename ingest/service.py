@@ -20,6 +20,7 @@ from ingest.direct.again import Again
 from ingest.direct.lane import Surroundings
 from ingest.direct.metrics import DirectMetrics
 from ingest.direct.service import Direct
+from ingest.drain import DRAIN_S, Drain
 from ingest.gaps import Asking, GapKeeper
 from ingest.heat.projector import HeatProjector
 from ingest.metrics import Metrics
@@ -45,8 +46,6 @@ from plumbline.series import SeriesRollups, SeriesWriter
 from plumbline.site import SiteFile
 
 _log: Final = structlog.get_logger()
-#: How long what was taken may take to be committed once the service is to end.
-DRAIN_S: Final = 20.0
 
 
 class IngestService:
@@ -110,13 +109,12 @@ class IngestService:
         self._lease = Lease(engine, worker)
         self._inbound = inbound
         self._expiry_s = session_expiry_s
-        self._drain_s = drain_s
         self._told = on_commit
         self._stop = Stop()
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._deadline: asyncio.Timeout | None = None
         self._watcher = watcher
         self.metrics: Final = Metrics()
+        self._drain = Drain(self._stop, self.metrics, worker=lambda: self._lease.name, at_most_s=drain_s)
         if watcher is not None:
             self.metrics.site_files_wrong.set_function(lambda: float(watcher.mistake is not None))
             self.metrics.registry_version.set_function(lambda: float(watcher.registry.version))
@@ -263,8 +261,6 @@ class IngestService:
             if isinstance(store, SeriesRollups)
             else None
         )
-        self._stopped_at: float | None = None
-        self._committed_before = 0
         self._probed = itertools.cycle(range(10))
         self._operations: Operations | None = None
         if metrics_port is not None:
@@ -318,13 +314,7 @@ class IngestService:
 
     def stop(self) -> None:
         """End in order: what was taken from the broker is committed and answered first. `run` returns then."""
-        if not self._stop.is_set():
-            _log.info("draining", worker=self._lease.name, at_most_s=self._drain_s)
-            self._stopped_at = time.monotonic()
-            self._committed_before = self.metrics.committed()
-        self._stop.set()
-        if self._deadline is not None:
-            self._deadline.reschedule(asyncio.get_running_loop().time() + self._drain_s)
+        self._drain.begin()
 
     async def run(self) -> None:
         """Serve until stopped. A broker, database or store that is away is waited for.
@@ -348,9 +338,7 @@ class IngestService:
     async def _serve(self) -> None:
         _log.info("ingest starts", broker=str(self._address), worker=self._lease.name)
         try:
-            async with asyncio.timeout(None) as self._deadline, asyncio.TaskGroup() as group:
-                if self._stop.is_set():
-                    self._deadline.reschedule(asyncio.get_running_loop().time() + self._drain_s)
+            async with self._drain.bounding(), asyncio.TaskGroup() as group:
                 works = {f"lane {event_class}": lane.run() for event_class, lane in self._lanes.items()} | {
                     "listeners": self._listen(),
                     "projector": self._projector.run(),
@@ -368,30 +356,10 @@ class IngestService:
                     works["rollups"] = self._roller.run()
                 for name, work in works.items():
                     self._tasks[name] = group.create_task(work, name=f"ingest-{name}")
-        except TimeoutError:
-            _log.debug("drain cut off", worker=self._lease.name, after_s=self._drain_s)
         finally:
-            self._deadline = None
             self._refusals.summarise(every=True)
-        if self._stopped_at is not None:
-            self._tell_of_drain(self._stopped_at)
+        self._drain.tell()
         _log.info("ingest ended", worker=self._lease.name)
-
-    def _tell_of_drain(self, stopped_at: float) -> None:
-        left = self.metrics.queued()
-        if left:
-            _log.warning(
-                "drained only in part",
-                worker=self._lease.name,
-                check="which store is away or slow; the broker hands the rest out again, gateways send it again",
-            )
-        _log.info(
-            "drained",
-            worker=self._lease.name,
-            events=self.metrics.committed() - self._committed_before,
-            messages_left_to_the_broker=left,
-            seconds=round(time.monotonic() - stopped_at, 3),
-        )
 
     async def _insist(self, act: Callable[[], Awaitable[bool]], task: str) -> bool | None:
         failed = self.metrics.retries.labels

@@ -32,6 +32,8 @@ LAPSE_S: Final = 30.0
 _AGAIN_S: Final = 0.5
 #: Names this process, also where process numbers start again with each container.
 _PROCESS: Final = uuid.uuid4().hex
+#: The leases held within this process: one that was let go while the database was away is nobody's, at once.
+_held: Final[set[str]] = set()
 
 
 class NameTakenError(PlumblineError):
@@ -112,23 +114,19 @@ class Lease:
         if done.rowcount == 0:  # somebody was faster: the next look shows who
             return await self._try(connection)
         self.name = name
+        _held.add(self.token)
         return None
 
     def _lives(self, row: RowMapping) -> bool:
         """Whether the owner of a lease may be alive."""
         if self._clock() - row["seen_at"] > self._lapse_ns:
             return False
-        if row["process"] == _PROCESS or row["host"] != socket.gethostname()[:64]:
+        if row["process"] == _PROCESS:
+            return row["token"] in _held
+        if row["host"] != socket.gethostname()[:64]:
             return True
-        if row["pid"] == os.getpid():
-            return False  # our own number, in an earlier life of this container
-        try:
-            os.kill(row["pid"], 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            return True
-        return True
+        # our own number, but not we: from an earlier life of this container
+        return row["pid"] != os.getpid() and _runs(row["pid"])
 
     async def keep(self, stop: Stop, every_s: float = EVERY_S) -> None:
         """Renew it until told to stop. Raises `NameTakenError` where another took it while we could not."""
@@ -162,8 +160,20 @@ class Lease:
         """Give it back; where that fails it lapses by itself."""
         if not self.name:
             return
+        _held.discard(self.token)
         try:
             async with asyncio.timeout(2), self._engine.begin() as connection:
                 await connection.execute(delete(worker_lease).where(worker_lease.c.token == self.token))
         except (*DATABASE_AWAY, TimeoutError) as error:
             _log.debug("lease not given back", worker=self.name, error=str(error)[:200])
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process of this machine runs."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

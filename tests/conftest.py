@@ -2,13 +2,16 @@
 
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ingest import migrate
+from plumbline.database import open_engine
 from plumbline.mqtt.through_paho import PahoLink
 from tests.servers import InfluxDb, Mosquitto, PostgreSql, open_folder, running
 
@@ -58,6 +61,15 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite+aiosqlite:///{tmp_path}/plumbline.db"
     server: PostgreSql = request.getfixturevalue("postgresql")
     return server.new_database(f"test_{os.getpid()}_{next(_names)}")
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """That database with the tables of ingest; tests of tracking make their own with both."""
+    engine = open_engine(database_url)
+    await migrate(engine)
+    yield engine
+    await engine.dispose()
 
 
 @pytest.fixture

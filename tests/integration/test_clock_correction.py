@@ -16,7 +16,7 @@ from edge_agent import config
 from edge_agent.agent import Agent
 from edge_agent.reader import Capture
 from edge_agent.readers import READERS
-from ingest import IngestService, migrate
+from ingest import IngestService
 from ingest.corrections import Corrector, learn
 from ingest.deadletters import LIMIT_BYTES, Retention, listing
 from ingest.ledger_report import report
@@ -28,7 +28,6 @@ from ingest.replay import Replayer
 from plumbline import codec
 from plumbline.clock import EventClock
 from plumbline.clock_set import BootReference, ClockSet
-from plumbline.database import open_engine
 from plumbline.event import CLASSES, ClockReading, Reading, Scan
 from plumbline.inbox import inbox
 from tests.batches import NOON, SITE, MemoryStore, batch, reading, scan
@@ -44,14 +43,6 @@ SAID = ClockSet(
     site="yard", gateway="gw", boots=(BootReference(boot="b1", quality="gps", offset_ns=OFFSET, before_ns=MONO + 10 * S),)
 )
 LONG_AGO = 1_704_067_200 * S
-
-
-@pytest.fixture
-async def engine(database_url):
-    engine = open_engine(database_url)
-    await migrate(engine)
-    yield engine
-    await engine.dispose()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from sqlalchemy import func, select
 
-from ingest import IngestService, deadletters, migrate
+from ingest import IngestService, deadletters
 from ingest.ledger_report import report
 from ingest.patience import Patience
 from ingest.reload import Watcher
@@ -18,7 +18,6 @@ from ingest.series import open_store
 from ingest.tables import dead_letter
 from plumbline import codec, topics
 from plumbline.address import Address
-from plumbline.database import open_engine
 from plumbline.inbox import inbox
 from plumbline.mqtt import Connection
 from plumbline.series import Point
@@ -37,14 +36,6 @@ DEVICE = '[[devices]]\nid = "{id}"\ntitle_en = "x"\ntitle_zh = "x"\nkind = "mach
 KNOWN = "".join(DEVICE.format(id=name) for name in ("scanner", "node", "crane"))
 YARD = SITE.format(id="yard", unknown="set_aside") + "[budgets]\nmeasurements = 2\n" + KNOWN
 HOUR = 3600 * SECOND
-
-
-@pytest.fixture
-async def engine(database_url):
-    engine = open_engine(database_url)
-    await migrate(engine)
-    yield engine
-    await engine.dispose()
 
 
 @pytest.fixture

@@ -36,14 +36,6 @@ own.mixer = { state = { state = "POWER", words = { ON = "working", OFF = "off" }
 
 
 @pytest.fixture
-async def engine(database_url):
-    engine = open_engine(database_url)
-    await migrate(engine)
-    yield engine
-    await engine.dispose()
-
-
-@pytest.fixture
 async def sqlite(tmp_path: Path):
     engine = open_engine(f"sqlite:///{tmp_path}/one.db")
     await migrate(engine)

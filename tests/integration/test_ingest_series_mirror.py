@@ -2,20 +2,10 @@
 
 import pytest
 
-from ingest import migrate
 from ingest.series import open_store
-from plumbline.database import open_engine
 from tests.batches import batch, reading, scan
 from tests.integration.test_ingest_service import Gateway, connected, eventually, service, serving
 from tests.servers import Mosquitto, running
-
-
-@pytest.fixture
-async def engine(database_url):
-    engine = open_engine(database_url)
-    await migrate(engine)
-    yield engine
-    await engine.dispose()
 
 
 @pytest.fixture(params=["influx", "embedded"])

@@ -32,14 +32,6 @@ class KilledError(Exception):
 
 
 @pytest.fixture
-async def engine(database_url):
-    engine = open_engine(database_url)
-    await migrate(engine)
-    yield engine
-    await engine.dispose()
-
-
-@pytest.fixture
 async def store(tmp_path: Path):
     store = await open_store(f"embedded:{tmp_path}/series.duckdb")
     yield store

@@ -4,12 +4,11 @@ import asyncio
 import random
 
 import msgspec
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from ingest import deadletters, migrate
+from ingest import deadletters
 from ingest.budgets import Budgets, Name, Seen, names_of
 from ingest.ledger_report import report
 from ingest.metrics import Metrics
@@ -19,19 +18,10 @@ from ingest.pipeline import Pipeline
 from ingest.replay import Replayer
 from ingest.tables import dead_letter, tag_value
 from plumbline import site
-from plumbline.database import open_engine
 from plumbline.event import CLASSES
 from tests.batches import NOON, SITE, MemoryStore, batch, fix, health, reading, scan, state
 
 SMALL = msgspec.structs.replace(SITE, budgets=site.Budgets(devices=3, measurements=2, fields=4))
-
-
-@pytest.fixture
-async def engine(database_url):
-    engine = open_engine(database_url, durable=False)
-    await migrate(engine)
-    yield engine
-    await engine.dispose()
 
 
 def budgets(engine, sites=None):

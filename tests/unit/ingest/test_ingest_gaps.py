@@ -4,28 +4,18 @@ import msgspec
 import pytest
 from sqlalchemy import insert, select, update
 
-from ingest import migrate
 from ingest.direct.tables import direct_lane
 from ingest.gaps import Asking, GapKeeper
 from ingest.metrics import Metrics
 from ingest.patience import Patience, Stop
 from ingest.tables import gap_request, ledger_stream
 from plumbline import codec
-from plumbline.database import open_engine
 from plumbline.delivery import Presence
 from plumbline.event import CLASSES
 
 SECOND = 10**9
 ASKING = Asking(after_s=10, born_s=2, silent_s=30, cap_s=100)
 END = 2**63 - 1
-
-
-@pytest.fixture
-async def engine(database_url):
-    engine = open_engine(database_url)
-    await migrate(engine)
-    yield engine
-    await engine.dispose()
 
 
 class Place:

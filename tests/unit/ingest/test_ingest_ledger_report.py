@@ -1,27 +1,16 @@
 """What the ledger's report says of streams: balance, asking, days, loss, direct devices."""
 
 import msgspec
-import pytest
 from sqlalchemy import insert
 
-from ingest import migrate
 from ingest.direct.tables import direct_gap, direct_lane, direct_tally
 from ingest.ledger_report import report
 from ingest.tables import gap_request, ledger_day, ledger_lost, ledger_stream
-from plumbline.database import open_engine
 from plumbline.inbox import gateway
 
 SECOND = 10**9
 NOW = 1_781_150_400 * SECOND
 KEY = {"site": "yard", "gateway": "gw", "epoch": "e1", "event_class": "business"}
-
-
-@pytest.fixture
-async def engine(database_url):
-    engine = open_engine(database_url)
-    await migrate(engine)
-    yield engine
-    await engine.dispose()
 
 
 async def put(engine, table, **values):

@@ -7,7 +7,7 @@ import pytest
 import structlog
 from sqlalchemy import func, select, update
 
-from ingest import deadletters, migrate
+from ingest import deadletters
 from ingest.deadletters.keeping import device_of
 from ingest.ledger_report import report
 from ingest.metrics import Metrics
@@ -20,7 +20,6 @@ from ingest.registry import Registry
 from ingest.replay import Replayer
 from ingest.tables import dead_letter
 from plumbline import codec
-from plumbline.database import open_engine
 from plumbline.delivery import StreamKey
 from plumbline.event import CLASSES
 from plumbline.inbox import inbox
@@ -28,14 +27,6 @@ from tests.batches import NOON, SITE, MemoryStore, batch, fix, reading, scan
 
 BUSINESS = StreamKey("yard", "gw", "e1", "business")
 TELEMETRY = StreamKey("yard", "gw", "e1", "telemetry")
-
-
-@pytest.fixture
-async def engine(database_url):
-    engine = open_engine(database_url, durable=False)
-    await migrate(engine)
-    yield engine
-    await engine.dispose()
 
 
 async def keep(engine, retention, letters, now=NOON):

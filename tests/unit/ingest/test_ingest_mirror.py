@@ -6,14 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert, update
 
-from ingest import migrate
 from ingest.metrics import Metrics
 from ingest.mirror import SeriesMirror
 from ingest.own_figures import Durations, read_figures
 from ingest.patience import Patience, Stop
 from ingest.points import is_own
 from ingest.tables import dead_letter, ledger_stream, worker_lease
-from plumbline.database import open_engine
 from plumbline.inbox import gateway
 from plumbline.series import MIRRORED, Point, SeriesUnavailableError
 from tests.batches import SITE, MemoryStore
@@ -22,14 +20,6 @@ SECOND = 10**9
 MINUTE = 60 * SECOND
 NOW = 1_790_000_000 * SECOND
 AT = NOW // MINUTE * MINUTE
-
-
-@pytest.fixture
-async def engine(database_url):
-    engine = open_engine(database_url)
-    await migrate(engine)
-    yield engine
-    await engine.dispose()
 
 
 class Clock:

@@ -113,14 +113,6 @@ class Bench:
         return streams, sorted(events), letters, known, self.store.points
 
 
-@pytest.fixture
-async def engine(database_url):
-    engine = open_engine(database_url, durable=False)
-    await migrate(engine)
-    yield engine
-    await engine.dispose()
-
-
 def a_day():
     """Messages of two gateways: business, telemetry, one refused event, a second epoch."""
     bad_topic, bad = batch([scan(5), scan(6), scan(7)])

@@ -1,26 +1,15 @@
 """How gateways stand, as Prometheus is told: the same from every worker, on both databases."""
 
 import msgspec
-import pytest
 from sqlalchemy import insert
 
-from ingest import migrate
 from ingest.metrics import Metrics
 from ingest.patience import Patience, Stop
 from ingest.standing import Standing
 from ingest.tables import ledger_stream
-from plumbline.database import open_engine
 
 SECOND = 10**9
 NOW = 1_000 * SECOND
-
-
-@pytest.fixture
-async def engine(database_url):
-    engine = open_engine(database_url)
-    await migrate(engine)
-    yield engine
-    await engine.dispose()
 
 
 async def stream(engine, gateway, upto, *beyond, epoch="e1", first_seen=1, **counts):

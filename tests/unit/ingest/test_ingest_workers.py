@@ -5,23 +5,15 @@ import socket
 
 import pytest
 from sqlalchemy import insert, select, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ingest import migrate
 from ingest.patience import Stop
 from ingest.tables import worker_lease
 from ingest.workers import LAPSE_S, Lease, NameTakenError
-from plumbline.database import open_engine
 
 SECOND = 10**9
 DEAD_PID = 2**22 + 1  # above what Linux gives
-
-
-@pytest.fixture
-async def engine(database_url):
-    engine = open_engine(database_url)
-    await migrate(engine)
-    yield engine
-    await engine.dispose()
 
 
 class Clock:
@@ -75,6 +67,20 @@ async def test_a_name_that_is_in_use_here_is_refused_with_whose_it_is(engine):
         await Lease(engine, "w").take(Stop())
     await first.release()
     assert await Lease(engine, "w").take(Stop())
+
+
+async def test_a_name_that_could_not_be_given_back_is_free_at_once_in_the_same_process(engine, monkeypatch):
+    first = Lease(engine, "w")
+    await first.take(Stop())
+    with monkeypatch.context() as away:
+        away.setattr(AsyncEngine, "begin", database_away)
+        await first.release()
+    assert await names(engine) == ["w"]
+    assert await Lease(engine, "w").take(Stop())
+
+
+def database_away(_engine):
+    raise OperationalError("begin", None, OSError("away"))
 
 
 @pytest.mark.parametrize(

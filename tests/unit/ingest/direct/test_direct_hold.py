@@ -2,17 +2,7 @@
 
 import pytest
 
-from ingest import migrate
 from ingest.direct.hold import Hold, LaneLostError
-from plumbline.database import open_engine
-
-
-@pytest.fixture
-async def engine(database_url):
-    engine = open_engine(database_url)
-    await migrate(engine)
-    yield engine
-    await engine.dispose()
 
 
 class Clock:

@@ -3,23 +3,13 @@
 import pytest
 from sqlalchemy import func, select
 
-from ingest import migrate
 from ingest.direct.hold import Hold, LaneLostError
 from ingest.direct.messages import Messages
 from ingest.direct.tables import direct_gap, direct_message
 from ingest.tables import dead_letter
-from plumbline.database import open_engine
 from plumbline.mqtt import Message
 
 NOW = 1_790_000_000_000_000_000
-
-
-@pytest.fixture
-async def engine(database_url):
-    engine = open_engine(database_url)
-    await migrate(engine)
-    yield engine
-    await engine.dispose()
 
 
 @pytest.fixture

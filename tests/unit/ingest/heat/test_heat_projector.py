@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from sqlalchemy import func, select, update
 
-from ingest import deadletters, migrate
+from ingest import deadletters
 from ingest.heat.limits import METRICS, limit_at
 from ingest.heat.presence import PARTS
 from ingest.heat.projector import KEEP_NS, STEPS, HeatProjector
@@ -21,7 +21,6 @@ from ingest.parcel import open_parcel
 from ingest.patience import Patience, Stop
 from ingest.pipeline import Pipeline
 from ingest.projector import Projector
-from plumbline.database import open_engine
 from plumbline.event import CLASSES, CheckIn, Fix, Reading, Scan, State
 from plumbline.heat import LEVELS
 from plumbline.series import SeriesUnavailableError
@@ -69,14 +68,6 @@ class Worker:
             pass
         while await self.heat.project():
             pass
-
-
-@pytest.fixture
-async def engine(database_url):
-    engine = open_engine(database_url, durable=False)
-    await migrate(engine)
-    yield engine
-    await engine.dispose()
 
 
 async def count(engine, table):
