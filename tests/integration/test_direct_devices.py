@@ -129,9 +129,14 @@ async def test_killed_at_any_step_nothing_of_qos_1_is_lost_and_nothing_comes_twi
         if at == step and hits == hit:
             raise KilledError(at)
 
+    async def reached():
+        return hits > 0
+
     async with device(broker) as plug:
         async with dying(broker, sqlite, store, path, die):
             for i in range(12):
+                if i == 6:  # what follows comes in another group
+                    await eventually(reached, f"the first {step}")
                 await plug.publish("tele/slab/SENSOR", sensor(i))
                 await plug.publish("stat/mixer/RESULT", b'{"POWER":"%s"}' % (b"OFF" if i % 2 else b"ON"))
         async with serving(worker(broker, sqlite, store, path)):
