@@ -1,6 +1,7 @@
 """The errors of the tracking service.
 
 TrackingError               (a PlumblineError)
+├── FileRefusedError        a schedule or a list that cannot be read: file, line or row, reason
 ├── ListenError             the address of the screens cannot be had: it is taken, or not this machine's
 ├── OrderRefusedError       an order document that cannot be taken: file or request, path in it, reason
 ├── PlanError               a site's plan that cannot be drawn, or cannot lie where its corners say
@@ -12,6 +13,10 @@ from plumbline.errors import PlumblineError
 
 class TrackingError(PlumblineError):
     """Anything that tracking refuses."""
+
+
+class FileRefusedError(TrackingError):
+    """A schedule or a list cannot be read; the text says which file, where in it, why, and what to do."""
 
 
 class ListenError(TrackingError):
