@@ -19,6 +19,7 @@ from sqlalchemy.util import await_only
 
 from plumbline.errors import SettingsError
 from plumbline.secrets import hidden
+from plumbline.sqlite_driver import DRIVER
 
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 
@@ -57,7 +58,7 @@ def open_engine(url: str, *, durable: bool = True) -> AsyncEngine:
         return _open_postgresql(parsed)
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(parsed)
+    engine = create_async_engine(parsed, module=DRIVER)
 
     def on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # SQLAlchemy says BEGIN, not the driver
