@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from duckdb import DuckDBPyConnection
 
-from ingest.series.arrow_rows import KINDS, ArrowTable, by_measurement, field_of, keys, of_columns, places
+from ingest.series.array_rows import KINDS, Batch, by_measurement, field_of, keys, of_columns, places
 from ingest.series.columns import Columns, Shape, columns_of
 from ingest.series.duckdb_catalog import Catalog, Kind, Table
 from ingest.series.known_tags import KnownTags
@@ -22,6 +22,7 @@ from ingest.series.vouched import vouched
 from plumbline.series import FieldValue, Point, RefusedPoint
 
 _MOST_TAGS: Final = 50_000
+_KEYS: Final = ("series", "at_ns")  # no field's column is called so: theirs begin with a kind
 
 Key = tuple[int, int]
 """Series and time: what makes a row one row."""
@@ -110,10 +111,10 @@ class Writer:
             self._shapes.clear()
         self._shapes.add(shape)
 
-    def _store(self, fresh: Mapping[str, ArrowTable], late: Mapping[str, Rows], old: Sequence[Columns]) -> None:
+    def _store(self, fresh: Mapping[str, Batch], late: Mapping[str, Rows], old: Sequence[Columns]) -> None:
         wanted: defaultdict[str, set[tuple[str, Kind]]] = defaultdict(set)
-        for measurement, table in fresh.items():
-            wanted[measurement] |= {field_of(column) for column in table.column_names[2:]}
+        for measurement, batch in fresh.items():
+            wanted[measurement] |= set(_fields(batch))
         for measurement, rows in late.items():
             wanted[measurement] |= {(name, KINDS[type(value)]) for row in rows.values() for name, value in row.items()}
         for columns in old:
@@ -143,8 +144,8 @@ class Writer:
         """Of rows that are all different points, those that the file does not hold just so."""
         table = self._catalog.tables[columns.shape[0]]
         (batch,) = of_columns([columns]).values()
-        fields = [table.columns[name, "n"] for name in columns.shape[1]]
-        batch = batch.rename_columns(["series", "at_ns", *fields]).append_column("place", places(columns.places))
+        fields = [table.columns[field] for field in _fields(batch)]
+        batch = _named(batch, table) | {"place": places(columns.places)}
         unlike = "".join(f" OR held.{column} IS DISTINCT FROM keys.{column}" for column in fields)
         found = self._joined(
             batch,
@@ -155,11 +156,11 @@ class Writer:
         wanted = {place for (place,) in found}
         return columns.where([place in wanted for place in columns.places])
 
-    def _append(self, table: Table, rows: ArrowTable) -> None:
-        columns = ["series", "at_ns", *(table.columns[field_of(column)] for column in rows.column_names[2:])]
-        self._connection.register("batch", rows.rename_columns(columns))
+    def _append(self, table: Table, rows: Batch) -> None:
+        batch = _named(rows, table)
+        self._connection.register("batch", batch)
         try:
-            self._connection.execute(f"INSERT INTO {table.name} ({', '.join(columns)}) SELECT * FROM batch")  # noqa: S608 - ours
+            self._connection.execute(f"INSERT INTO {table.name} ({', '.join(batch)}) SELECT * FROM batch")  # noqa: S608 - ours
         finally:
             self._connection.unregister("batch")
 
@@ -201,7 +202,7 @@ class Writer:
         series, times = zip(*wanted, strict=True)
         return self._joined(keys(series, times), (min(times), max(times)), statement)
 
-    def _joined(self, batch: ArrowTable, between: tuple[int, int], statement: str) -> list[tuple[Any, ...]]:
+    def _joined(self, batch: Batch, between: tuple[int, int], statement: str) -> list[tuple[Any, ...]]:
         """Run a statement that joins the table `keys`, told between which times to look: whole row groups are passed over."""
         self._connection.register("keys", batch)
         try:
@@ -244,6 +245,15 @@ def _in_order(columns: Sequence[Columns]) -> Iterable[tuple[int, int, int]]:
     """Place, series and time of each point, in the order of the batch."""
     said = [zip(every.places, every.series, every.times, strict=True) for every in columns]
     return said[0] if len(said) == 1 else sorted(chain.from_iterable(said))
+
+
+def _fields(batch: Batch) -> list[tuple[str, Kind]]:
+    return [field_of(column) for column in batch if column not in _KEYS]
+
+
+def _named(batch: Batch, table: Table) -> Batch:
+    """The batch with the names that its columns have in the table."""
+    return {column if column in _KEYS else table.columns[field_of(column)]: cells for column, cells in batch.items()}
 
 
 def _matches(table: Table) -> str:
