@@ -38,6 +38,8 @@ class Arrival(NamedTuple):
     quantity: Decimal
     certified: bool = True
     """Its certificate is there, or none is asked for."""
+    certified_at: int = 0
+    """When the certificate came, where that was after the material: it counts from then."""
 
 
 class Stated(NamedTuple):
@@ -59,6 +61,8 @@ class Visit(NamedTuple):
     """The device."""
     id: str
     """Of the fix that proves it."""
+    gateway: str = ""
+    """Through which its fixes came: while it is there, that is known as far as this gateway has told."""
 
 
 class CheckedIn(NamedTuple):
