@@ -55,7 +55,7 @@ class InfluxStore:
 
         `packed`: send gzip; by default where the server is not on this machine.
         """
-        self._server = InfluxServer(url, database, user=user, token=token, timeout_s=timeout_s, connections=connections)
+        self._server = InfluxServer(url, database, user=user, token=token, timeout_s=timeout_s)
         if packed is None:
             packed = not on_this_machine(urlsplit(url).hostname or "")
         self._rollups = InfluxRollups(self._server)

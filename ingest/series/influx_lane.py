@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
-import httpx
 import structlog
 
 from ingest.series.influx_refusals import Kind, kind_of, named, suspects, understood
 from ingest.series.influx_server import InfluxServer
 from ingest.series.line_protocol import Encoded
+from ingest.series.posting import Answer
 from plumbline.series import RefusedPoint, SeriesUnavailableError
 
 _log: Final = structlog.get_logger()
@@ -74,7 +74,7 @@ class Lane:
             answer = await self._post(encoded)
             if answer.is_success:
                 return refused
-            if answer.status_code == _TOO_LARGE:
+            if answer.status == _TOO_LARGE:
                 return refused + await self._in_halves(encoded)
             meant = named(understood(answer.content, encoded), encoded.points)
             if not meant:
@@ -122,9 +122,9 @@ class Lane:
         places = {id(point): index for index, point in enumerate(encoded.points)}
         return sorted(refused, key=lambda entry: places[id(entry.point)])
 
-    def _narrowed(self, part: Encoded, answer: httpx.Response, tries: Counter[Kind], refused: Refused) -> list[Encoded]:
+    def _narrowed(self, part: Encoded, answer: Answer, tries: Counter[Kind], refused: Refused) -> list[Encoded]:
         """The parts of a refused part in which to look on; what is sure goes to `refused`."""
-        if answer.status_code == _TOO_LARGE and len(part) > 1:
+        if answer.status == _TOO_LARGE and len(part) > 1:
             return _halves(part)
         refusal = understood(answer.content, part)
         meant = {0: refusal.reason} if len(part) == 1 else named(refusal, part.points)
@@ -157,7 +157,7 @@ class Lane:
             "many points of one kind refused", measurement=kind[0], fields=[name for name, _ in kind[1]], reason=reason
         )
 
-    async def _post(self, encoded: Encoded) -> httpx.Response:
+    async def _post(self, encoded: Encoded) -> Answer:
         body = encoded.body
         if self._packed:
             body = await asyncio.to_thread(gzip.compress, body, 1)
