@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 import apprise
 
 from plumbline.errors import SettingsError
-from tracking_service.notices import NoticeError, Outgoing
+from tracking_service.notices.outbox import NoticeError, Outgoing
 
 _PORTS: Final = {"smtp": 25, "smtps": 465}
 #: Lines of Apprise's log that tell why; what the server said is logged as debugging.

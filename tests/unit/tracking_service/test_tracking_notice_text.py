@@ -38,7 +38,7 @@ def test_a_headline_says_it_in_one_sentence(event, en, zh):
 def test_a_notice_has_the_order_the_evidence_and_the_material_in_the_sites_time():
     english, chinese = compose(Passed(50), BRIEF, "en"), compose(Passed(50), BRIEF, "zh")
     assert english.subject == "[PO-1] Beams on site: more than 50 % (50 %)"
-    assert "Progress: 50 % (on the evidence of 1 scan)" in english.body
+    assert "Progress: 50 % (on the evidence of 1 observation)" in english.body
     assert "  10  Beam: 2 / 4 pcs" in english.body
     assert "Due: 2026-01-01 08:00" in english.body
     assert "期限：2026-01-01 08:00" in chinese.body
