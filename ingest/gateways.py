@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
 
-from sqlalchemy import Executable, case, func
+from sqlalchemy import case, func
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ingest.upsert import insert_into, insert_of, is_postgresql, larger
+from ingest.upsert import Insert, insert_into, insert_of, larger
 from plumbline.delivery import Presence
 from plumbline.inbox import gateway
+from plumbline.prepared import Prepared
 
 Place = tuple[str, str]
 """Site and gateway."""
@@ -58,25 +58,11 @@ async def say_presence(connection: AsyncConnection, presence: Presence, now: int
 
 async def hear(connection: AsyncConnection, heard: Mapping[Place, Heard], now: int) -> None:
     """Record that data came from gateways; one never heard of counts as online until the broker says otherwise."""
-    if not heard:
-        return
-    rows = [
-        {
-            "site": site,
-            "gateway": name,
-            "online": True,
-            "since": now,
-            "last_seen": now,
-            "data_until": what.data_until,
-            "health": what.health,
-        }
-        for (site, name), what in sorted(heard.items())
-    ]
-    await connection.execute(_news(is_postgresql(connection)), rows)
+    rows = [(*place, True, now, now, what.data_until, what.health) for place, what in sorted(heard.items())]
+    await _NEWS.write(connection, rows)
 
 
-@cache
-def _news(postgresql: bool) -> Executable:
+def _news(postgresql: bool) -> Insert:
     statement = insert_of(gateway, postgresql=postgresql)
     new, old = statement.excluded, gateway.c
     newest = case(
@@ -92,3 +78,6 @@ def _news(postgresql: bool) -> Executable:
             "health": func.coalesce(new.health, old.health),
         },
     )
+
+
+_NEWS: Final = Prepared(_news, "site", "gateway", "online", "since", "last_seen", "data_until", "health")

@@ -7,20 +7,23 @@ workers keep one account (`ingest.account`).
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
+from operator import attrgetter
 from typing import Any, Final, cast
 
 import msgspec
-from sqlalchemy import Executable, Select, Update, bindparam, select, tuple_, update
+from sqlalchemy import Select, Update, bindparam, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ingest.account import Account
 from ingest.tables import COUNTS, ledger_day, ledger_lost, ledger_stream, ledger_thinned
-from ingest.upsert import insert_into, insert_of, is_postgresql, larger, smaller
+from ingest.upsert import Insert, insert_into, insert_of, is_postgresql, larger, smaller
 from plumbline import ranges
 from plumbline.delivery import StreamKey
 from plumbline.event import EventClass
+from plumbline.prepared import Prepared, Row
 from plumbline.ranges import Pairs
 
+_counts: Final = attrgetter(*COUNTS)
 _KEY: Final = ("site", "gateway", "epoch", "event_class")
 #: Streams asked for at once: SQLite and PostgreSQL take some 32,000 parameters a statement.
 _AT_ONCE: Final = 500
@@ -101,33 +104,29 @@ def _rows_of_many(for_update: bool) -> Select[Any]:
 
 async def save(connection: AsyncConnection, accounts: Mapping[StreamKey, Account], now: int) -> None:
     """Write back what was entered since `lock`."""
-    streams: list[dict[str, Any]] = []
-    days: list[dict[str, Any]] = []
+    streams: list[Row] = []
+    days: list[Row] = []
     thinned: list[dict[str, Any]] = []
     lost: list[dict[str, Any]] = []
     for key, account in sorted(accounts.items()):
-        names = dict(zip(_KEY, _values(key), strict=True))
+        values = _values(key)
         upto, beyond = ranges.watermark(account.settled)
-        totals = {f"b_{name}": getattr(account.totals, name) for name in COUNTS}
-        where = {f"b_{name}": value for name, value in names.items()}
-        streams.append(where | totals | {"b_upto": upto, "b_beyond": msgspec.json.encode(beyond).decode(), "b_seen": now})
-        for day, counts in sorted(account.days.items()):
-            values = {name: getattr(counts, name) for name in (*COUNTS, "first_seq", "last_seq")}
-            days.append(names | {"day": day} | values)
+        streams.append((upto, msgspec.json.encode(beyond).decode(), *_counts(account.totals), now, *values))
+        days += (
+            (*values, day, *_counts(counts), counts.first_seq, counts.last_seq) for day, counts in sorted(account.days.items())
+        )
+        names = dict(zip(_KEY, values, strict=True)) if account.thinned or account.lost else {}
         thinned += [names | {"first": first, "last": last, "told_at": now} for first, last in account.thinned]
         lost += [names | {"first": first, "last": last, "told_at": now} for first, last in account.lost]
-    if streams:
-        await connection.execute(_stream_update(), streams)
-    if days:
-        await connection.execute(_day_upsert(is_postgresql(connection)), days)
+    await _STREAMS.write(connection, streams)
+    await _DAYS.write(connection, days)
     if thinned:
         await connection.execute(insert_into(connection, ledger_thinned).on_conflict_do_nothing(), thinned)
     if lost:
         await connection.execute(insert_into(connection, ledger_lost).on_conflict_do_nothing(), lost)
 
 
-@cache
-def _stream_update() -> Update:
+def _stream_update(_postgresql: bool) -> Update:
     column = ledger_stream.c
     return (
         update(ledger_stream)
@@ -143,8 +142,7 @@ def _stream_update() -> Update:
     )
 
 
-@cache
-def _day_upsert(postgresql: bool) -> Executable:
+def _day_upsert(postgresql: bool) -> Insert:
     statement = insert_of(ledger_day, postgresql=postgresql)
     new, old = statement.excluded, ledger_day.c
     return statement.on_conflict_do_update(
@@ -155,6 +153,12 @@ def _day_upsert(postgresql: bool) -> Executable:
             "last_seq": larger(old.last_seq, new.last_seq),
         },
     )
+
+
+_STREAMS: Final = Prepared(
+    _stream_update, "b_upto", "b_beyond", *(f"b_{name}" for name in COUNTS), "b_seen", *(f"b_{name}" for name in _KEY)
+)
+_DAYS: Final = Prepared(_day_upsert, *_KEY, "day", *COUNTS, "first_seq", "last_seq")
 
 
 def _values(key: StreamKey) -> tuple[str, str, str, str]:

@@ -1,16 +1,15 @@
 """Writing events into the inbox, where tracking finds them, and waking it."""
 
 from collections.abc import Iterable, Sequence
-from functools import cache
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Executable
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ingest.upsert import insert_of, is_postgresql
+from ingest.upsert import Insert, insert_of, is_postgresql
 from plumbline import codec
 from plumbline.event import Event, kind_of
 from plumbline.inbox import inbox
+from plumbline.prepared import Prepared, Row
 
 #: The PostgreSQL channel on which a commit with new inbox rows is announced.
 CHANNEL: Final = "plumbline_inbox"
@@ -35,30 +34,22 @@ async def post(connection: AsyncConnection, events: Sequence[Event], bodies: Seq
     return await _insert(connection, rows)
 
 
-def _row(event: Event, body: bytes, now: int, projected: bool) -> dict[str, Any]:
-    return {
-        "event_id": event.id,
-        "site": event.site,
-        "gateway": event.gateway,
-        "device": event.device,
-        "kind": kind_of(event),
-        "at": event.at,
-        "received_at": now,
-        "body": body,
-        "projected": projected,
-    }
+def _row(event: Event, body: bytes, now: int, projected: bool) -> Row:
+    return event.id, event.site, event.gateway, event.device, kind_of(event), event.at, now, body, projected
 
 
-async def _insert(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> int:
+async def _insert(connection: AsyncConnection, rows: Sequence[Row]) -> int:
     if rows:
-        await connection.execute(_statement(is_postgresql(connection)), rows)
+        await _INBOX.write(connection, rows)
         await announce(connection)
     return len(rows)
 
 
-@cache
-def _statement(postgresql: bool) -> Executable:
+def _statement(postgresql: bool) -> Insert:
     return insert_of(inbox, postgresql=postgresql).on_conflict_do_nothing(index_elements=["event_id"])
+
+
+_INBOX: Final = Prepared(_statement, "event_id", "site", "gateway", "device", "kind", "at", "received_at", "body", "projected")
 
 
 async def announce(connection: AsyncConnection) -> None:

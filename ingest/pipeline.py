@@ -42,6 +42,7 @@ from ingest.tables import COUNTS
 from plumbline import codec
 from plumbline.delivery import StreamKey, Watermark
 from plumbline.event import Event, EventClass, Fix, Health
+from plumbline.prepared import together
 from plumbline.ranges import Pairs
 from plumbline.series import Point, RefusedPoint, SeriesUnavailableError, SeriesWriter
 from plumbline.site import SiteFile
@@ -314,23 +315,24 @@ class Pipeline:
             for key, stream in streams.items():
                 entry.enter(stream, accounts[key], self._desks.of(key.site).calendar, now, trusted=group.trusted)
             fresh = entry.fresh(parcels, streams)
-            if accounts:
-                await ledger.save(connection, accounts, now)
             await self._checkpoint("ledger")
             kinds: set[type[Event]] = set(map(type, fresh))
-            noted = await self._marks.note(connection, fresh, kinds, {key.site for key in streams})
-            if self._class == "telemetry":
-                heat = self._heat.new(fresh, self._desks, {key.site for key in streams})
-                if Fix in kinds:
-                    selection = self._movements.choose([event for event in fresh if type(event) is Fix])
-                outcome.delivered = await mail.deliver(connection, selection.fixes, now=now, projected=True)
-            else:
-                outcome.delivered = await mail.post(connection, fresh, group.bodies, now=now)
-            letters += entry.letters
-            await deadletters.keep(connection, [*((letter, None) for letter in letters), *entry.buried], now=now)
-            await gateways.hear(connection, self._heard(entry, fresh if Health in kinds else ()), now)
-            if heat:
-                await self._heat.record(connection, heat)
+            async with together(connection):
+                if accounts:
+                    await ledger.save(connection, accounts, now)
+                noted = await self._marks.note(connection, fresh, kinds, {key.site for key in streams})
+                if self._class == "telemetry":
+                    heat = self._heat.new(fresh, self._desks, {key.site for key in streams})
+                    if Fix in kinds:
+                        selection = self._movements.choose([event for event in fresh if type(event) is Fix])
+                    outcome.delivered = await mail.deliver(connection, selection.fixes, now=now, projected=True)
+                else:
+                    outcome.delivered = await mail.post(connection, fresh, group.bodies, now=now)
+                letters += entry.letters
+                await deadletters.keep(connection, [*((letter, None) for letter in letters), *entry.buried], now=now)
+                await gateways.hear(connection, self._heard(entry, fresh if Health in kinds else ()), now)
+                if heat:
+                    await self._heat.record(connection, heat)
             await self._checkpoint("inbox")
         await self._checkpoint("commit")
         self._movements.remember(selection)

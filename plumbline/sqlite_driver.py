@@ -17,7 +17,10 @@ from sqlalchemy.dialects.sqlite.aiosqlite import (
     AsyncAdapt_aiosqlite_cursor,
     AsyncAdapt_aiosqlite_dbapi,
 )
+from sqlalchemy.util import await_only
 
+Many = tuple[str, Sequence[tuple[Any, ...]]]
+"""A statement and the rows for it."""
 _MANY: Final = sqlite3.Connection.executemany
 _ONE: Final = sqlite3.Connection.execute
 
@@ -88,15 +91,35 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
         self._rows.clear()
 
 
-class _Connection(AsyncAdapt_aiosqlite_connection):
+def _do_all(connection: sqlite3.Connection, statements: Sequence[Many]) -> None:
+    """In the connection's thread: many statements, each with many rows."""
+    for statement, rows in statements:
+        connection.executemany(statement, rows).close()
+
+
+class SqliteConnection(AsyncAdapt_aiosqlite_connection):
+    """What SQLAlchemy sees of a connection."""
+
     __slots__ = ()
     _cursor_cls = _Cursor
+
+    def execute_all(self, statements: Sequence[Many]) -> None:
+        """Execute statements with their rows in one visit; from within `run_sync`. Raises `sqlite3.Error`."""
+        try:
+            await_only(self._execute_all(statements))
+        except Exception as error:  # noqa: BLE001 - as the base does: told apart there
+            self._handle_exception(error)
+
+    async def _execute_all(self, statements: Sequence[Many]) -> None:
+        driver = self._connection
+        async with self._execute_mutex:
+            await driver._execute(_do_all, driver._conn, statements)  # noqa: SLF001 - see `_Cursor`
 
 
 class _Driver(AsyncAdapt_aiosqlite_dbapi):
     def connect(self, *arg: Any, **kw: Any) -> AsyncAdapt_aiosqlite_connection:
         plain = super().connect(*arg, **kw)
-        return _Connection(self, plain._connection)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the driver's own
+        return SqliteConnection(self, plain._connection)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the driver's own
 
 
 #: What `create_async_engine` takes as `module`.

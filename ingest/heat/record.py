@@ -6,18 +6,17 @@ workers never wait for each other's. `ingest.heat.projector` takes them away.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from functools import cache
 from operator import attrgetter
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Executable
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ingest.desks import Desks
-from ingest.heat.presence import Presence, Weights
+from ingest.heat.presence import Weights
 from ingest.heat.tables import heat_mark, heat_presence
-from ingest.upsert import insert_of, is_postgresql
+from ingest.upsert import Insert, insert_of
 from plumbline.event import Event
+from plumbline.prepared import Prepared
 
 _site: Final = attrgetter("site")
 #: Presence that is remembered as committed; beyond, all is forgotten and each device writes one row more.
@@ -56,8 +55,8 @@ class Recorder:
         """Write the presence of sites, and mark its minutes."""
         if not new:
             return
-        rows = [_row(site, one, weights[one]) for site, weights in sorted(new.items()) for one in sorted(weights)]
-        await connection.execute(_upsert(is_postgresql(connection)), rows)
+        rows = [(site, *one, weight) for site, weights in sorted(new.items()) for one, weight in sorted(weights.items())]
+        await _PRESENCE.write(connection, rows)
         await mark(connection, [(site, one.minute) for site, weights in new.items() for one in weights])
 
     def remember(self, new: Mapping[str, Weights]) -> None:
@@ -73,25 +72,10 @@ class Recorder:
 
 async def mark(connection: AsyncConnection, minutes: Sequence[tuple[str, int]], *, anew: bool = False) -> None:
     """Ask for the heat of minutes of sites to be written; `anew`: also what seems to be written already."""
-    rows = [{"site": site, "minute": minute, "anew": anew} for site, minute in sorted(set(minutes))]
-    if rows:
-        await connection.execute(heat_mark.insert(), rows)
+    await _MARKS.write(connection, [(site, minute, anew) for site, minute in sorted(set(minutes))])
 
 
-def _row(site: str, one: Presence, weight: int) -> dict[str, Any]:
-    return {
-        "site": site,
-        "minute": one.minute,
-        "cell_column": one.column,
-        "cell_row": one.row,
-        "source": one.source,
-        "device": one.device,
-        "weight": weight,
-    }
-
-
-@cache
-def _upsert(postgresql: bool) -> Executable:
+def _upsert(postgresql: bool) -> Insert:
     """In the order of the key, so that two workers take the rows' locks in one order."""
     insert = insert_of(heat_presence, postgresql=postgresql)
     return insert.on_conflict_do_update(
@@ -99,3 +83,7 @@ def _upsert(postgresql: bool) -> Executable:
         set_={"weight": insert.excluded.weight},
         where=insert.excluded.weight > heat_presence.c.weight,
     )
+
+
+_PRESENCE: Final = Prepared(_upsert, "site", "minute", "cell_column", "cell_row", "source", "device", "weight")
+_MARKS: Final = Prepared(lambda postgresql: insert_of(heat_mark, postgresql=postgresql), "site", "minute", "anew")

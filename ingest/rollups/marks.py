@@ -8,7 +8,6 @@ by the next one: the mark is there and need not be made again. The number of the
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
 from itertools import product
 from operator import attrgetter
 from time import monotonic
@@ -18,8 +17,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ingest.rollups.tables import rollup_mark, rollup_round
-from ingest.upsert import Insert, insert_of, is_postgresql, larger
+from ingest.upsert import Insert, insert_of, larger
 from plumbline.event import Event, Reading
+from plumbline.prepared import Prepared
 from plumbline.rollup import MINUTE_NS
 
 #: Minutes of one measurement in one group above which whole hours are marked.
@@ -112,15 +112,16 @@ def _marks(site: str, measurement: str, minutes: set[int]) -> Iterator[Mark]:
 
 async def mark(connection: AsyncConnection, marks: Iterable[Mark], number: int) -> None:
     """Put marks down, in their order: two workers never wait for each other in a ring."""
-    rows = [{**entry._asdict(), "round": number} for entry in sorted(marks)]
-    await connection.execute(_statement(is_postgresql(connection)), rows)
+    await _MARKS.write(connection, [(*entry, number) for entry in sorted(marks)])
 
 
-@cache
 def _statement(postgresql: bool) -> Insert:
     statement = insert_of(rollup_mark, postgresql=postgresql)
     newer = larger(rollup_mark.c.round, statement.excluded.round)
     return statement.on_conflict_do_update(index_elements=list(rollup_mark.primary_key), set_={"round": newer})
+
+
+_MARKS: Final = Prepared(_statement, *Mark._fields, "round")
 
 
 def ranges(minutes: Iterable[int], *, gap: int = 2) -> Iterator[tuple[int, int]]:
