@@ -117,21 +117,24 @@ class Decoder:
             self._rest += data[done:]
         return packets
 
-    def _read(  # noqa: C901, PLR0912 - one loop: a call would cost more than its work
+    def _read(  # noqa: C901 - one loop: a call would cost more than its work
         self, data: bytes, messages: deque[Message], packets: list[Packet]
     ) -> int:
         """All whole packets; return where they end."""
         five, receiver, topics, largest = self._five, self._receiver, self._topics, self._largest
-        add, make = messages.append, Message
+        add, make, tail = messages.append, Message, 3 if five else 2
         at, end = 0, len(data)
         while end - at >= 2:
             head = data[at]
             size = data[at + 1]
             body = at + 2
             if size > 0x7F:
-                size, body = properties.length(data, at + 1, end)
-                if size < 0:
-                    break
+                if body < end and (high := data[body]) <= 0x7F:  # two bytes, as most messages have
+                    size, body = size & 0x7F | high << 7, body + 1
+                else:
+                    size, body = properties.length(data, at + 1, end)
+                    if size < 0:
+                        break
                 if head & 0xF0 != 0x30 and size > _LARGEST_OTHER:
                     raise _too_large(head, size, _LARGEST_OTHER)
             stop = body + size
@@ -142,35 +145,48 @@ class Decoder:
                     self._begins(head)  # another protocol's first words are not waited for to their supposed end
                 self._need = stop - at
                 break
+            at = stop
             if head & 0xF0 != 0x30:
                 packets.append(self._packet(head, data[body:stop]))
-                at = stop
                 continue
-            begin = body + 2
-            rest = begin + (data[body] << 8 | data[body + 1])
-            name = data[begin:rest]
-            qos = head >> 1 & 3
-            packet_id = 0
-            if qos:
-                packet_id = data[rest] << 8 | data[rest + 1]
-                rest += 2
-            if five:
-                if data[rest]:  # properties (3.3.2.3) say nothing that we use, and we allow no topic alias
-                    told, rest = properties.length(data, rest, end)
-                    rest += told
-                else:
-                    rest += 1
-            if rest > stop:
-                raise MalformedError("a PUBLISH that is cut")
-            if qos and (qos == 3 or not packet_id):
-                raise MalformedError("a PUBLISH with QoS 3" if qos == 3 else "a PUBLISH with packet identifier 0")
-            topic = topics.get(name) or self._topic(name)
-            add(make(topic, data[rest:stop], qos, head & 1 == 1, receiver, packet_id, head & 8 == 8))
-            at = stop
+            rest = body + 2 + (data[body] << 8 | data[body + 1])
+            name = data[body:rest]
+            topic = topics.get(name)
+            begin = rest + tail
+            if (
+                head == 0x32
+                and topic is not None
+                and begin <= stop
+                and not (five and data[rest + 2])
+                and (packet_id := data[rest] << 8 | data[rest + 1])
+            ):  # nearly all are so: QoS 1, said once, not retained, without properties, to a topic that was there before
+                add(make(topic, data[begin:stop], 1, False, receiver, packet_id))
+            else:
+                add(self._message(head, name, data, rest, stop))
         return at
 
+    def _message(self, head: int, name: bytes, data: bytes, rest: int, stop: int) -> Message:
+        """A message of any kind, whose rest begins behind its topic (3.3)."""
+        qos = head >> 1 & 3
+        packet_id = 0
+        if qos:
+            packet_id = data[rest] << 8 | data[rest + 1]
+            rest += 2
+        if self._five:
+            if data[rest]:  # properties (3.3.2.3) say nothing that we use, and we allow no topic alias
+                told, rest = properties.length(data, rest, len(data))
+                rest += told
+            else:
+                rest += 1
+        if rest > stop:
+            raise MalformedError("a PUBLISH that is cut")
+        if qos and (qos == 3 or not packet_id):
+            raise MalformedError("a PUBLISH with QoS 3" if qos == 3 else "a PUBLISH with packet identifier 0")
+        topic = self._topics.get(name) or self._topic(name)
+        return Message(topic, data[rest:stop], qos, head & 1 == 1, self._receiver, packet_id, head & 8 == 8)
+
     def _topic(self, name: bytes) -> str:
-        topic = properties.string(name)
+        topic = properties.string(name[2:])
         if not topic or "+" in topic or "#" in topic:
             raise MalformedError("a PUBLISH to a topic that is empty or a filter", 0x90)
         if len(name) <= _SHORT_TOPIC:

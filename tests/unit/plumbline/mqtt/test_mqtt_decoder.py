@@ -18,7 +18,7 @@ topics = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0
 told = st.lists(st.sampled_from([broker.USER, broker.SUBSCRIPTION]), max_size=30).map(b"".join)
 messages = st.fixed_dictionaries(
     {
-        "topic": topics,
+        "topic": topics | st.sampled_from(["site/a", "site/b"]),
         "payload": st.binary(max_size=400),
         "qos": st.integers(0, 2),
         "retain": st.booleans(),
@@ -178,6 +178,28 @@ def test_any_bytes_give_messages_or_one_error_and_the_same_in_one_part_or_many(s
         return repr(came), packets
 
     assert outcome(cuts) == outcome(()) == outcome(range(len(stream)))
+
+
+class Forgetful(dict[bytes, str]):
+    """Remembers no topic, so that each message goes the long way."""
+
+    def __setitem__(self, _name: bytes, _topic: str) -> None:
+        pass
+
+
+@given(spoilt(), st.booleans())
+def test_a_topic_that_was_there_before_makes_no_difference(stream, five):
+    outcomes = []
+    for topics in ({}, Forgetful()):
+        decoder, came = Decoder(five=five, largest=LARGEST), deque()
+        decoder._topics = topics
+        decoder.feed(broker.publish("a/b", b"", five=five), came)
+        try:
+            said = decoder.feed(stream, came)
+        except MalformedError as error:
+            said = [str(error), error.code]
+        outcomes.append((said, decoder._rest, [(m.topic, m.payload, m.qos, m.retain, m.dup, m.packet_id) for m in came]))
+    assert outcomes[0] == outcomes[1]
 
 
 def test_a_huge_length_costs_no_memory_and_many_parts_of_a_large_packet_no_copies_of_it():
