@@ -1,0 +1,71 @@
+"""What planning files write in their fields: times, durations, numbers, yes and no."""
+
+import math
+import re
+from datetime import datetime, timedelta
+from typing import Final
+
+_ISO_TIME: Final = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?)?(?:Z|[+-]\d\d:?\d\d)?\Z",
+)
+#: ISO 8601-1, 5.5.2.2, as XML Schema has it (`xs:duration`); months and years have no length.
+_ISO_DURATION: Final = re.compile(
+    r"(-)?P(?:(\d{1,9})Y)?(?:(\d{1,9})M)?(?:(\d{1,9})W)?(?:(\d{1,9})D)?"
+    r"(?:T(?:(\d{1,12}(?:\.\d+)?)H)?(?:(\d{1,12}(?:\.\d+)?)M)?(?:(\d{1,12}(?:\.\d+)?)S)?)?\Z"
+)
+_NUMBER: Final = re.compile(r"[+-]?(?:\d{1,15}(?:\.\d{0,15})?|\.\d{1,15})(?:[eE][+-]?\d{1,2})?\Z")
+
+
+def local_time(year: int, month: int, day: int, *clock: int) -> datetime:
+    """A time on the project's wall clock: hour, minute, second; 24:00 is midnight after. Raises `ValueError`."""
+    hour, minute, second = (*clock, 0, 0, 0)[:3]
+    whole_day = (hour, minute, second) == (24, 0, 0)
+    if not 1900 <= year <= 2200:
+        raise ValueError("the year is out of reach")
+    at = datetime(year, month, day, 0 if whole_day else hour, minute, second)  # noqa: DTZ001 - planning files have no zone
+    return at + timedelta(days=1) if whole_day else at
+
+
+def iso_time(text: str) -> datetime | None:
+    """`2024-05-06T08:00:00` or `2024-05-06 08:00`; nothing where nothing stands. Raises `ValueError`.
+
+    A zone behind it is passed over: programs that write one mean their own wall clock all the same.
+    """
+    if not text:
+        return None
+    found = _ISO_TIME.match(text)
+    if found is None:
+        raise ValueError("is no time; expected for example 2024-05-06T08:00:00")
+    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups())
+    return local_time(year, month, day, hour, minute, second)
+
+
+def iso_minutes(text: str) -> float | None:
+    """A duration such as `PT8H0M0S`, in minutes; nothing where nothing stands. Raises `ValueError`."""
+    if not text:
+        return None
+    found = _ISO_DURATION.match(text)
+    if found is None or text.endswith(("P", "T")):
+        raise ValueError("is no duration; expected for example PT8H0M0S")
+    minus, years, months, weeks, days, hours, minutes, seconds = found.groups()
+    if float(years or 0) or float(months or 0):
+        raise ValueError("counts years or months, which have no length; expected hours, minutes and seconds")
+    total = float(weeks or 0) * 10_080 + float(days or 0) * 1_440
+    total += float(hours or 0) * 60 + float(minutes or 0) + float(seconds or 0) / 60
+    return -total if minus else total
+
+
+def number(text: str, decimal: str = ".") -> float | None:
+    """A number; nothing where nothing stands. Raises `ValueError`."""
+    text = text.strip()
+    if not text:
+        return None
+    plain = text.replace(decimal, ".") if decimal != "." else text
+    if _NUMBER.match(plain) is None or not math.isfinite(value := float(plain)):
+        raise ValueError("is no number")
+    return value
+
+
+def flag(text: str) -> bool:
+    """`1` or `true` (XML Schema, 3.3.2); anything else is no."""
+    return text in {"1", "true", "TRUE", "True"}
