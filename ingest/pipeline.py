@@ -30,7 +30,7 @@ from ingest.account import Account
 from ingest.budgets import Budgets
 from ingest.desks import Desks
 from ingest.gateways import Heard, Place
-from ingest.heat.presence import Weights
+from ingest.heat.presence import Found
 from ingest.heat.record import Recorder
 from ingest.metrics import Metrics
 from ingest.movement import Movements, Selection
@@ -307,7 +307,7 @@ class Pipeline:
         entry = Entry()
         letters = [*group.letters, *(letter for parcel in parcels for letter in parcel.letters)]
         selection = Selection([], {})
-        heat: Mapping[str, Weights] = {}
+        heat: Mapping[str, Found] = {}
         async with self._engine.begin() as connection:
             if self._beside is not None:
                 await self._beside(connection, parcels)

@@ -102,7 +102,7 @@ async def _played(folder: Path, both: _Both, site: SiteFile, events: int, say: C
             for first in range(0, len(raw), _BATCH):
                 await both.write(raw[first : first + _BATCH])
             took["raw"] += time.perf_counter() - began
-            rows += sum(map(len, new.values()))
+            rows += sum(len(found.weights) for found in new.values())
             if total // 1_000_000 < (total + len(group)) // 1_000_000:
                 say(f"{total + len(group):,} events")
             total += len(group)

@@ -6,10 +6,12 @@ repeated makes no difference.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Final, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
+from ingest.heat.levels import Levels, Rise
 from ingest.heat.limits import METRICS, MOST, Limit, limit_at
 from plumbline.event import CheckIn, Event, Fix, Reading, Scan, State
 from plumbline.heat import MINUTE_NS
@@ -42,6 +44,19 @@ Weights = dict[Presence, int]
 """Presence with its weight in `PARTS`."""
 
 
+@dataclass(slots=True)
+class Found:
+    """What a group's events tell of."""
+
+    weights: Weights
+    levels: Levels
+    rise: Rise = field(default_factory=Rise)
+
+    def remember(self) -> None:
+        """It is committed: readings that are no higher need not be weighed again."""
+        self.levels.settle(self.rise)
+
+
 class PresenceMaker:
     """Makes the presence of one site's events."""
 
@@ -50,21 +65,22 @@ class PresenceMaker:
         self._zone = ZoneInfo(site.timezone)
         self._people = {device.id for device in site.devices if device.source == "people"}
         self._squares = {zone.id: self._grid.cell(*centroid(zone.polygon)) for zone in site.zones}
+        self._levels = Levels()
         self._stands = {device.id: self._squares[device.zone] for device in site.devices if device.zone is not None}
 
-    def presence(self, events: Iterable[Event]) -> Weights:
-        """The presence that events tell of, with the largest weight that they give it."""
+    def presence(self, events: Iterable[Event]) -> Found:
+        """The presence that events tell of, with the largest weight that they give it; without what is remembered to be no less."""
         every = events if isinstance(events, list) else list(events)
-        found: Weights = {}
+        found = Found({}, self._levels)
         kinds: set[type[Event]] = set(map(type, every))
         if Reading in kinds:
             readings = cast("list[Reading]", every if len(kinds) == 1 else [one for one in every if type(one) is Reading])
             self._measured(readings, found)
         if Fix in kinds:
-            self._fixes([one for one in every if type(one) is Fix], found)
+            self._fixes([one for one in every if type(one) is Fix], found.weights)
         for event in every if kinds - {Reading, Fix} else ():
             if (said := self._said(event)) is not None:
-                found[said] = PARTS
+                found.weights[said] = PARTS
         return found
 
     def _fixes(self, fixes: Sequence[Fix], found: Weights) -> None:
@@ -91,7 +107,7 @@ class PresenceMaker:
             return None
         return None if square is None else Presence(event.at // MINUTE_NS, *square, source, event.device)
 
-    def _measured(self, readings: Sequence[Reading], found: Weights) -> None:
+    def _measured(self, readings: Sequence[Reading], found: Found) -> None:
         """Noise and dust around sensors of which the site file says where they stand."""
         devices = list(map(_device, readings))
         if self._stands.keys().isdisjoint(devices):
@@ -99,9 +115,9 @@ class PresenceMaker:
         values = list(map(_values, readings))
         wanted = METRICS.keys() & set[str]().union(*values)
         minutes = [at // MINUTE_NS for at in map(_at, readings)] if wanted else []
-        for metric in wanted:
-            for minute, highest in _highest(metric, minutes, devices, values).items():
-                self._weigh(minute, METRICS[metric], highest, found)
+        found.rise = self._levels.rising(wanted, minutes, devices, values)
+        for (metric, minute), highest in found.rise.items():
+            self._weigh(minute, METRICS[metric], highest, found.weights)
 
     def _weigh(self, minute: int, limit: Limit, highest: Mapping[str, float], found: Weights) -> None:
         allowed = limit_at(limit, self._zone, minute)
@@ -114,27 +130,6 @@ class PresenceMaker:
             where = Presence(minute, *square, limit.source, device)
             if weight > found.get(where, 0):
                 found[where] = weight
-
-
-def _highest(
-    metric: str, minutes: Sequence[int], devices: Sequence[str], values: Sequence[Mapping[str, float]]
-) -> dict[int, dict[str, float]]:
-    """By minute and device the largest value of a metric, where it is above 0.
-
-    One plain loop: what looks cleverer (lists for each device, sorting) was measured to take twice as long.
-    """
-    found: dict[int, dict[str, float]] = {}
-    highest: dict[str, float] = {}
-    known, now = highest.get, -1
-    for minute, device, some in zip(minutes, devices, values, strict=True):
-        if minute != now:
-            now = minute
-            highest = found.setdefault(minute, {})
-            known = highest.get
-        value = some.get(metric, 0.0)
-        if value > known(device, 0.0):
-            highest[device] = value
-    return found
 
 
 def centroid(ring: Iterable[tuple[float, float]]) -> tuple[float, float]:

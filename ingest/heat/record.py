@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ingest.desks import Desks
-from ingest.heat.presence import Weights
+from ingest.heat.presence import Found, Weights
 from ingest.heat.tables import heat_mark, heat_presence
 from ingest.upsert import Insert, insert_of
 from plumbline.event import Event
@@ -33,16 +33,22 @@ class Recorder:
         self._written: dict[str, Weights] = {}
         self._count = 0
 
-    def new(self, events: Sequence[Event], desks: Desks, sites: Collection[str] | None = None) -> dict[str, Weights]:
+    def new(self, events: Sequence[Event], desks: Desks, sites: Collection[str] | None = None) -> dict[str, Found]:
         """By site: what of the events' presence is not known to be in the table already; `sites`: all that they are of."""
         sites = sites or set(map(_site, events))
-        found: dict[str, Weights] = {}
+        news: dict[str, Found] = {}
         for site in sites:
             maker = desks.of(site).heat
             some = events if len(sites) == 1 else [event for event in events if event.site == site]
-            if maker is not None and (new := self._unknown(site, maker.presence(some))):
-                found[site] = new
-        return found
+            if maker is None:
+                continue
+            found = maker.presence(some)
+            found.weights = self._unknown(site, found.weights)
+            if found.weights:
+                news[site] = found
+            else:  # nothing of it counts, or all is in the table
+                found.remember()
+        return news
 
     def _unknown(self, site: str, weights: Weights) -> Weights:
         written = self._written.get(site)
@@ -51,23 +57,24 @@ class Recorder:
         known = written.get
         return {presence: weight for presence, weight in weights.items() if known(presence, 0) < weight}
 
-    async def record(self, connection: AsyncConnection, new: Mapping[str, Weights]) -> None:
+    async def record(self, connection: AsyncConnection, new: Mapping[str, Found]) -> None:
         """Write the presence of sites, and mark its minutes."""
         if not new:
             return
-        rows = [(site, *one, weight) for site, weights in sorted(new.items()) for one, weight in sorted(weights.items())]
+        rows = [(site, *one, weight) for site in sorted(new) for one, weight in sorted(new[site].weights.items())]
         await _PRESENCE.write(connection, rows)
-        await mark(connection, [(site, one.minute) for site, weights in new.items() for one in weights])
+        await mark(connection, [(site, one.minute) for site, found in new.items() for one in found.weights])
 
-    def remember(self, new: Mapping[str, Weights]) -> None:
+    def remember(self, new: Mapping[str, Found]) -> None:
         """It is committed."""
-        fresh = sum(map(len, new.values()))
+        fresh = sum(len(found.weights) for found in new.values())
         if self._count + fresh > MOST:
             self._written.clear()
             self._count = 0
         self._count += fresh
-        for site, weights in new.items():
-            self._written.setdefault(site, {}).update(weights)
+        for site, found in new.items():
+            self._written.setdefault(site, {}).update(found.weights)
+            found.remember()
 
 
 async def mark(connection: AsyncConnection, minutes: Sequence[tuple[str, int]], *, anew: bool = False) -> None:

@@ -17,7 +17,7 @@ maker = PresenceMaker(SITE)
 
 
 def presence(*events):
-    return maker.presence(list(events))
+    return maker.presence(list(events)).weights
 
 
 def measured(device="node", at=NOON, **values):
