@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import pairwise
 from typing import Annotated, Literal, Self
@@ -24,7 +24,7 @@ from tracking_service.document.fields import (
     Words,
     once,
 )
-from tracking_service.document.policy import PolicyDocument
+from tracking_service.document.policy import Declared
 from tracking_service.document.work import InspectionDocument, TaskDocument, check_work
 
 
@@ -89,7 +89,7 @@ class MilestoneDocument(Part):
     owner: Id | None = None
     task: Id | None = None
     """The task that ends with it."""
-    policy: PolicyDocument
+    policy: Declared
 
 
 class RecipientDocument(Part):
@@ -121,6 +121,10 @@ class OrderDocument(Part):
     signed: AwareDatetime | None = Field(default=None, description="When the order was signed.")
     start: AwareDatetime | None = None
     due: AwareDatetime | None = None
+    workdays: Annotated[tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...], Field(max_length=7)] = ()
+    """When work is done; absent: every day."""
+    holidays: Annotated[tuple[date, ...], Field(max_length=2_000)] = ()
+    """Days on the site without work."""
     technical: Annotated[dict[Short, Short], Field(max_length=200, default_factory=dict)]
     """Technical data: name → value with its unit, for example `span` → `32 m`."""
     payments: Annotated[tuple[PaymentDocument, ...], Field(max_length=50)] = ()

@@ -5,6 +5,8 @@ from datetime import date, datetime, timedelta, tzinfo
 from typing import Final, Literal
 
 _SECOND: Final = 1_000_000_000
+#: Days that lie so close to whole ones are whole (a ten-thousandth of a second).
+_EXACT: Final = 1e-9
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 #: In the order of ISO 8601, Monday first.
 WEEKDAYS: Final[tuple[Weekday, ...]] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -40,12 +42,19 @@ class Calendar:
         return whole + (at - start) / (end - start)
 
     def at(self, day: float) -> int:
-        """The moment (UTC, ns) at which so many working days have passed; whole ones end with the day before."""
+        """The moment (UTC, ns) at which work begins that so many working days lie before."""
         whole = int(day // 1)
         part = day - whole
         local = self._date(whole)
         start, end = self._midnight(local), self._midnight(local + timedelta(1))
         return start + round(part * (end - start))
+
+    def end(self, day: float) -> int:
+        """The moment (UTC, ns) at which so many working days are over: whole ones end with their last day, not after a weekend."""
+        whole = round(day)
+        if abs(day - whole) > _EXACT:
+            return self.at(day)
+        return self._midnight(self._date(whole - 1) + timedelta(1))
 
     def _local(self, at: int) -> datetime:
         return datetime.fromtimestamp(at // _SECOND, self._zone)

@@ -151,6 +151,7 @@ def test_days_without_work_do_not_count():
     assert calendar.day(ns("2026-11-25T00:00:00")) == 2
     assert calendar.at(2.5) == ns("2026-11-25T12:00:00")
     assert calendar.day(ns("2026-11-19T12:00:00")) == -0.5
+    assert (calendar.at(1), calendar.end(1)) == (ns("2026-11-23T00:00:00"), ns("2026-11-21T00:00:00"))
 
 
 def test_a_day_on_which_the_clocks_change_is_one_day():
