@@ -1,21 +1,30 @@
-"""Notices by mail, through Apprise."""
+"""Notices by mail: plain text, and HTML beside it where there is some.
+
+A mail that goes out twice around a crash carries the same `Message-ID` (RFC 5322, 3.6.4) and `X-Plumbline-Notice`, so that
+mail programs and people see one; a correction answers the mail it corrects (`In-Reply-To`). See docs/adr/0018.
+"""
 
 import asyncio
 import hashlib
-import logging
-from io import StringIO
+import smtplib
+import ssl
+from datetime import UTC, datetime
+from email import policy
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
-
-import apprise
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from plumbline.errors import SettingsError
 from tracking_service.notices.outbox import NoticeError, Outgoing
 
 _PORTS: Final = {"smtp": 25, "smtps": 465}
-#: Lines of Apprise's log that tell why; what the server said is logged as debugging.
-_TELLING: Final = ("WARNING ", "ERROR ", "DEBUG Socket Exception")
 _HOW: Final = "write smtp://USER:PASSWORD@HOST:PORT?from=ADDRESS (smtps:// for TLS, &starttls=yes for STARTTLS)"
+#: Wide enough that the header with a notice's hash is not folded.
+_POLICY: Final = policy.SMTP.clone(max_line_length=100)
+#: How long the server may take over each step of the conversation.
+_TIMEOUT_S: Final = 20.0
 
 
 class Mail:
@@ -34,38 +43,79 @@ class Mail:
             raise SettingsError(f"PLUMBLINE_SMTP: the port is not a number; {_HOW}") from None
         options = dict(parse_qsl(parts.query))
         sender = options.pop("from", "")
-        starttls = options.pop("starttls", "no") == "yes"
+        self._starttls = options.pop("starttls", "no") == "yes"
         if parts.scheme not in _PORTS or not parts.hostname:
             raise SettingsError(f"PLUMBLINE_SMTP: is not a mail server; {_HOW}")
         if "@" not in sender:
             raise SettingsError(f"PLUMBLINE_SMTP: the sender is missing; {_HOW}")
         if options:
             raise SettingsError(f"PLUMBLINE_SMTP: '{next(iter(options))}' is not an option; {_HOW}")
-        logging.getLogger("apprise").propagate = False  # what it logs comes back as our own error
-        mode = "ssl" if parts.scheme == "smtps" else "starttls" if starttls else "insecure"
-        login = ""
-        if parts.username:
-            login = f"{quote(unquote(parts.username), safe='')}:{quote(unquote(parts.password or ''), safe='')}@"
-        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        self._base = f"{'mailto' if mode == 'insecure' else 'mailtos'}://{login}{host}:{port or _PORTS[parts.scheme]}/"
-        # `smtp` given, Apprise takes no server from what it knows of the sender's domain
-        self._options = {"smtp": parts.hostname, "mode": mode, "from": f"Plumbline<{sender}>", "format": "text", "cto": "20"}
+        try:
+            self._from = Address("Plumbline", addr_spec=sender)
+        except (ValueError, IndexError):
+            raise SettingsError(f"PLUMBLINE_SMTP: '{sender}' is not a mail address; {_HOW}") from None
+        self._tls = parts.scheme == "smtps"
+        self._host = parts.hostname
+        self._port = port or _PORTS[parts.scheme]
+        self._login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
 
     async def send(self, outgoing: Outgoing) -> None:
         """Hand a mail to the server. Raises `NoticeError` with what the server said."""
-        await asyncio.to_thread(self._send, outgoing)
+        message = self._written(outgoing)
+        try:
+            await asyncio.to_thread(self._send, message)
+        except smtplib.SMTPRecipientsRefused as error:
+            code, said = next(iter(error.recipients.values()))
+            raise NoticeError(_said(code, said), permanent=500 <= code < 600) from None
+        except smtplib.SMTPResponseException as error:
+            raise NoticeError(_said(error.smtp_code, error.smtp_error)) from None
+        except (OSError, smtplib.SMTPException, UnicodeError) as error:
+            raise NoticeError(f"{self._host}:{self._port}: {error or type(error).__name__}") from None
 
-    def _send(self, outgoing: Outgoing) -> None:
-        # the header tells a mail that went out twice around a crash from two mails
-        key = hashlib.sha256(f"{outgoing.key}|{outgoing.recipient}".encode()).hexdigest()
-        options = self._options | {"to": outgoing.recipient, "+X-Plumbline-Notice": key}
-        sender: Any = apprise.Apprise()  # its signatures are half typed
-        if not sender.add(f"{self._base}?{urlencode(options)}"):
-            raise NoticeError(f"{outgoing.recipient} is not an address that mail can be sent to")
-        # Apprise answers yes or no, and writes why to its logger
-        with apprise.LogCapture(level=logging.DEBUG, fmt="%(levelname)s %(message)s") as said:
-            sent = sender.notify(title=outgoing.subject, body=outgoing.body, body_format=apprise.NotifyFormat.TEXT)
-            lines = said.getvalue().splitlines() if isinstance(said, StringIO) else []
-        if not sent:
-            why = [line.partition(" ")[2] for line in lines if line.startswith(_TELLING)]
-            raise NoticeError("; ".join(why) or "the mail server refused it")
+    def message_id(self, key: str) -> str:
+        """The id of the mail of a notice: the same whenever it is sent."""
+        return f"<{key[:40]}@{self._from.domain}>"
+
+    def _written(self, outgoing: Outgoing) -> EmailMessage:
+        message = EmailMessage(policy=_POLICY)
+        try:
+            to = Address(outgoing.name if outgoing.name.isprintable() else "", addr_spec=outgoing.recipient)
+            message["To"] = to
+        except (ValueError, IndexError):
+            raise NoticeError(f"{outgoing.recipient} is not an address that mail can be sent to", permanent=True) from None
+        key = hash_of(outgoing.key, outgoing.recipient)
+        message["From"] = self._from
+        message["Subject"] = " ".join(outgoing.subject.split())
+        message["Date"] = format_datetime(datetime.now(UTC))
+        message["Message-ID"] = self.message_id(key)
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834, 5: no holiday replies, please
+        message["Content-Language"] = outgoing.language
+        message["X-Plumbline-Notice"] = key
+        if outgoing.answers:
+            before = [self.message_id(hash_of(one, outgoing.recipient)) for one in outgoing.answers]
+            message["In-Reply-To"] = before[-1]
+            message["References"] = " ".join(before[-10:])
+        message.set_content(outgoing.body)
+        if outgoing.html is not None:
+            message.add_alternative(outgoing.html, subtype="html")
+        return message
+
+    def _send(self, message: EmailMessage) -> None:
+        context = ssl.create_default_context()
+        made: dict[str, Any] = {"host": self._host, "port": self._port, "timeout": _TIMEOUT_S}
+        with smtplib.SMTP_SSL(context=context, **made) if self._tls else smtplib.SMTP(**made) as server:
+            if self._starttls:
+                server.starttls(context=context)
+            if self._login is not None:
+                server.login(*self._login)
+            server.send_message(message)
+
+
+def hash_of(key: str, recipient: str) -> str:
+    """What tells one notice to one recipient from all others, without saying what it is."""
+    return hashlib.sha256(f"{key}|{recipient}".encode()).hexdigest()
+
+
+def _said(code: int, text: bytes | str) -> str:
+    said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    return f"the mail server said {code} {' '.join(said.split())}"[:500]

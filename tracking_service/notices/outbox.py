@@ -2,14 +2,17 @@
 
 A notice is claimed for a lease before it is sent, so no transaction stays open while a mail server thinks, and two senders
 never take the same one. Whoever dies between sending and recording sends again after the lease, under the same
-`Message-ID`-like header `X-Plumbline-Notice`.
+`Message-ID` and the same header `X-Plumbline-Notice`.
 """
 
 import asyncio
 import contextlib
+import json
 import random
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import tzinfo
 from typing import Any, Final, NamedTuple, Protocol
 
 import structlog
@@ -18,6 +21,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from plumbline.backoff import delay_s
+from tracking_service.notices.acknowledging import Links
+from tracking_service.notices.rounds import Rounds
 from tracking_service.tables import notice
 
 _log = structlog.get_logger()
@@ -25,9 +30,11 @@ _log = structlog.get_logger()
 _SECOND: Final = 1_000_000_000
 #: A claimed notice that nobody recorded is free again after this.
 LEASE_NS: Final = 120 * _SECOND
-#: A notice that failed so often is dead: it stays, with its error.
-MAX_ATTEMPTS: Final = 8
+#: A notice that failed so often is dead: it stays, with its error. With the back-off that is about a day and a half.
+MAX_ATTEMPTS: Final = 55
 _AT_ONCE: Final = 20
+#: Nothing new is sent in the last part of a lease.
+_MARGIN_NS: Final = 40 * _SECOND
 
 
 class Outgoing(NamedTuple):
@@ -38,6 +45,13 @@ class Outgoing(NamedTuple):
     name: str
     subject: str
     body: str
+    html: str | None = None
+    way: str = "mail"
+    to: str = ""
+    """The address there: of mail the recipient."""
+    language: str = "en"
+    answers: Sequence[str] = ()
+    """Keys of earlier notices that this one is about."""
 
 
 class Notifier(Protocol):
@@ -49,7 +63,11 @@ class Notifier(Protocol):
 
 
 class NoticeError(Exception):
-    """The notice could not be handed over; a later try may succeed."""
+    """The notice could not be handed over; a later try may succeed unless it is `permanent`."""
+
+    def __init__(self, why: str, *, permanent: bool = False) -> None:
+        super().__init__(why)
+        self.permanent = permanent
 
 
 class Notices:
@@ -57,7 +75,10 @@ class Notices:
 
     Args:
         engine: the database with the outbox.
-        notifier: the way out.
+        notifier: the way out by mail.
+        ways: further ways out, by name; what goes by a way that is not there waits.
+        zones: the sites' time zones, for digests and reports.
+        links: makes the links that a mail has in it; `None`: none.
         poll_s: how long a notice waits at most when nobody says `wake`.
         max_attempts: tries before a notice is dead.
         now_ns: UTC, ns.
@@ -68,7 +89,10 @@ class Notices:
         self,
         *,
         engine: AsyncEngine,
-        notifier: Notifier,
+        notifier: Notifier | None = None,
+        ways: Mapping[str, Notifier] | None = None,
+        zones: Mapping[str, tzinfo] | None = None,
+        links: Links | None = None,
         poll_s: float = 2.0,
         max_attempts: int = MAX_ATTEMPTS,
         now_ns: Callable[[], int] = time.time_ns,
@@ -76,7 +100,9 @@ class Notices:
     ) -> None:
         self._engine = engine
         self._reader = engine.execution_options(read_only=True)
-        self._notifier = notifier
+        self._ways: dict[str, Notifier] = dict(ways or {}) | ({"mail": notifier} if notifier is not None else {})
+        self._links = links
+        self._rounds = Rounds(engine=engine, zones=zones or {}, now_ns=now_ns)
         self._poll_s = poll_s
         self._max_attempts = max_attempts
         self._now_ns = now_ns
@@ -93,6 +119,7 @@ class Notices:
         while True:
             self._woken.clear()
             try:
+                await self._rounds.go()
                 while await self.send():
                     pass
                 failures, pause = 0, self._poll_s
@@ -103,35 +130,53 @@ class Notices:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), pause)
 
+    async def go_round(self) -> None:
+        """Do what time alone brings: digests, weekly reports, and what nobody acknowledged."""
+        await self._rounds.go()
+
     async def send(self) -> int:
-        """Send what is due, up to twenty; returns how many were tried."""
-        claimed = await self._claim()
+        """Send what is due, up to twenty, each way beside the others; returns how many were tried."""
+        claimed_at = self._now_ns()
+        claimed = await self._claim(claimed_at)
+        by_way: dict[str, list[Row[Any]]] = defaultdict(list)
         for row in claimed:
-            await self._send(row)
+            by_way[row.way].append(row)
+        async with asyncio.TaskGroup() as tasks:
+            for rows in by_way.values():
+                tasks.create_task(self._send_all(rows, claimed_at), name="tracking-notices-way")
         return len(claimed)
 
-    async def _claim(self) -> list[Row[Any]]:
-        now = self._now_ns()
-        due = (notice.c.state == "waiting") & (notice.c.next_attempt_at <= now)
+    async def _claim(self, now: int) -> list[Row[Any]]:
+        due = (notice.c.state == "waiting") & (notice.c.next_attempt_at <= now) & notice.c.way.in_(self._ways)
         async with self._reader.connect() as connection:
             if (await connection.execute(select(notice.c.id).where(due).limit(1))).first() is None:
                 return []
         async with self._engine.begin() as connection:
             statement = select(notice).where(due).order_by(notice.c.id).limit(_AT_ONCE).with_for_update(skip_locked=True)
-            rows = list(await connection.execute(statement))
-            ids = [row.id for row in rows]
-            leased = {"next_attempt_at": now + LEASE_NS, "attempts": notice.c.attempts + 1}
-            await connection.execute(update(notice).where(notice.c.id.in_(ids)).values(leased))
+            found = list(await connection.execute(statement))
+            rows = [row for row in found if row.corrected_at is None]
+            # without an error it may be under way: what is wrong by then is told to be wrong, not recalled
+            leased = {"next_attempt_at": now + LEASE_NS, "attempts": notice.c.attempts + 1, "last_error": None}
+            await connection.execute(update(notice).where(notice.c.id.in_([row.id for row in rows])).values(leased))
+            wrong = [row.id for row in found if row.corrected_at is not None]
+            if wrong:
+                await connection.execute(update(notice).where(notice.c.id.in_(wrong)).values(state="recalled"))
         return rows
+
+    async def _send_all(self, rows: Sequence[Row[Any]], claimed_at: int) -> None:
+        for row in rows:
+            if self._now_ns() - claimed_at > LEASE_NS - _MARGIN_NS:
+                return  # the way is slow: another claim takes the rest
+            await self._send(row)
 
     async def _send(self, row: Row[Any]) -> None:
         attempt = row.attempts + 1
-        log = _log.bind(notice=row.dedup_key, recipient=row.recipient, attempt=attempt)
+        log = _log.bind(notice=row.dedup_key, recipient=row.recipient, way=row.way, attempt=attempt)
         values: dict[str, Any]
         try:
-            await self._notifier.send(Outgoing(row.dedup_key, row.recipient, row.name, row.subject, row.body))
+            await self._ways[row.way].send(await self._outgoing(row))
         except NoticeError as error:
-            dead = attempt >= self._max_attempts
+            dead = error.permanent or attempt >= self._max_attempts
             wait = int(delay_s(attempt, self._chance, first_s=5, cap_s=3600) * _SECOND)
             values = {
                 "state": "dead" if dead else "waiting",
@@ -144,3 +189,19 @@ class Notices:
             log.info("tracking.notice.sent")
         async with self._engine.begin() as connection:
             await connection.execute(update(notice).where(notice.c.id == row.id).values(values))
+
+    async def _outgoing(self, row: Row[Any]) -> Outgoing:
+        to = row.recipient if row.way == "mail" else row.recipient.removeprefix(f"{row.way}:")
+        links = await self._links.of(row) if self._links is not None else None
+        return Outgoing(
+            key=row.dedup_key,
+            recipient=row.recipient,
+            name=row.name,
+            subject=row.subject,
+            body=row.body + (links.text if links is not None else ""),
+            html=row.html.replace("<!--links-->", links.html if links is not None else "") if row.html is not None else None,
+            way=row.way,
+            to=to,
+            language=row.language,
+            answers=json.loads(row.answers) if row.answers is not None else (),
+        )

@@ -69,4 +69,5 @@ class Draft:
             "claim": change.claim,
             "catch_up": self.timing.catch_up,
             "next_at": self.timing.at + (person.next_after_s or 0) * _SECOND if passes_on else None,
+            "answers": None,
         }

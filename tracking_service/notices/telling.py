@@ -4,6 +4,7 @@ What was told before and is wrong now is corrected here: whoever got the wrong n
 has not left yet is put right where it waits.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -136,7 +137,9 @@ class _Told:
                 message = words.written(self.change, row.language)
                 values = {"subject": message.subject[:512], "body": message.body, "claim": standing.done_at}
                 values |= {"dedup_key": key, "matter": matter}
-        unsent = ((notice.c.state == "waiting") & (notice.c.attempts == 0)) | notice.c.state.in_(("gathered", "dead"))
+        # refused and to be tried again is unsent; claimed without an answer yet is not
+        held = (notice.c.state == "waiting") & ((notice.c.attempts == 0) | notice.c.last_error.is_not(None))
+        unsent = held | notice.c.state.in_(("gathered", "dead"))
         return bool(
             (await self.connection.execute(update(notice).where(notice.c.id == row.id, unsent).values(values))).rowcount
         )
@@ -153,6 +156,7 @@ class _Told:
         message = words.corrected(change, quoted, self.zones.get(change.site, UTC), last.language)
         address = Address(last.way, last.recipient if last.way == "mail" else last.recipient.removeprefix(f"{last.way}:"))
         row = Draft(change, "corrected", person, message, timing, self.now).row(address, f"corrected|{last.id}")
+        row["answers"] = json.dumps([one.dedup_key for one in wrong])
         # it claims in its turn how things stand, so that it can be taken back like any other
         if standing.done_at is not None:
             return row | {"kind": "completed", "claim": standing.done_at}

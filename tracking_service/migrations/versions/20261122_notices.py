@@ -8,27 +8,30 @@ down_revision = "20261122_visits"
 branch_labels = None
 depends_on = None
 
-_ADDED = (
-    sa.Column("way", sa.String(length=32), nullable=False, server_default="mail"),
-    sa.Column("person", sa.String(length=64), nullable=True),
-    sa.Column("kind", sa.String(length=16), nullable=False, server_default=""),
-    sa.Column("about", sa.String(length=130), nullable=False, server_default=""),
-    sa.Column("site", sa.String(length=64), nullable=False, server_default=""),
-    sa.Column("order_number", sa.String(length=64), nullable=True),
-    sa.Column("matter", sa.String(length=300), nullable=False, server_default=""),
-    sa.Column("claim", sa.BigInteger(), nullable=True),
-    sa.Column("corrected_at", sa.BigInteger(), nullable=True),
-    sa.Column("html", sa.Text(), nullable=True),
-    sa.Column("catch_up", sa.Boolean(), nullable=False, server_default=sa.false()),
-    sa.Column("folded_into", sa.BigInteger(), nullable=True),
-    sa.Column("next_at", sa.BigInteger(), nullable=True),
-    sa.Column("path", sa.Text(), nullable=True),
-)
+
+def _added() -> tuple[sa.Column, ...]:
+    return (
+        sa.Column("way", sa.String(length=32), nullable=False, server_default="mail"),
+        sa.Column("person", sa.String(length=64), nullable=True),
+        sa.Column("kind", sa.String(length=16), nullable=False, server_default=""),
+        sa.Column("about", sa.String(length=130), nullable=False, server_default=""),
+        sa.Column("site", sa.String(length=64), nullable=False, server_default=""),
+        sa.Column("order_number", sa.String(length=64), nullable=True),
+        sa.Column("matter", sa.String(length=300), nullable=False, server_default=""),
+        sa.Column("claim", sa.BigInteger(), nullable=True),
+        sa.Column("corrected_at", sa.BigInteger(), nullable=True),
+        sa.Column("html", sa.Text(), nullable=True),
+        sa.Column("catch_up", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.Column("folded_into", sa.BigInteger(), nullable=True),
+        sa.Column("next_at", sa.BigInteger(), nullable=True),
+        sa.Column("path", sa.Text(), nullable=True),
+        sa.Column("answers", sa.Text(), nullable=True),
+    )
 
 
 def upgrade() -> None:
-    for column in _ADDED:
-        op.add_column("notice", column.copy())
+    for column in _added():
+        op.add_column("notice", column)
     op.create_index("ix_notice_about", "notice", ["about"])
     op.create_index("ix_notice_next_at", "notice", ["next_at"])
     op.create_table(
@@ -77,7 +80,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("milestone_id"),
     )
     told = "SELECT id, short_told, 'late' FROM milestone WHERE short_told IS NOT NULL"
-    op.execute(f"INSERT INTO due_told (milestone_id, due, what) {told}")  # noqa: S608 - no value from outside
+    op.execute(f"INSERT INTO due_told (milestone_id, due, what) {told}")
     op.create_table(
         "own_key",
         sa.Column("purpose", sa.String(length=32), nullable=False),
@@ -128,5 +131,5 @@ def downgrade() -> None:
     op.drop_index("ix_notice_next_at", "notice")
     op.drop_index("ix_notice_about", "notice")
     with op.batch_alter_table("notice") as notice:
-        for column in reversed(_ADDED):
+        for column in reversed(_added()):
             notice.drop_column(column.name)
