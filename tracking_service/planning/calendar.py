@@ -79,8 +79,8 @@ class Calendar:
     def _date(self, count: int) -> date:
         """The working day before which so many working days lie."""
         day = self._first + timedelta(count * 7 // self._week)
-        while (ahead := count - self._count(day)) != 0:
-            day += timedelta(ahead * 7 // self._week or (1 if ahead > 0 else -1))
+        while ahead := count - self._count(day):
+            day += timedelta(ahead)  # a day counts for one at most, so this never goes too far
         while not self._is_work(day):
             day += timedelta(1)
         return day
