@@ -7,6 +7,8 @@ from typing import Final, Literal
 _SECOND: Final = 1_000_000_000
 #: Days that lie so close to whole ones are whole (a ten-thousandth of a second).
 _EXACT: Final = 1e-9
+#: What lies further away than this (working days) counts as that far: nanoseconds end in the year 2262.
+_FAR: Final = 10_000
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 #: In the order of ISO 8601, Monday first.
 WEEKDAYS: Final[tuple[Weekday, ...]] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -43,6 +45,7 @@ class Calendar:
 
     def at(self, day: float) -> int:
         """The moment (UTC, ns) at which work begins that so many working days lie before."""
+        day = max(-_FAR, min(_FAR, day))
         whole = int(day // 1)
         part = day - whole
         local = self._date(whole)
@@ -51,7 +54,7 @@ class Calendar:
 
     def end(self, day: float) -> int:
         """The moment (UTC, ns) at which so many working days are over: whole ones end with their last day, not after a weekend."""
-        whole = round(day)
+        whole = round(max(-_FAR, min(_FAR, day)))
         if abs(day - whole) > _EXACT:
             return self.at(day)
         return self._midnight(self._date(whole - 1) + timedelta(1))

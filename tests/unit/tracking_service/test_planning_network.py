@@ -174,3 +174,10 @@ def test_a_working_day_comes_back_as_itself(workdays, holidays, day):
     if day % 1:
         assert local.date() not in holidays
         assert not workdays or WEEKDAYS[local.weekday()] in workdays
+
+
+@pytest.mark.parametrize("workdays", [(), ("sun",)])
+def test_plans_of_centuries_end_at_the_end_of_what_can_be_told(workdays):
+    calendar = Calendar(SHANGHAI, ns("2026-01-01T00:00:00"), workdays)
+    assert calendar.end(1e12) == calendar.end(1e9) < 2**63
+    assert calendar.at(-1e12) == calendar.at(-1e9)
