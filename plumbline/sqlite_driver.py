@@ -3,13 +3,13 @@
 A connection of aiosqlite works in a thread of its own. SQLAlchemy's cursor goes there to be made, to execute, to fetch and to
 be closed: three or four times for one statement, each time some 50 µs of CPU and a turn of the event loop, which may be busy
 with something else. Everything that a statement needs can be done in one visit, since SQLAlchemy wants all rows anyway.
-Measured here: a transaction of ten statements makes 11 visits instead of 29.
+Measured here: the transaction that settles a group of telemetry made 9 visits instead of 24.
 """
 
 import sqlite3
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import aiosqlite
 from sqlalchemy.dialects.sqlite.aiosqlite import (
@@ -79,6 +79,7 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
 
     async def _visit(self, act: Any, operation: str, parameters: Any) -> None:
         driver = self._connection
+        cast("SqliteConnection", self._adapt_connection).idle = False
         async with self._adapt_connection._execute_mutex:  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as the base does
             # nothing public does it in one visit
             done: _Done = await driver._execute(_do, driver._conn, act, operation, parameters)  # noqa: SLF001
@@ -100,8 +101,20 @@ def _do_all(connection: sqlite3.Connection, statements: Sequence[Many]) -> None:
 class SqliteConnection(AsyncAdapt_aiosqlite_connection):
     """What SQLAlchemy sees of a connection."""
 
-    __slots__ = ()
+    __slots__ = ("idle",)
     _cursor_cls = _Cursor
+    idle: bool
+    """Nothing was sent since the last commit: there is nothing to roll back."""
+
+    def commit(self) -> None:
+        """As the base does."""
+        super().commit()
+        self.idle = True
+
+    def rollback(self) -> None:
+        """As the base does, where there may be something to undo: the pool asks for it after each use."""
+        if not self.idle:
+            super().rollback()
 
     def execute_all(self, statements: Sequence[Many]) -> None:
         """Execute statements with their rows in one visit; from within `run_sync`. Raises `sqlite3.Error`."""
@@ -112,6 +125,7 @@ class SqliteConnection(AsyncAdapt_aiosqlite_connection):
 
     async def _execute_all(self, statements: Sequence[Many]) -> None:
         driver = self._connection
+        self.idle = False
         async with self._execute_mutex:
             await driver._execute(_do_all, driver._conn, statements)  # noqa: SLF001 - see `_Cursor`
 
@@ -119,7 +133,9 @@ class SqliteConnection(AsyncAdapt_aiosqlite_connection):
 class _Driver(AsyncAdapt_aiosqlite_dbapi):
     def connect(self, *arg: Any, **kw: Any) -> AsyncAdapt_aiosqlite_connection:
         plain = super().connect(*arg, **kw)
-        return SqliteConnection(self, plain._connection)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the driver's own
+        made = SqliteConnection(self, plain._connection)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the driver's own
+        made.idle = False
+        return made
 
 
 #: What `create_async_engine` takes as `module`.

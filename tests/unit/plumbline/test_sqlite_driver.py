@@ -1,5 +1,7 @@
 """SQLite under SQLAlchemy: one visit to the connection's thread a statement, and everything that a cursor is asked for."""
 
+import asyncio
+
 import pytest
 from sqlalchemy import Column, Integer, LargeBinary, MetaData, String, Table, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -88,3 +90,43 @@ async def test_a_connection_that_is_closed_underneath_is_a_database_that_is_away
             await connection.execute(select(WORDS))
     async with engine.begin() as connection:
         await connection.execute(insert(WORDS).values(word="afterwards"))
+
+
+async def test_a_connection_is_rolled_back_after_use_unless_nothing_came_after_its_commit(engine):
+    async with engine.begin() as connection:
+        driver = (await connection.get_raw_connection()).driver_connection
+        really, undone = driver.rollback, []
+
+        def rollback():
+            undone.append(driver.in_transaction)
+            return really()
+
+        driver.rollback = rollback
+        await connection.execute(insert(WORDS).values(word="kept"))
+    assert undone == []
+    async with engine.connect() as connection:
+        assert (await connection.get_raw_connection()).driver_connection is driver
+        await connection.execute(insert(WORDS).values(word="dropped"))
+    assert undone == [True]
+    async with engine.connect() as connection:
+        assert [row.word for row in await connection.execute(select(WORDS))] == ["kept"]
+    assert len(undone) == 2
+    assert not driver.in_transaction
+
+
+async def test_a_statement_that_was_given_up_while_it_ran_is_undone(engine):
+    async def hang():
+        async with engine.begin() as connection:
+            await connection.execute(insert(WORDS).values(word="given up"))
+            entered.set()
+            await connection.exec_driver_sql(
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) SELECT max(i) FROM n"
+            )
+
+    entered = asyncio.Event()
+    task = asyncio.create_task(hang())
+    await entered.wait()
+    task.cancel()
+    await asyncio.wait([task])
+    async with engine.begin() as connection:
+        assert (await connection.execute(select(WORDS))).all() == []
