@@ -29,6 +29,8 @@ from plumbline.series import Bucket, HeatCell, LatestRow, Point, RefusedPoint, S
 
 T = TypeVar("T")
 _log: Final = structlog.get_logger()
+#: So long the write-ahead log grows before its rows move into the file. Until then they are in memory, too.
+_LOG_MB: Final = 8
 
 
 class EmbeddedStore:
@@ -39,7 +41,7 @@ class EmbeddedStore:
         path: Path,
         *,
         threads: int = 2,
-        memory_mb: int = 64,
+        memory_mb: int = 48,
         max_measurements: int = 1_000,
         max_fields: int = 1_000,
         max_series: int = 200_000,
@@ -54,6 +56,7 @@ class EmbeddedStore:
         self._options: dict[str, Any] = {
             "threads": threads,
             "memory_limit": f"{memory_mb}MB",
+            "checkpoint_threshold": f"{_LOG_MB}MB",
             "temp_directory": f"{path}.tmp",
             "preserve_insertion_order": False,
             "autoinstall_known_extensions": False,  # a site has no internet

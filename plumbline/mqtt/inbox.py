@@ -9,7 +9,7 @@ from plumbline.errors import MqttError
 from plumbline.mqtt.message import Message
 
 #: With so many bytes waiting nothing more is read, however many messages may be unacknowledged.
-FULL_BYTES: Final = 8 * 1024 * 1024
+FULL_BYTES: Final = 2 * 1024 * 1024
 
 
 class Inbox:
