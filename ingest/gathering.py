@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import Final
 
 from ingest.parcel import Parcel
-from plumbline.compression import is_compressed
+from plumbline.compression import are_plain, is_compressed
 from plumbline.mqtt import Message
 
 #: An event's JSON, about: the size of a compressed message says little of the work in it.
@@ -54,6 +54,8 @@ class Opened:
     parcels: list[Parcel] = field(default_factory=list[Parcel])
     events: int = 0
     size: int = 0
+    weight: int = 0
+    """Bytes of its messages as they came."""
     arrived: float = math.inf
     """When the oldest of its messages was taken from the broker (the loop's clock)."""
     seconds: float = 0.0
@@ -65,7 +67,9 @@ class Opened:
         self.messages += messages
         self.parcels += parcels
         self.events += events
-        self.size += max(weight(messages), events * _EVENT_BYTES)
+        heavy = weight(messages)
+        self.weight += heavy
+        self.size += max(heavy, events * _EVENT_BYTES)
 
 
 @dataclass(slots=True)
@@ -74,6 +78,8 @@ class _Arrived:
 
     messages: Sequence[Message]
     at: float
+    size: int
+    """Bytes of those that did not go on yet."""
     gone: int = 0
     """How many of them went on already."""
 
@@ -99,11 +105,11 @@ class Gathering:
         """How many messages wait."""
         return self._count
 
-    async def put(self, messages: Sequence[Message], now: float) -> None:
-        """Add messages; returns once there is room for more."""
-        self._waiting.append(_Arrived(messages, now))
+    async def put(self, messages: Sequence[Message], now: float, *, size: int) -> None:
+        """Add messages of so many bytes in all; returns once there is room for more."""
+        self._waiting.append(_Arrived(messages, now, size))
         self._count += len(messages)
-        self._size += weight(messages)
+        self._size += size
         self._recent = self._recent * math.exp((self._last - now) / _RECENT_S) + len(messages)
         self._last = now
         self._stir()
@@ -131,20 +137,21 @@ class Gathering:
         size, compressed = 0, 0
         while self._waiting and len(taken) < most and size < most_size and compressed < _COMPRESSED:
             first = self._waiting[0]
+            left = len(first.messages) - first.gone
             some = first.messages[first.gone : first.gone + most - len(taken)]
-            heavy = weight(some)
-            if size + heavy <= most_size and not any(map(is_compressed, map(_payload, some))):
-                size += heavy
-            else:
-                count = 0
+            heavy = first.size if len(some) == left else weight(some)
+            if size + heavy > most_size or not are_plain(map(_payload, some)):
+                count = heavy = 0
                 for message in some:
                     count += 1
-                    size += len(message.payload)
+                    heavy += len(message.payload)
                     compressed += is_compressed(message.payload)
-                    if size >= most_size or compressed >= _COMPRESSED:
+                    if size + heavy >= most_size or compressed >= _COMPRESSED:
                         break
                 some = some[:count]
             taken += some
+            size += heavy
+            first.size -= heavy
             group.arrived = min(group.arrived, first.at)
             first.gone += len(some)
             if first.gone == len(first.messages):

@@ -4,7 +4,7 @@ What is right is found right for many messages at once; only what is not is look
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, repeat
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
@@ -13,7 +13,7 @@ from msgspec import Struct
 from ingest.points import is_own
 from ingest.strangers import stranger, strangers
 from plumbline import codec, topics
-from plumbline.codec import DecodedBatch
+from plumbline.codec import DecodedBatch, WholeBatch
 from plumbline.delivery import BatchHeader, StreamKey
 from plumbline.errors import CodecError
 from plumbline.event import Event, EventClass, Health, Reading
@@ -34,9 +34,10 @@ _LONGEST_REMEMBERED: Final = 200
 _Place = tuple[str, str, EventClass | None]
 _places: Final[dict[str, _Place]] = {}
 _place: Final = attrgetter("site", "gateway", "event_class")
-_header: Final = attrgetter("header")
+_topic: Final = attrgetter("topic")
+_ack: Final = attrgetter("ack")
+_payload: Final = attrgetter("payload")
 _events: Final = attrgetter("events")
-_refused: Final = attrgetter("refused")
 _site: Final = attrgetter("site")
 _at: Final = attrgetter("at")
 _unset: Final = attrgetter("clock.unset")
@@ -95,31 +96,27 @@ def open_parcel(
 
 def open_group(messages: Sequence[Message], *, sites: Mapping[str, SiteFile], received_at: int) -> list[Parcel]:
     """Decode and validate messages that came together: of each, in order, what `open_parcel` makes of it, for much less."""
-    batches = codec.decode_batches([message.payload for message in messages])
-    good = _good(messages, batches, sites, received_at)
-    if good is not None:
-        return [
-            Parcel(message.topic, message.payload, received_at, message.ack, batch.header, batch.events)
-            for message, batch in zip(messages, good, strict=True)
-        ]
+    payloads, topics, acks = (list(map(column, messages)) for column in (_payload, _topic, _ack))
+    batches = codec.decode_batches(payloads)
+    if _good(topics, batches, sites, received_at):
+        return list(map(Parcel, topics, payloads, repeat(received_at), acks, batches, map(_events, batches)))
     return [
-        _judged(Parcel(message.topic, message.payload, received_at, message.ack), batch, sites)
-        for message, batch in zip(messages, batches, strict=True)
+        _judged(Parcel(topic, payload, received_at, ack), batch, sites)
+        for topic, payload, ack, batch in zip(topics, payloads, acks, batches, strict=True)
     ]
 
 
-def _good(
-    messages: Sequence[Message], batches: Sequence[DecodedBatch | CodecError], sites: Mapping[str, SiteFile], now: int
-) -> Sequence[DecodedBatch] | None:
-    """The batches, where nothing at all is wrong with any of them."""
-    read = [batch for batch in batches if type(batch) is DecodedBatch]
-    if len(read) < len(batches) or any(map(_refused, read)):
-        return None
-    headers: list[BatchHeader] = list(map(_header, read))
-    if [_places.get(message.topic) or _place_of(message.topic) for message in messages] != list(map(_place, headers)):
-        return None
-    events = list(chain.from_iterable(map(_events, read)))
-    return read if _acceptable(headers, events, sites, now) else None
+def _good(topics: Sequence[str], batches: Sequence[DecodedBatch | CodecError], sites: Mapping[str, SiteFile], now: int) -> bool:
+    """Whether nothing at all is wrong with any of the batches."""
+    if {*map(type, batches)} != {WholeBatch}:
+        return False
+    headers: Sequence[Any] = batches
+    places = list(map(_places.get, topics))
+    if None in places:
+        places = list(map(_place_of, topics))
+    if places != list(map(_place, headers)):
+        return False
+    return _acceptable(headers, list(chain.from_iterable(map(_events, batches))), sites, now)
 
 
 def _judged(parcel: Parcel, batch: DecodedBatch | CodecError, sites: Mapping[str, SiteFile]) -> Parcel:

@@ -162,7 +162,7 @@ class Lane:
             received_bytes.inc(size)
             queue.inc(len(messages))
             queue_bytes.inc(size)
-            await self._gathering.put(messages, loop.time())
+            await self._gathering.put(messages, loop.time(), size=size)
 
     async def _stages(self) -> None:
         opened: Handover[Opened] = Handover(self._stir.set)
@@ -274,7 +274,7 @@ class Lane:
         if self._connection is not None:
             self._connection.acknowledge(opened.messages)
         self._metrics.queue_messages.labels(self._class).dec(len(opened.messages))
-        self._metrics.queue_bytes.labels(self._class).dec(weight(opened.messages))
+        self._metrics.queue_bytes.labels(self._class).dec(opened.weight)
         await self._checkpoint("acknowledge")
 
     def _measure(self, load: _Load, began: float, now: float) -> None:

@@ -10,7 +10,7 @@ What is right is found right for many batches at once; only what is not is looke
 from collections.abc import Sequence
 from itertools import chain, repeat
 from operator import attrgetter
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import structs
@@ -46,7 +46,21 @@ class Refused(NamedTuple):
     error: CodecError
 
 
-class DecodedBatch(msgspec.Struct):
+class WholeBatch(Batch, frozen=True, kw_only=True, omit_defaults=True):
+    """A batch with nothing wrong in it; it is its own header."""
+
+    @property
+    def header(self) -> BatchHeader:
+        """Itself."""
+        return self
+
+    @property
+    def refused(self) -> Sequence[Refused]:
+        """None."""
+        return []
+
+
+class PartBatch(msgspec.Struct):
     """A batch taken apart: the header, the events that are good, and those that are not."""
 
     header: BatchHeader
@@ -54,9 +68,11 @@ class DecodedBatch(msgspec.Struct):
     refused: list[Refused]
 
 
+DecodedBatch: TypeAlias = WholeBatch | PartBatch
+
 _encoder: Final = msgspec.json.Encoder()
 _event: Final = msgspec.json.Decoder(Event)
-_batch: Final = msgspec.json.Decoder(Batch)
+_batch: Final = msgspec.json.Decoder(WholeBatch)
 _raw_batch: Final = msgspec.json.Decoder(_RawBatch)
 _peek: Final = msgspec.json.Decoder(_Peek)
 _presence: Final = msgspec.json.Decoder(Presence)
@@ -68,6 +84,9 @@ _UNREADABLE: Final = (CodecError, msgspec.MsgspecError, UnicodeDecodeError, Recu
 _HEAD_ENDS: Final = b',"events":['
 _NEXT_EVENT: Final = b',{"kind":'
 _MOST_EVENTS: Final = 10_000
+
+#: From so many events a batch on each batch is compared on its own.
+_LARGE: Final = 16
 
 _events: Final = attrgetter("events")
 _version: Final = attrgetter("v")
@@ -128,19 +147,26 @@ def decode_batch(data: bytes) -> DecodedBatch:
     return batch
 
 
-def decode_batches(payloads: Sequence[bytes]) -> list[DecodedBatch | CodecError]:
+def decode_batches(payloads: Sequence[bytes]) -> Sequence[DecodedBatch | CodecError]:
     """Read many batches for much less than each alone; of each what `decode_batch` gives or raises, in order."""
-    batches: list[Batch | None] = []
-    for data in payloads:
-        try:
-            small = len(data) <= MAX_EVENT_BYTES and data[:1] == b"{"
-            batches.append(_batch.decode(data if small else _large(data)))
-        except _UNREADABLE:
-            batches.append(None)
-    read = [batch for batch in batches if batch is not None]
-    if len(read) == len(payloads) and _sound(read):
-        return [DecodedBatch(batch, batch.events, []) for batch in read]
+    batches: Sequence[WholeBatch | None]
+    try:
+        batches = read = [
+            _batch.decode(data if len(data) <= MAX_EVENT_BYTES and data[:1] == b"{" else _large(data)) for data in payloads
+        ]
+    except _UNREADABLE:  # one of them at least
+        batches = list(map(_tried, payloads))
+    else:
+        if _sound(read):
+            return read
     return [_alone(data, batch) for data, batch in zip(payloads, batches, strict=True)]
+
+
+def _tried(data: bytes) -> WholeBatch | None:
+    try:
+        return _batch.decode(_large(data))
+    except _UNREADABLE:
+        return None
 
 
 def _large(data: bytes) -> bytes:
@@ -153,9 +179,9 @@ def _large(data: bytes) -> bytes:
     return text
 
 
-def _alone(data: bytes, batch: Batch | None) -> DecodedBatch | CodecError:
+def _alone(data: bytes, batch: WholeBatch | None) -> DecodedBatch | CodecError:
     if batch is not None and _sound([batch]):
-        return DecodedBatch(batch, batch.events, [])
+        return batch
     try:
         return _one_by_one(data)
     except CodecError as error:
@@ -173,25 +199,32 @@ def _sound(batches: Sequence[Batch]) -> bool:
     if max(versions, default=1) > VERSION or len(classes) > 1:
         return False
     alone = len(events) == len(batches) and all(counts)
+    large = len(events) >= _LARGE * len(batches)
+    names: set[str] = set()
     for column in _stream:
-        said = map(column, batches)
-        if list(map(column, events)) != list(said if alone else chain.from_iterable(map(repeat, said, counts))):
+        said = list(map(column, batches))
+        if large:
+            right = all({*map(column, own)} <= {one} for own, one in zip(each, said, strict=True))
+        else:
+            right = list(map(column, events)) == (said if alone else list(chain.from_iterable(map(repeat, said, counts))))
+        if not right:
             return False
-    return _numbered(batches, events, counts, alone=alone) and naming.well_named(batches, events)
+        names.update(said)
+    return _numbered(batches, events, counts, alone=alone) and naming.well_named(names, events, kinds)
 
 
 def _numbered(batches: Sequence[Batch], events: Sequence[Event], counts: Sequence[int], *, alone: bool) -> bool:
     """Whether every event has the number that its batch gives it; `alone`: each batch has one event."""
     seqs = list(map(_seq, events))
     if alone:
-        return list(map(_ranges, batches)) == [((seq, seq),) for seq in seqs]
+        return list(map(_ranges, batches)) == list(zip(zip(seqs, seqs, strict=True), strict=True))
     try:
         return seqs == list(chain.from_iterable(map(_numbers, map(_ranges, batches), counts)))
     except CodecError:
         return False
 
 
-def _one_by_one(data: bytes) -> DecodedBatch:
+def _one_by_one(data: bytes) -> PartBatch:
     """Read a batch event by event."""
     text = expanded(data, MAX_BATCH_BYTES)
     try:
@@ -212,7 +245,7 @@ def _one_by_one(data: bytes) -> DecodedBatch:
             refused.append(Refused(seq, bytes(raw), error))
         else:
             events.append(event)
-    return DecodedBatch(batch, events, refused)
+    return PartBatch(batch, events, refused)
 
 
 def _torn(text: bytes) -> _RawBatch | None:

@@ -29,10 +29,9 @@ _NO_NAME: Final = "expected a name (letters, digits, '.', '_', '-'; at most 64),
 _ID: Final = re.compile(UUID_PATTERN)
 _ID_LENGTH: Final = 36
 _DASHES: Final = (8, 13, 18, 23)
-_ID_BYTES: Final = b"0123456789abcdef-\n"
+_DIGITS: Final = b"0123456789abcdef"
 _id: Final = attrgetter("id")
 _device: Final = attrgetter("device")
-_header_columns: Final = tuple(map(attrgetter, HEADER_NAMES))
 _kind_columns: Final = {kind: tuple(map(attrgetter, names)) for kind, names in KIND_NAMES.items()}
 _keyed_columns: Final = {kind: tuple(map(attrgetter, names)) for kind, names in KEYED.items()}
 _all_columns: Final[Mapping[type[Event], Callable[[Event], tuple[str, ...]]]] = {
@@ -58,37 +57,32 @@ def are_names(texts: AbstractSet[str]) -> bool:
 def are_ids(texts: Sequence[str]) -> bool:
     """Whether every one of them is the text form of a UUID, lower case (RFC 9562, section 4).
 
-    Joined by line feeds they are so many equal lines: dashes and line feeds stand where they must and nowhere else, and
-    what is left are digits.
+    Joined by line feeds they are so many equal lines: without the digits nothing is left but four dashes a line, and dashes and
+    line feeds stand where they must.
     """
     lines, stride = len(texts), _ID_LENGTH + 1
     joined = "\n".join(texts)
     return (
         len(joined) == lines * stride - 1
         and joined.isascii()
-        and not joined.encode().translate(None, _ID_BYTES)
-        and joined.count("-") == lines * len(_DASHES)
+        and joined.encode().translate(None, _DIGITS) == (b"----\n" * lines)[:-1]
         and all(joined[at::stride] == "-" * lines for at in _DASHES)
-        and joined.count("\n") == lines - 1
         and joined[_ID_LENGTH::stride] == "\n" * (lines - 1)
     )
 
 
-def well_named(headers: Sequence[BatchHeader], events: Sequence[Event]) -> bool:
-    """Whether all names and ids are good, of batches and of events whose site, gateway and epoch are those of their batch."""
-    names = set(map(_device, events))
-    for column in _header_columns:
-        names.update(map(column, headers))
-    kinds = set(map(type, events))
+def well_named(names: set[str], events: Sequence[Event], kinds: AbstractSet[type[Event]]) -> bool:
+    """Whether all names and ids are good, of events of these kinds whose site, gateway and epoch are among the `names` of their batches."""
+    every = names.union(map(_device, events))
     for kind in kinds:
         columns, keyed = _kind_columns.get(kind, ()), _keyed_columns.get(kind, ())
         if columns or keyed:
             own: Sequence[Any] = events if len(kinds) == 1 else [event for event in events if type(event) is kind]
             for column in columns:
-                names.update(map(column, own))
+                every.update(map(column, own))
             for column in keyed:
-                names.update(*map(column, own))
-    return are_names(names) and (not events or are_ids(list(map(_id, events))))
+                every.update(*map(column, own))
+    return are_names(every) and (not events or are_ids(list(map(_id, events))))
 
 
 def misnamed_header(header: BatchHeader) -> str | None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.gathering import Gathering, Grouping, Opened
+from ingest.gathering import Gathering, Grouping, Opened, weight
 from ingest.handover import Handover
 from ingest.parcel import Parcel
 from plumbline.mqtt import Message
@@ -20,6 +20,10 @@ def message(number: int, size: int = 10) -> Message:
 def opened(messages, events=1):
     """The messages as parcels that hold so many events each."""
     return [Parcel(m.topic, m.payload, 0, m.ack, events=[None] * events) for m in messages]
+
+
+async def put(gathering, messages, now=0.0):
+    await gathering.put(messages, now, size=weight(messages))
 
 
 async def gather(gathering, group, events=1):
@@ -57,13 +61,13 @@ async def feed(gathering, sizes):
     numbered = list(enumerate(sizes))
     while numbered:
         count = len(numbered) % 4 + 1
-        await gathering.put([message(number, size) for number, size in numbered[:count]], 0.0)
+        await put(gathering, [message(number, size) for number, size in numbered[:count]])
         numbered = numbered[count:]
 
 
 async def test_whoever_brings_more_than_fits_waits_until_it_was_taken():
     gathering = Gathering(Grouping(messages=3), lambda: None)
-    bringing = asyncio.create_task(gathering.put([message(i) for i in range(5)], 0.0))
+    bringing = asyncio.create_task(put(gathering, [message(i) for i in range(5)]))
     await asyncio.sleep(0)
     assert not bringing.done()
     group = Opened()
@@ -78,7 +82,7 @@ async def test_compressed_messages_are_opened_few_at_a_time_since_nobody_knows_w
     gathering = Gathering(Grouping(), lambda: None)
     small = zlib.compress(b"x" * 100_000)
     bombs = [Message("t", small, 1, retain=False) for _ in range(100)]
-    await gathering.put(bombs, 0.0)
+    await put(gathering, bombs)
     group = Opened()
     first = gathering.portion(group)
     assert 1 <= len(first) <= 8
@@ -91,7 +95,7 @@ async def test_company_is_expected_where_messages_follow_each_other_closely(ever
     gathering = Gathering(Grouping(messages=10_000, linger_s=0.02, company=4), lambda: None)
     now = 0.0
     for number in range(200):
-        await gathering.put([message(number)], now)
+        await put(gathering, [message(number)], now)
         now += every_s
     assert (gathering.expected(now) >= 4) is some
     assert gathering.expected(now + 1.0) < 1

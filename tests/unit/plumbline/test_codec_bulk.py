@@ -3,6 +3,7 @@
 import functools
 import operator
 from typing import Annotated, get_args, get_origin, get_type_hints
+from unittest.mock import patch
 
 import msgspec
 import pytest
@@ -146,6 +147,16 @@ def test_many_batches_at_once_are_each_what_it_is_alone(payloads):
             assert one.reason == alone
         else:
             assert (one.header.stream, answers(one)) == (alone.header.stream, answers(alone))
+
+
+@given(st.lists(batches(), max_size=4))
+def test_many_events_in_a_batch_are_compared_with_the_same_result_as_few(payloads):
+    read = [batch for data in payloads if (batch := codec._tried(data)) is not None]
+    found = []
+    for large in (0, 10_000):
+        with patch.object(codec, "_LARGE", large):
+            found.append(codec._sound(read))
+    assert found[0] is found[1]
 
 
 @given(streams(), st.data())

@@ -99,3 +99,10 @@ def test_whoever_expands_a_stream_damaged_or_not_says_what_zlib_says(text, level
         assert compression.expanded(bytes(data), 100_000) == said
     except CodecError:
         assert said is None or len(said) > 100_000
+
+
+@given(st.lists(st.binary(max_size=3) | st.just(compression.compressed(b"x" * 1000)), max_size=5))
+def test_what_looks_plain_is_not_compressed(payloads):
+    if compression.are_plain(payloads):
+        assert not any(map(compression.is_compressed, payloads))
+    assert compression.are_plain([b"{}", b"", b"["])
