@@ -9,17 +9,20 @@ from typing import Final
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from plumbline.mqtt import Version
 from plumbline.profile import DeviceProfile
 from plumbline.series import SeriesReader, SeriesWriter
-from plumbline.site import SiteFile
+from plumbline.site import SiteFile, Zones
 from tracking_service.api import create_app
 from tracking_service.api.app import STATIC
 from tracking_service.api.cross_origin import ANY
+from tracking_service.api.notices import add_notices
 from tracking_service.api.reading import Ledger
 from tracking_service.api.wall import Wall
+from tracking_service.api.webhooks import add_webhooks
 from tracking_service.broadcaster import Broadcaster
 from tracking_service.errors import ListenError
 from tracking_service.intake import Intake
@@ -27,13 +30,18 @@ from tracking_service.live import Live
 from tracking_service.mail import Mail
 from tracking_service.manifest_publisher import ManifestPublisher
 from tracking_service.mirror import Mirror
-from tracking_service.notices import Notices
+from tracking_service.notices import Notices, Notifier
+from tracking_service.notices.acknowledging import Links
 from tracking_service.outcome import Outcome
+from tracking_service.webhooks.address import Network
+from tracking_service.webhooks.sender import Webhooks
 
 _log = structlog.get_logger()
 
 #: How long open requests may take when the service ends.
 _GRACE_S: Final = 3
+#: Addresses to listen on that are no address to go to.
+_EVERYWHERE: Final = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared, not bound
 
 
 class TrackingService:
@@ -45,7 +53,10 @@ class TrackingService:
         sites: by id; the first is the default of the API.
         profiles: device profiles by id, for titles and units.
         plans: plan pictures by site id.
-        smtp: where notices go (see `mail.Mail`); `None`: they wait in the outbox.
+        smtp: where notices go by mail (see `mail.Mail`); `None`: they wait in the outbox.
+        ways: further ways out of notices, by name (`notices.ways`).
+        public_url: the address of this service as its readers reach it, for links in notices; `None`: `host` and `port`.
+        webhook_networks: private networks in which webhooks may be called.
         writer: where order state is mirrored to; `None`: nowhere.
         broker: where the sites' manifests are published for the gateways; `None`: nowhere.
         broker_version: what it speaks.
@@ -65,6 +76,9 @@ class TrackingService:
         profiles: Mapping[str, DeviceProfile] | None = None,
         plans: Mapping[str, Path] | None = None,
         smtp: str | None = None,
+        ways: Mapping[str, Notifier] | None = None,
+        public_url: str | None = None,
+        webhook_networks: Sequence[Network] = (),
         writer: SeriesWriter | None = None,
         broker: str | None = None,
         broker_version: Version = "5",
@@ -78,13 +92,31 @@ class TrackingService:
         self._broadcaster = Broadcaster()
         self._live = Live(wall=wall, broadcaster=self._broadcaster)
         self._intake = Intake(engine=engine, sites=sites, heard=self._heard)
-        self._notices = Notices(engine=engine, notifier=Mail(smtp)) if smtp else None
+        self._public_url = public_url
+        links = Links(engine=engine, base=self._base)
+        self._notices = (
+            Notices(
+                engine=engine,
+                notifier=Mail(smtp) if smtp else None,
+                ways=ways,
+                zones=Zones(sites),
+                links=links if public_url or host not in _EVERYWHERE else None,
+            )
+            if smtp or ways
+            else None
+        )
+        self._webhooks = Webhooks(engine=engine, allowed=webhook_networks)
         self._mirror = Mirror(engine=engine, writer=writer, sites=sites) if writer is not None else None
         self._manifests = (
             ManifestPublisher(engine=engine, sites=sites, broker=broker, version=broker_version) if broker else None
         )
+
+        def more(app: FastAPI) -> None:
+            add_notices(app, wall, links=links, ways=tuple(ways or ()), wake=self._wake_notices)
+            add_webhooks(app, wall, allowed=webhook_networks, wake=self._webhooks.wake)
+
         self.app = create_app(
-            wall=wall, broadcaster=self._broadcaster, heard=self._heard, static=static, map_origins=map_origins
+            wall=wall, broadcaster=self._broadcaster, heard=self._heard, static=static, map_origins=map_origins, more=more
         )
         self._host = host
         self._port = port
@@ -111,6 +143,8 @@ class TrackingService:
             _log.warning("tracking.manifest.no_broker", remedy="set PLUMBLINE_BROKER; gateways cannot tell what is expected")
         if self._notices is None:
             _log.warning("tracking.notices.no_mail_server", remedy="set PLUMBLINE_SMTP; notices wait in the outbox until then")
+        elif self._public_url is None and self._host in _EVERYWHERE:
+            _log.warning("tracking.notices.no_links", remedy="set PLUMBLINE_PUBLIC_URL; without it mails have no links")
         config = uvicorn.Config(
             self.app,
             log_config=None,
@@ -127,6 +161,7 @@ class TrackingService:
                     tasks.create_task(self._intake.run(), name="tracking-intake"),
                     tasks.create_task(self._live.run(), name="tracking-live"),
                 ]
+                running.append(tasks.create_task(self._webhooks.run(), name="tracking-webhooks"))
                 if self._notices is not None:
                     running.append(tasks.create_task(self._notices.run(), name="tracking-notices"))
                 if self._mirror is not None:
@@ -150,12 +185,21 @@ class TrackingService:
 
     def _heard(self, outcome: Outcome) -> None:
         self._live.heard(outcome)
-        if outcome.notices and self._notices is not None:
-            self._notices.wake()
+        if outcome.notices:
+            self._wake_notices()
         if self._mirror is not None:
             self._mirror.changed(outcome.orders)
         if self._manifests is not None:
             self._manifests.changed(outcome.orders)
+
+    def _wake_notices(self) -> None:
+        self._webhooks.wake()
+        if self._notices is not None:
+            self._notices.wake()
+
+    def _base(self) -> str:
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return self._public_url or f"http://{host}:{self._port}"
 
 
 class _Server(uvicorn.Server):

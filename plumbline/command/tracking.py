@@ -19,6 +19,7 @@ from ingest.reload import Watcher
 from ingest.series import open_store
 from ingest.settings import load_sites
 from plumbline import logs, profile
+from plumbline.command import notices
 from plumbline.command.bridges import MissingByGateway
 from plumbline.command.sql import OF_UP, Database, opened
 from plumbline.errors import SettingsError
@@ -31,6 +32,8 @@ from tracking_service.service import TrackingService
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+/?")
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+app.add_typer(notices.app, name="notices")
 
 Sites = Annotated[Path, typer.Option(envvar="PLUMBLINE_SITES", help="Folder of site files (*.toml).")]
 
@@ -54,6 +57,9 @@ def run(
         str | None,
         typer.Option(envvar="PLUMBLINE_SMTP", help="Where notices go: smtp://USER:PASSWORD@HOST:25?from=site@example.org"),
     ] = None,
+    ways: notices.Ways = None,
+    public_url: notices.PublicUrl = None,
+    webhook_networks: notices.WebhookNetworks = "",
     broker: Annotated[
         str | None,
         typer.Option(
@@ -79,7 +85,8 @@ def run(
     """Run the service until SIGTERM or Ctrl-C. Brings the database to this version first."""
     logs.configure()
     with contextlib.suppress(asyncio.CancelledError):
-        asyncio.run(_run(database, series, sites, smtp, broker, profiles, host, port, _origins(map_origins)))
+        telling = notices.telling(smtp, ways, public_url, webhook_networks)
+        asyncio.run(_run(database, series, sites, telling, broker, profiles, host, port, _origins(map_origins)))
 
 
 @app.command(name="import")
@@ -99,7 +106,7 @@ async def _run(
     database: str,
     series: str,
     folder: Path,
-    smtp: str | None,
+    telling: notices.Telling,
     broker: str | None,
     profiles: Path | None,
     host: str,
@@ -120,7 +127,7 @@ async def _run(
                 sites=sites,
                 profiles=known,
                 plans=Plans(sites),
-                smtp=smtp,
+                **telling._asdict(),
                 broker=broker,
                 ledger=MissingByGateway(engine),
                 host=host,

@@ -19,6 +19,7 @@ from ingest.series import open_store
 from ingest.service import IngestService
 from plumbline import database, logs, profile
 from plumbline.broker import OwnBroker, free_port, own_broker
+from plumbline.command import notices
 from plumbline.command.bridges import MissingByGateway
 from plumbline.errors import SettingsError
 from plumbline.lock import exclusive
@@ -44,6 +45,9 @@ def up(
     smtp: Annotated[
         str | None, typer.Option(help="Where notices go: smtp://user:password@host:25?from=site@example.org")
     ] = None,
+    ways: notices.Ways = None,
+    public_url: notices.PublicUrl = None,
+    webhook_networks: notices.WebhookNetworks = "",
     direct: Annotated[
         Path | None, typer.Option(help="File of devices that publish straight to the broker; docs/direct.md.")
     ] = None,
@@ -68,18 +72,19 @@ def up(
             data /= "demo"
             if not keep:
                 shutil.rmtree(data, ignore_errors=True)
-        runner = _Up(data=data, host=host, port=port, smtp=smtp, direct=direct)
+        telling = notices.telling(smtp, ways, public_url, webhook_networks)
+        runner = _Up(data=data, host=host, port=port, telling=telling, direct=direct)
         asyncio.run(runner.run(site or [], broker_host, broker_port, demo_speed=speed if demo else None))
 
 
 class _Up:
     """The wiring of one machine."""
 
-    def __init__(self, *, data: Path, host: str, port: int, smtp: str | None, direct: Path | None) -> None:
+    def __init__(self, *, data: Path, host: str, port: int, telling: notices.Telling, direct: Path | None) -> None:
         self._data = data
         self._host = host
         self._port = port
-        self._smtp = smtp
+        self._telling = telling
         self._direct = direct
 
     async def run(self, files: list[Path], broker_host: str, broker_port: int, *, demo_speed: float | None) -> None:
@@ -127,7 +132,7 @@ class _Up:
                 sites=sites,
                 profiles=_profiles(),
                 plans=Plans(sites),
-                smtp=self._smtp,
+                **self._telling._asdict(),
                 broker=broker.url,
                 broker_version=broker.version,
                 ledger=MissingByGateway(engine),

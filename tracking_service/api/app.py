@@ -56,6 +56,7 @@ def create_app(
     heard: Callable[[Outcome], None] = lambda _outcome: None,
     static: Path = STATIC,
     map_origins: Sequence[str] = ANY,
+    more: Callable[[FastAPI], None] = lambda _app: None,
 ) -> FastAPI:
     """Build the application.
 
@@ -65,6 +66,7 @@ def create_app(
         heard: told of imports after their commit.
         static: the built wall.
         map_origins: whose web pages may read the sites' maps (`MapsOfOthers`).
+        more: adds the routes of further rooms.
     """
     screens = broadcaster if broadcaster is not None else Broadcaster()
     app = FastAPI(title="Plumbline", version=__version__)
@@ -75,6 +77,7 @@ def create_app(
     add_site_map(app, wall)
     _add_orders(app, wall, heard)
     _add_health(app, wall)
+    more(app)
     if (static / "index.html").is_file():
         app.mount("/", StaticFiles(directory=static, html=True), name="wall")
     else:

@@ -46,13 +46,13 @@ class Links:
 
     Args:
         engine: the database, which keeps the key that signs them.
-        base: the address of this service as its readers reach it, `https://plumbline.example.org`.
+        base: says the address of this service as its readers reach it, `https://plumbline.example.org`.
         now_ns: UTC, ns.
     """
 
-    def __init__(self, *, engine: AsyncEngine, base: str, now_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(self, *, engine: AsyncEngine, base: Callable[[], str], now_ns: Callable[[], int] = time.time_ns) -> None:
         self._engine = engine
-        self._base = base.rstrip("/")
+        self._base = base
         self._now_ns = now_ns
         self._key: bytes | None = None
 
@@ -60,7 +60,7 @@ class Links:
         """The end of a notice that somebody should take on; `None` for all others."""
         if not row.matter or not (row.kind in PRESSING or row.kind == "digest" or row.next_at is not None or row.path):
             return None
-        url = f"{self._base}/acknowledge/{await self.token(row.id)}"
+        url = f"{self._base().rstrip('/')}/acknowledge/{await self.token(row.id)}"
         said = "我来处理：" if row.language == "zh" else "I take care of this: "
         label = said.rstrip("： :")
         style = "display:inline-block;padding:10px 18px;border-radius:6px;background:#1f6feb;color:#ffffff;text-decoration:none"
