@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from plumbline.text import Text, visible
 from tracking_service import gateways
 from tracking_service.domain.milestone import Completed, Passed
+from tracking_service.domain.notice import Change, Moved
 from tracking_service.domain.wording import gateway_turned
-from tracking_service.progress import Change
 from tracking_service.tables import activity, insert_new
 
 Kind = Literal["scan", "check_in", "state", "milestone", "gateway", "unlinked", "inspection"]
@@ -82,7 +82,7 @@ def of_changes(changes: Sequence[Change], now: int) -> Sequence[Entry]:
     """Milestone events as entries."""
     return [
         Entry(
-            f"{change.milestone}|{type(change.event).__name__.lower()}|{now}",
+            f"{change.subject}|{type(change.event).__name__.lower()}|{now}",
             change.site,
             now,
             "milestone",
@@ -90,6 +90,7 @@ def of_changes(changes: Sequence[Change], now: int) -> Sequence[Entry]:
             "good" if isinstance(change.event, Completed) else "info" if isinstance(change.event, Passed) else "bad",
         )
         for change in changes
+        if not isinstance(change.event, Moved)  # a percentage that moved is on the wall anyway
     ]
 
 

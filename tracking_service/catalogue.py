@@ -2,20 +2,23 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline.linking import Catalogue, Identity, Known
 from plumbline.material import DeliveryUnit, Line
 from plumbline.site import SiteFile
 from plumbline.text import Text
-from tracking_service.tables import certificate, delivery_unit, material_line, orders
+from tracking_service.tables import delivery_unit, material_line, orders
 
+_LINE: Final = material_line.c
 #: The columns that make a `Line`.
-LINE_COLUMNS = (*material_line.c, orders.c.site)
+LINE_COLUMNS: Final[Sequence[ColumnElement[Any]]] = (
+    *(_LINE.id, _LINE.order_number, _LINE.line, _LINE.title_en, _LINE.title_zh, _LINE.unit, _LINE.expected, _LINE.gtin),
+    *(_LINE.batch, _LINE.label, _LINE.needed_by, _LINE.certificate_required, orders.c.site),
+)
 
 
 async def look_up(
@@ -65,19 +68,7 @@ def names_of(sites: Iterable[SiteFile]) -> Mapping[tuple[str, str], Known]:
     }
 
 
-async def with_certificates(connection: AsyncConnection, lines: Iterable[Line]) -> Mapping[str, Line]:
-    """These lines by id, with the certificates that are there for those that need one."""
-    by_id = {line.id: line for line in lines}
-    needing = {line.id for line in by_id.values() if line.certificate_required}
-    there: dict[str, list[str]] = defaultdict(list)
-    if needing:
-        statement = select(certificate.c.line_id, certificate.c.batch).where(certificate.c.line_id.in_(needing))
-        for row in await connection.execute(statement):
-            there[row.line_id].append(row.batch)
-    return {name: replace(line, certificates=tuple(there[name])) if name in there else line for name, line in by_id.items()}
-
-
-def line_of(row: Row[Any]) -> Line:
+def line_of(row: Any) -> Line:
     """A row of `LINE_COLUMNS` as the domain has it."""
     return Line(
         id=row.id,

@@ -1,6 +1,7 @@
 """The errors of the tracking service.
 
 TrackingError               (a PlumblineError)
+├── ActRefusedError         an act of the office that cannot be taken: path in it, or what it is about, and the reason
 ├── FileRefusedError        a schedule or a list that cannot be read: file, line or row, reason
 ├── ListenError             the address of the screens cannot be had: it is taken, or not this machine's
 ├── OrderRefusedError       an order document that cannot be taken: file or request, path in it, reason
@@ -13,6 +14,10 @@ from plumbline.errors import PlumblineError
 
 class TrackingError(PlumblineError):
     """Anything that tracking refuses."""
+
+
+class ActRefusedError(TrackingError):
+    """An act of the office cannot be taken; the text says where in it and why."""
 
 
 class FileRefusedError(TrackingError):

@@ -1,7 +1,7 @@
 """Take in what waits in the inbox: each batch in one transaction, with all it means and the mark that it was taken.
 
-Nothing is taken in twice (the mark and the evidence commit together, and evidence has the event's id), and an event that
-cannot be taken in is set aside with its reason instead of holding back those behind it.
+Nothing is taken in twice (the mark, the log and what was seen commit together, and what was seen has the event's id), and an
+event that cannot be taken in is set aside with its reason instead of holding back those behind it.
 """
 
 import asyncio
@@ -23,14 +23,20 @@ from plumbline.errors import CodecError
 from plumbline.event import Event
 from plumbline.inbox import inbox
 from plumbline.site import SiteFile, Zones
-from tracking_service import activity, progress
+from tracking_service import activity, notices, progress
+from tracking_service.domain.notice import Change
 from tracking_service.draft import Draft
+from tracking_service.log import append_events, turn
 from tracking_service.outcome import Observed, Outcome
+from tracking_service.progress import Cause
+from tracking_service.rooms.ground import Ground
 
 _log = structlog.get_logger()
 
 #: How long milestones may be past their date before that is noticed.
 _DUE_EVERY_NS: Final = 5_000_000_000
+#: How long something that is over may wait until that is noticed.
+_WAKE_EVERY_NS: Final = 1_000_000_000
 #: How long a gateway may be gone before that is noticed.
 _GATEWAYS_EVERY_NS: Final = 1_000_000_000
 
@@ -75,6 +81,7 @@ class Intake:
         self._now_ns = now_ns
         self._woken = asyncio.Event()
         self._due_checked = 0
+        self._woken_at = 0
         self._gateways_checked = 0
         self._turns = activity.GatewayTurns()
 
@@ -126,20 +133,14 @@ class Intake:
         return len(outcome.observed)
 
     async def tick(self) -> None:
-        """What time alone brings: milestones past their date, gateways that came or went."""
+        """What time alone brings: durations that are over, milestones past their date, gateways that came or went."""
         now = self._now_ns()
-        changes: Sequence[progress.Change] = ()
+        if now - self._woken_at >= _WAKE_EVERY_NS:
+            self._woken_at = now
+            await self._wake_milestones(now)
         if now - self._due_checked >= _DUE_EVERY_NS:
             self._due_checked = now
-            async with self._reader.connect() as connection:
-                due = await progress.anything_due(connection, now=now)
-            if due:
-                async with self._engine.begin() as connection:
-                    changes = await progress.tell_short(connection, zones=self._zones, now=now)
-                    entries = activity.of_changes(changes, now)
-                    await activity.add(connection, entries)
-                if changes:
-                    self._heard(Outcome(activity=entries, orders=frozenset(), notices=True))
+            await self._tell_due(now)
         if now - self._gateways_checked < _GATEWAYS_EVERY_NS:
             return
         self._gateways_checked = now
@@ -152,17 +153,40 @@ class Intake:
             if new:
                 self._heard(Outcome(activity=new))
 
+    async def _wake_milestones(self, now: int) -> None:
+        async with self._reader.connect() as connection:
+            if not await progress.asleep(connection, now):
+                return
+        async with self._engine.begin() as connection:
+            await turn(connection)
+            ids = await progress.asleep(connection, now)
+            moved = await progress.move(connection, ids, self._ground(now), Cause("time"))
+            entries = await activity.add(connection, activity.of_changes(moved.changes, now))
+        if moved.changes:
+            self._heard(Outcome(activity=entries, orders=moved.orders, notices=True))
+
+    async def _tell_due(self, now: int) -> None:
+        changes: Sequence[Change] = ()
+        async with self._reader.connect() as connection:
+            due = await notices.anything_due(connection, now)
+        if not due:
+            return
+        async with self._engine.begin() as connection:
+            await turn(connection)
+            changes = await notices.tell_due(connection, now, zones=self._zones)
+            entries = await activity.add(connection, activity.of_changes(changes, now))
+        if changes:
+            self._heard(Outcome(activity=entries, orders=frozenset(), notices=True))
+
+    def _ground(self, now: int) -> Ground:
+        return Ground(self._sites, self._zones, now)
+
     async def _transaction(self, limit: int) -> Outcome:
         async with self._engine.begin() as connection:
-            statement = (
-                select(inbox)
-                .where(inbox.c.processed_at.is_(None))
-                .order_by(inbox.c.position)
-                .limit(limit)
-                .with_for_update(skip_locked=True)
-            )
-            rows = (await connection.execute(statement)).all()
-            return await self._take_rows(connection, rows)
+            after = await turn(connection)
+            waiting = select(inbox).where(inbox.c.processed_at.is_(None)).order_by(inbox.c.position).limit(limit)
+            rows = (await connection.execute(waiting.with_for_update(skip_locked=True))).all()
+            return await self._take_rows(connection, rows, after)
 
     async def _one_by_one(self) -> int:
         """A batch was refused by the database: find the row that it cannot take, and set that one aside."""
@@ -177,38 +201,45 @@ class Intake:
             )
             try:
                 async with self._engine.begin() as connection:
-                    outcome = await self._take_rows(connection, (await connection.execute(statement)).all())
+                    after = await turn(connection)
+                    outcome = await self._take_rows(connection, (await connection.execute(statement)).all(), after)
             except Exception as error:
                 if not _refused(error):
                     raise
                 async with self._engine.begin() as connection:
+                    after = await turn(connection)
                     rows = (await connection.execute(statement)).all()
-                    outcome = await self._set_aside(connection, rows, f"{type(error).__name__}: {error}"[:400])
+                    outcome = await self._set_aside(connection, rows, f"{type(error).__name__}: {error}"[:400], after)
             self._heard(outcome)
         return len(positions)
 
-    async def _take_rows(self, connection: AsyncConnection, rows: Sequence[Row[Any]]) -> Outcome:
+    async def _take_rows(self, connection: AsyncConnection, rows: Sequence[Row[Any]], after: int) -> Outcome:
         now = self._now_ns()
-        draft = Draft(self._sites)
+        draft = Draft(self._ground(now))
         for row in rows:
-            event = _decoded(row)
+            event = decoded(row.body, row.event_id, row.site)
             if isinstance(event, str):
                 _log.warning("tracking.intake.unreadable", event_id=row.event_id, site=row.site, error=event)
                 draft.refuse(row, event)
             else:
                 draft.add(event)
-        outcome = await draft.commit(connection, zones=self._zones, now=now)
-        return await self._mark(connection, rows, now, outcome)
+        return await self._commit(connection, rows, draft, now, after)
 
-    async def _set_aside(self, connection: AsyncConnection, rows: Sequence[Row[Any]], why: str) -> Outcome:
-        draft = Draft(self._sites)
+    async def _set_aside(self, connection: AsyncConnection, rows: Sequence[Row[Any]], why: str, after: int) -> Outcome:
+        now = self._now_ns()
+        draft = Draft(self._ground(now))
         for row in rows:
             _log.error("tracking.intake.set_aside", event_id=row.event_id, site=row.site, error=why)
             draft.refuse(row, why)
-        now = self._now_ns()
-        return await self._mark(connection, rows, now, await draft.commit(connection, zones=self._zones, now=now))
+        return await self._commit(connection, rows, draft, now, after)
 
-    async def _mark(self, connection: AsyncConnection, rows: Sequence[Row[Any]], now: int, outcome: Outcome) -> Outcome:
+    async def _commit(
+        self, connection: AsyncConnection, rows: Sequence[Row[Any]], draft: Draft, now: int, after: int
+    ) -> Outcome:
+        if not rows:  # somebody else took them
+            return Outcome()
+        await append_events(connection, after, [(row.event_id, row.site) for row in rows], now=now)
+        outcome = await draft.commit(connection)
         taken = [row.position for row in rows]
         await connection.execute(update(inbox).where(inbox.c.position.in_(taken)).values(processed_at=now))
         return outcome._replace(observed=[Observed(row.event_id, row.kind, row.site, row.at) for row in rows])
@@ -246,12 +277,12 @@ def _refused(error: Exception) -> bool:
     return not isinstance(error, SQLAlchemyError | OSError)
 
 
-def _decoded(row: Row[Any]) -> Event | str:
-    """The event, or why it cannot be read."""
+def decoded(body: bytes, event_id: str, site: str) -> Event | str:
+    """The event of an inbox row, or why it cannot be read."""
     try:
-        event = decode_event(row.body)
+        event = decode_event(body)
     except CodecError as error:
         return str(error)
-    if event.id != row.event_id or event.site != row.site:
-        return f"the body says event {event.id} on {event.site}, its row {row.event_id} on {row.site}"
+    if event.id != event_id or event.site != site:
+        return f"the body says event {event.id} on {event.site}, its row {event_id} on {site}"
     return event

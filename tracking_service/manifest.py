@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline.inbox import inbox
@@ -101,7 +101,8 @@ async def _pieces(connection: AsyncConnection, site: str) -> Mapping[str, Sequen
     statement = (
         select(evidence.c.line_id, evidence.c.piece)
         .where(evidence.c.site == site, ~evidence.c.piece.startswith(ANONYMOUS, autoescape=True))
-        .distinct()
+        .group_by(evidence.c.line_id, evidence.c.piece)
+        .having(func.sum(evidence.c.counted) > 0)  # what went back may come again
         .order_by(evidence.c.line_id, evidence.c.piece)
     )
     for line, piece in await connection.execute(statement):

@@ -21,6 +21,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
+    true,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -83,6 +85,9 @@ material_line: Final = Table(
     Column("unit", String(16), nullable=False),
     Column("expected", Exact, nullable=False),
     Column("arrived", Exact, nullable=False),
+    Column("certified", Exact, nullable=False, server_default="0"),  # of what arrived: with its certificate
+    Column("pieces", Integer, nullable=False, server_default="0"),  # how many arrivals count
+    Column("certified_pieces", Integer, nullable=False, server_default="0"),
     Column("needed_by", BigInteger, nullable=True),
     Column("certificate_required", Boolean, nullable=False),
     Index("ix_material_line_order", "order_number"),
@@ -105,6 +110,7 @@ certificate: Final = Table(
     Column("line_id", String(130), ForeignKey("material_line.id", ondelete="CASCADE"), primary_key=True),
     Column("batch", String(64), primary_key=True),
     Column("document", String(256), nullable=False),
+    Column("at", BigInteger, nullable=False, server_default="0"),  # when it came; 0: it stands in the order's document
 )
 
 #: What was last published of each site's manifest.
@@ -127,22 +133,27 @@ milestone: Final = Table(
     Column("title_en", String(256), nullable=False),
     Column("title_zh", String(256), nullable=False),
     Column("due", BigInteger, nullable=True),
-    Column("ratio", Exact, nullable=False),
+    Column("policy", Text, nullable=False, server_default="{}"),  # canonical JSON, as it was declared
     Column("percent", Exact, nullable=False),
     Column("done_at", BigInteger, nullable=True),
     Column("evidence", Integer, nullable=False),
+    Column("why_en", Text, nullable=False, server_default=""),
+    Column("why_zh", Text, nullable=False, server_default=""),
+    Column("wake_at", BigInteger, nullable=True),  # when time alone may change it
     Column("short_told", BigInteger, nullable=True),  # the due time for which 'material is short' was told
     Index("ix_milestone_order", "order_number"),
     Index("ix_milestone_due", "due"),
+    Index("ix_milestone_wake", "wake_at"),
 )
 
-#: Which lines a milestone's policy counts on.
-milestone_line: Final = Table(
-    "milestone_line",
+#: What a milestone's policy counts on (`domain.facts.Need`).
+milestone_need: Final = Table(
+    "milestone_need",
     metadata,
     Column("milestone_id", String(130), ForeignKey("milestone.id", ondelete="CASCADE"), primary_key=True),
-    Column("line_id", String(130), ForeignKey("material_line.id", ondelete="CASCADE"), primary_key=True),
-    Index("ix_milestone_line_line", "line_id"),
+    Column("kind", String(8), primary_key=True),
+    Column("key", String(400), primary_key=True),
+    Index("ix_milestone_need_key", "key", "kind"),
 )
 
 subscription: Final = Table(
@@ -154,7 +165,7 @@ subscription: Final = Table(
     Column("language", String(2), nullable=False),
 )
 
-#: Every scan that was linked, counted or seen again.
+#: What came of lines and went back: every scan that was linked, counted or seen again, and returns (the office's acts).
 evidence: Final = Table(
     "evidence",
     metadata,
@@ -164,8 +175,13 @@ evidence: Final = Table(
     Column("device", String(64), nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("piece", String(300), nullable=False),
-    Column("quantity", Exact, nullable=False),
-    Index("ix_evidence_line", "line_id"),
+    Column("quantity", Exact, nullable=False),  # less than 0: it went back
+    Column("batch", String(256), nullable=True),
+    Column("certified", Boolean, nullable=False, server_default=true()),  # its certificate is there, or none is asked for
+    Column("certified_at", BigInteger, nullable=False, server_default="0"),  # when that came, where it came later
+    Column("counted", Exact, nullable=False, server_default="0"),  # what of it counts: of several scans of a piece the first
+    Index("ix_evidence_piece", "line_id", "piece"),
+    Index("ix_evidence_line", "line_id", "at"),
 )
 
 #: Scans that belong to no line, and events that could not be taken in.
@@ -184,24 +200,43 @@ unlinked_scan: Final = Table(
 )
 
 #: The outbox of notices: written with the state that caused them, sent from here only.
+#: `gathered` ones wait for a digest (or for its time alone), `folded` ones went into one, `recalled` ones turned out wrong
+#: before they left.
 notice: Final = Table(
     "notice",
     metadata,
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("dedup_key", String(300), nullable=False),
-    Column("recipient", String(254), nullable=False),
+    Column("recipient", String(254), nullable=False),  # a mail address; of another way out <way>:<address>
     Column("name", String(128), nullable=False),
     Column("language", String(2), nullable=False),
     Column("subject", String(512), nullable=False),
     Column("body", Text, nullable=False),
-    Column("state", String(8), nullable=False),  # waiting, sent, dead
+    Column("state", String(8), nullable=False),  # waiting, sent, dead, gathered, folded, recalled
     Column("attempts", Integer, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("next_attempt_at", BigInteger, nullable=False),
     Column("sent_at", BigInteger, nullable=True),
     Column("last_error", Text, nullable=True),
+    Column("way", String(32), nullable=False, server_default="mail"),
+    Column("person", String(64), nullable=True),  # the recipient it was made for; NULL: an address that an order names
+    Column("kind", String(16), nullable=False, server_default=""),
+    Column("about", String(130), nullable=False, server_default=""),  # what it is about: a milestone's id …
+    Column("site", String(64), nullable=False, server_default=""),
+    Column("order_number", String(64), nullable=True),
+    Column("matter", String(300), nullable=False, server_default=""),  # what somebody takes on by acknowledging it
+    Column("claim", BigInteger, nullable=True),  # what it says of the milestone, see domain.notice.stands
+    Column("corrected_at", BigInteger, nullable=True),  # it is not what we say any more
+    Column("html", Text, nullable=True),
+    Column("catch_up", Boolean, nullable=False, server_default=false()),  # held until its site's gateways have caught up
+    Column("folded_into", BigInteger, nullable=True),  # the digest that tells it
+    Column("next_at", BigInteger, nullable=True),  # when the next person hears of it, unless it is acknowledged
+    Column("path", Text, nullable=True),  # JSON: the people who heard of it before, where it was passed on
+    Column("answers", Text, nullable=True),  # JSON: keys of the notices that it is about
     UniqueConstraint("dedup_key", "recipient", name="uq_notice_dedup_key"),
     Index("ix_notice_waiting", "state", "next_attempt_at"),
+    Index("ix_notice_about", "about"),
+    Index("ix_notice_next_at", "next_at"),
 )
 
 #: Where each person last checked in or out.
@@ -237,6 +272,7 @@ machine_state: Final = Table(
     Column("device", String(64), nullable=False),
     Column("gateway", String(64), nullable=False),
     Column("state", String(16), nullable=False),
+    Column("code", String(256), nullable=True),
     Column("at", BigInteger, nullable=False),
     Index("ix_machine_state_device_at", "site", "device", "at"),
 )
@@ -279,7 +315,7 @@ activity: Final = Table(
     Index("ix_activity_site_at", "site", "at"),
 )
 
-#: The most rows in one INSERT: SQLite takes 32,766 parameters, PostgreSQL's protocol 32,767; no table here has 20 columns.
+#: The most rows in one INSERT: SQLite takes 32,766 parameters, PostgreSQL's protocol 32,767; no table here has 30 columns.
 _ROWS: Final = 1_000
 
 

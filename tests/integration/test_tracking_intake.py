@@ -138,16 +138,16 @@ async def test_what_no_database_text_can_hold_is_shown_not_refused(engine):
 async def test_a_row_that_the_database_refuses_is_found_and_set_aside(engine, monkeypatch):
     await place(engine)
     poison, good = site.beam(1), site.beam(2)
-    from tracking_service import draft
+    from tracking_service.rooms import arrivals
 
-    identify = draft.identify
+    identify = arrivals.identify
 
     def broken(text, gs1):
         if text == poison.text:
             raise ZeroDivisionError("a rule that fails on this scan")
         return identify(text, gs1)
 
-    monkeypatch.setattr(draft, "identify", broken)
+    monkeypatch.setattr(arrivals, "identify", broken)
     await site.post(engine, poison, good)
     await drain(engine)
     assert await percent(engine) == 25
@@ -216,13 +216,13 @@ async def test_material_missing_at_its_date_is_told_once_but_not_while_a_gateway
     await site.put_gateway(engine, online=False, data_until=1)
     await place(engine, milestones=[plan])
     await drain(engine)
-    assert await rows(engine, notice) == []
+    assert {kind for (kind,) in await rows(engine, notice, notice.c.kind)} == {"unknown"}
     async with engine.begin() as connection:
         await connection.execute(update(inbox.gateway).values(online=True, data_until=time.time_ns()))
     await drain(engine)
     await drain(engine)
-    told = await rows(engine, notice, notice.c.recipient, notice.c.subject)
-    assert sorted(told) == [
+    told = await rows(engine, notice, notice.c.recipient, notice.c.subject, notice.c.kind)
+    assert sorted((recipient, subject) for recipient, subject, kind in told if kind == "late") == [
         ("ann@example.org", "[PO-1] Beams on site: due, and missing 4 pcs Beam"),
         ("li@example.org", "[PO-1] 钢梁到场：已到期，缺 钢梁 4 pcs"),
     ]

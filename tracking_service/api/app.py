@@ -15,7 +15,8 @@ from plumbline import __version__
 from plumbline.series import SeriesUnavailableError
 from plumbline.text import visible
 from tracking_service import document
-from tracking_service.api import problems, reading, stream
+from tracking_service.api import problems, proof, reading, stream
+from tracking_service.api.acts import add_acts
 from tracking_service.api.cross_origin import ANY, MapsOfOthers
 from tracking_service.api.models import (
     EvidenceModel,
@@ -24,6 +25,7 @@ from tracking_service.api.models import (
     OrderModel,
     SiteBrief,
     Snapshot,
+    TransitionModel,
     UnlinkedModel,
 )
 from tracking_service.api.site_map import add_site_map
@@ -33,6 +35,7 @@ from tracking_service.document import MAX_DOCUMENT_BYTES
 from tracking_service.errors import UnknownThingError
 from tracking_service.orders import import_order
 from tracking_service.outcome import Outcome
+from tracking_service.rooms.ground import Ground
 
 #: Where `npm run build` in `web/` puts the wall.
 STATIC: Final = Path(__file__).parents[1] / "static" / "wall"
@@ -76,6 +79,7 @@ def create_app(
     _add_sites(app, wall, screens)
     add_site_map(app, wall)
     _add_orders(app, wall, heard)
+    add_acts(app, wall, heard)
     _add_health(app, wall)
     more(app)
     if (static / "index.html").is_file():
@@ -146,12 +150,21 @@ def _add_orders(app: FastAPI, wall: Wall, heard: Callable[[Outcome], None]) -> N
     @app.get("/api/milestones/{milestone}/evidence")
     async def evidence(milestone: str) -> list[EvidenceModel]:
         async with wall.reader.connect() as connection:
-            found = await reading.read_evidence(connection, visible(milestone, 131), wall.sites)
+            ground = Ground(wall.sites, wall.zones, wall.now_ns())
+            found = await proof.read_evidence(connection, visible(milestone, 131), ground)
         if found is None:
             raise UnknownThingError(f"there is no milestone '{milestone}'")
         return found
 
-    _ = (orders, order, add, evidence)
+    @app.get("/api/milestones/{milestone}/transitions")
+    async def transitions(milestone: str) -> list[TransitionModel]:
+        async with wall.reader.connect() as connection:
+            found = await proof.read_transitions(connection, visible(milestone, 131))
+        if found is None:
+            raise UnknownThingError(f"there is no milestone '{milestone}'")
+        return found
+
+    _ = (orders, order, add, evidence, transitions)
 
 
 def _add_health(app: FastAPI, wall: Wall) -> None:

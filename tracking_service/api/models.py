@@ -83,7 +83,7 @@ class LineModel(BaseModel):
 
 
 class MilestoneModel(BaseModel):
-    """A milestone; `policy` says when it is done, `rule` how its colour comes about."""
+    """A milestone; `policy` says when it is done, `why` what is there and what is missing, `rule` how its colour comes about."""
 
     id: str
     title: Text
@@ -95,6 +95,7 @@ class MilestoneModel(BaseModel):
     evidence: int
     policy: Text
     rule: Text
+    why: Text
 
 
 class OrderModel(BaseModel):
@@ -189,7 +190,7 @@ class Snapshot(BaseModel):
 
 
 class EvidenceModel(BaseModel):
-    """A scan that counts."""
+    """Something that counts: an event, an act of the office, or a stretch of a series (`<site>/<device>/<metric>@<ns>`)."""
 
     event_id: str
     at: str
@@ -198,6 +199,22 @@ class EvidenceModel(BaseModel):
     quantity: float | None
     sentence: Text
     raw: str | None
+    kind: Literal["event", "act", "series"] = "event"
+    person: str | None = None
+
+
+class TransitionModel(BaseModel):
+    """A move of a milestone: `causes` are ids of events and acts, the first of them."""
+
+    at: str
+    recorded_at: str
+    before: float
+    after: float
+    done_before: str | None
+    done_after: str | None
+    why: Text
+    cause: Literal["seen", "corrected", "order", "time", "rebuild"]
+    causes: list[str]
 
 
 class UnlinkedModel(BaseModel):

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from plumbline.series import SeriesUnavailableError
-from tracking_service.errors import OrderRefusedError, PlanError, UnknownThingError
+from tracking_service.errors import ActRefusedError, OrderRefusedError, PlanError, UnknownThingError
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -30,6 +30,9 @@ def install(app: FastAPI) -> None:
 
     def refused(_request: Request, error: Exception) -> JSONResponse:
         return problem(422, "The order was refused", str(error))
+
+    def not_taken(_request: Request, error: Exception) -> JSONResponse:
+        return problem(422, "The act was refused", str(error))
 
     def undrawable(_request: Request, error: Exception) -> JSONResponse:
         return problem(500, "The plan cannot be drawn", str(error))
@@ -50,6 +53,7 @@ def install(app: FastAPI) -> None:
     handlers: dict[type[Exception], Any] = {
         UnknownThingError: unknown,
         OrderRefusedError: refused,
+        ActRefusedError: not_taken,
         PlanError: undrawable,
         SeriesUnavailableError: unavailable,
         TimeoutError: unavailable,

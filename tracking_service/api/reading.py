@@ -9,17 +9,12 @@ from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline import text
-from plumbline.codec import decode_event
-from plumbline.errors import CodecError
-from plumbline.event import Scan
-from plumbline.inbox import inbox
 from plumbline.site import SiteFile
-from tracking_service import activity, gateways
+from tracking_service import activity, gateways, plans
 from tracking_service.activity import Entry
 from tracking_service.api.models import (
     ActivityModel,
     EquipmentModel,
-    EvidenceModel,
     GatewayModel,
     LineModel,
     MilestoneModel,
@@ -32,28 +27,16 @@ from tracking_service.api.models import (
     iso,
     iso_or_none,
 )
-from tracking_service.domain import wording
-from tracking_service.domain.milestone import (
-    RULE,
-    Arrival,
-    MaterialArrived,
-    Progress,
-    Required,
-    Silence,
-    advance,
-    assess,
-    quietest,
-    worst,
-)
+from tracking_service.domain.milestone import RULE, Silence, assess, quietest, worst
 from tracking_service.domain.notice import local
 from tracking_service.domain.order import line_state, order_percent
+from tracking_service.domain.policies import sentence
 from tracking_service.draft import device_title
+from tracking_service.rooms.ground import Ground
 from tracking_service.tables import (
     equipment_state,
-    evidence,
     material_line,
     milestone,
-    milestone_line,
     orders,
     presence,
     unlinked_scan,
@@ -81,18 +64,10 @@ async def read_orders(
     found = sorted((await connection.execute(statement)).all(), key=lambda row: row.number)
     numbers = [row.number for row in found]
     lines: dict[str, list[LineModel]] = defaultdict(list)
-    titles: dict[str, int] = defaultdict(int)
     statement = select(material_line).where(material_line.c.order_number.in_(numbers)).order_by(material_line.c.ordinal)
     for row in await connection.execute(statement):
         lines[row.order_number].append(_line(row, now))
-    counted = (
-        select(milestone_line.c.milestone_id, func.count().label("lines"))
-        .join(milestone, milestone.c.id == milestone_line.c.milestone_id)
-        .where(milestone.c.order_number.in_(numbers))
-        .group_by(milestone_line.c.milestone_id)
-    )
-    for row in await connection.execute(counted):
-        titles[row.milestone_id] = row.lines
+    said = await _policies(connection, found, zones)
     silent = gateways.by_site(await gateways.read(connection, site.id if site else None))
     milestones: dict[str, list[MilestoneModel]] = defaultdict(list)
     sites = {row.number: row.site for row in found}
@@ -100,7 +75,7 @@ async def read_orders(
     for row in await connection.execute(statement):
         where = sites[row.order_number]
         quiet = silent.get(where, ())
-        milestones[row.order_number].append(_milestone(row, titles[row.id], now, quiet, zones.get(where, ZoneInfo("UTC"))))
+        milestones[row.order_number].append(_milestone(row, said[row.id], now, quiet, zones.get(where, ZoneInfo("UTC"))))
     return [_order(row, lines[row.number], milestones[row.number]) for row in found]
 
 
@@ -132,11 +107,20 @@ def _line(row: Row[Any], now: int) -> LineModel:
     )
 
 
-def _milestone(row: Row[Any], lines: int, now: int, silent: Sequence[Silence], zone: ZoneInfo) -> MilestoneModel:
+async def _policies(
+    connection: AsyncConnection, found: Sequence[Row[Any]], zones: Mapping[str, ZoneInfo]
+) -> Mapping[str, text.Text]:
+    """The sentence of each milestone's policy, by its id."""
+    numbers = [row.number for row in found]
+    ids = (await connection.execute(select(milestone.c.id).where(milestone.c.order_number.in_(numbers)))).scalars().all()
+    read = await plans.read(connection, ids, Ground({}, zones, 0))
+    return {one.row.id: sentence(one.policy) for one in read.plans}
+
+
+def _milestone(row: Row[Any], policy: text.Text, now: int, silent: Sequence[Silence], zone: ZoneInfo) -> MilestoneModel:
     quiet = quietest(silent, row.due) if row.due is not None else None
     clock = local(quiet.since, zone) if quiet else ""
     found = assess(percent=row.percent, done_at=row.done_at, due=row.due, now=now, silent=silent, clock=clock)
-    policy = MaterialArrived((Required("", row.percent),) * lines, row.ratio)
     return MilestoneModel(
         id=row.id,
         title=Text(en=row.title_en, zh=row.title_zh),
@@ -146,8 +130,9 @@ def _milestone(row: Row[Any], lines: int, now: int, silent: Sequence[Silence], z
         due=iso_or_none(row.due),
         reason=both(found.reason),
         evidence=row.evidence,
-        policy=both(policy.sentence),
+        policy=both(policy),
         rule=both(RULE),
+        why=Text(en=row.why_en, zh=row.why_zh),
     )
 
 
@@ -238,54 +223,3 @@ async def read_unlinked(connection: AsyncConnection, site: str) -> list[Unlinked
         )
         for row in await connection.execute(statement)
     ]
-
-
-async def read_evidence(
-    connection: AsyncConnection, milestone_id: str, sites: Mapping[str, SiteFile]
-) -> list[EvidenceModel] | None:
-    """Exactly the scans that a milestone's percentage rests on, in the order they happened; `None`: no such milestone."""
-    plan = (await connection.execute(select(milestone.c.ratio).where(milestone.c.id == milestone_id))).first()
-    if plan is None:
-        return None
-    statement = (
-        select(material_line)
-        .join(milestone_line, milestone_line.c.line_id == material_line.c.id)
-        .where(milestone_line.c.milestone_id == milestone_id)
-    )
-    lines = {row.id: row for row in await connection.execute(statement)}
-    statement = (
-        select(evidence, inbox.c.body)
-        .outerjoin(inbox, inbox.c.event_id == evidence.c.event_id)
-        .where(evidence.c.line_id.in_(lines))
-    )
-    rows = {(row.event_id, row.line_id): row for row in await connection.execute(statement)}
-    policy = MaterialArrived(tuple(Required(row.id, row.expected) for row in lines.values()), plan.ratio)
-    arrivals = (Arrival(row.at, row.event_id, row.line_id, row.piece, row.quantity) for row in rows.values())
-    progress, _ = advance(policy, Progress(), arrivals)
-    models: list[EvidenceModel] = []
-    for arrival in sorted(progress.counted.values()):
-        row, line = rows[arrival.event_id, arrival.line], lines[arrival.line]
-        title, raw = text.Text(line.title_en, line.title_zh), _raw(row.body)
-        device = device_title(sites, row.site, row.device)
-        models.append(
-            EvidenceModel(
-                event_id=row.event_id,
-                at=iso(row.at),
-                device=row.device,
-                line=both(title),
-                quantity=float(row.quantity),
-                sentence=both(wording.proof(title, line.unit, row.quantity, device, raw)),
-                raw=raw,
-            )
-        )
-    return models
-
-
-def _raw(body: bytes | None) -> str | None:
-    if body is None:
-        return None
-    try:
-        event = decode_event(body)
-    except CodecError:
-        return None
-    return text.visible(event.text, 512) if isinstance(event, Scan) else None

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from plumbline.series import FieldValue, Point
 from tracking_service import gateways
-from tracking_service.domain.milestone import Arrival, Silence, count
+from tracking_service.domain.milestone import Arrival, Silence
 from tracking_service.domain.order import line_standing
 from tracking_service.mirror.orders import times
 from tracking_service.mirror.send import Send
@@ -77,10 +77,10 @@ def _lines(site: str, day: Day, numbers: Collection[str] | None, last: str) -> A
 
 async def _arrivals(connection: AsyncConnection, lines: Sequence[str]) -> Mapping[str, Sequence[Arrival]]:
     """What counts of each line, by time."""
-    columns = (evidence.c.at, evidence.c.event_id, evidence.c.line_id, evidence.c.piece, evidence.c.quantity)
-    found = await connection.execute(select(*columns).where(evidence.c.line_id.in_(lines)))
+    columns = (evidence.c.at, evidence.c.event_id, evidence.c.line_id, evidence.c.piece, evidence.c.counted)
+    found = await connection.execute(select(*columns).where(evidence.c.line_id.in_(lines), evidence.c.counted != 0))
     by_line: dict[str, list[Arrival]] = defaultdict(list)
-    for arrival in sorted(count(Arrival(*row) for row in found).values()):
+    for arrival in sorted(Arrival(*row) for row in found):
         by_line[arrival.line].append(arrival)
     return by_line
 

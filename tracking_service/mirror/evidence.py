@@ -17,11 +17,11 @@ from plumbline.series import Point
 from plumbline.site import SiteFile
 from plumbline.text import Text
 from tracking_service.domain import wording
-from tracking_service.domain.milestone import Arrival, count
+from tracking_service.domain.milestone import Arrival
 from tracking_service.draft import device_title
 from tracking_service.mirror.orders import PAGE, key_of, page
 from tracking_service.mirror.send import Send
-from tracking_service.tables import evidence, evidence_point, insert, material_line, milestone, milestone_line
+from tracking_service.tables import evidence, evidence_point, insert, material_line, milestone, milestone_need
 
 #: Points that are written before what was written is noted.
 _CHUNK: Final = 2_000
@@ -105,17 +105,17 @@ async def _wanted(connection: AsyncConnection, number: str) -> tuple[Mapping[str
     here = select(material_line.c.id).where(material_line.c.order_number == number)
     by_line: dict[str, list[Arrival]] = defaultdict(list)
     devices: dict[str, str] = {}
-    for row in await connection.execute(select(evidence).where(evidence.c.line_id.in_(here))):
-        by_line[row.line_id].append(Arrival(row.at, row.event_id, row.line_id, row.piece, row.quantity))
+    for row in await connection.execute(select(evidence).where(evidence.c.line_id.in_(here), evidence.c.counted != 0)):
+        by_line[row.line_id].append(Arrival(row.at, row.event_id, row.line_id, row.piece, row.counted))
         devices[row.event_id] = row.device
     counted: dict[str, list[Arrival]] = defaultdict(list)
     plans = (
-        select(milestone_line)
-        .join(milestone, milestone.c.id == milestone_line.c.milestone_id)
-        .where(milestone.c.order_number == number)
+        select(milestone_need.c.milestone_id, milestone_need.c.key)
+        .join(milestone, milestone.c.id == milestone_need.c.milestone_id)
+        .where(milestone.c.order_number == number, milestone_need.c.kind == "line")
     )
     for plan in await connection.execute(plans):
-        counted[plan.milestone_id] += count(by_line[plan.line_id]).values()
+        counted[plan.milestone_id] += by_line[plan.key]
     wanted: dict[Place, Mark] = {}
     for milestone_id, arrivals in counted.items():
         wanted |= places(milestone_id, arrivals)

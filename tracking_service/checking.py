@@ -1,0 +1,219 @@
+"""Whether an act of the office can be taken, and where it belongs."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Row, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from plumbline.codec import decode_event
+from plumbline.errors import CodecError
+from plumbline.event import Scan
+from plumbline.inbox import inbox
+from plumbline.text import amount
+from tracking_service import acts, order_rows
+from tracking_service.document import nanoseconds
+from tracking_service.errors import ActRefusedError, UnknownThingError
+from tracking_service.log.tables import act, log, voided
+from tracking_service.tables import evidence, material_line, milestone, milestone_need, orders
+
+#: Clocks of two machines may differ by so much.
+_AHEAD_NS: Final = 300_000_000_000
+#: A message lists at most so many names.
+_NAMED: Final = 8
+#: These are taken back by another act of their own kind.
+_NOT_VOIDED: Final = {
+    "order": "import the order as it should be",
+    "void": "restore what it voided",
+    "restore": "void again what it restored",
+}
+
+
+class Placed(NamedTuple):
+    """Where an act belongs."""
+
+    site: str
+    order: str | None
+    about: str | None
+    at: int
+    """When it happened: UTC, ns."""
+
+
+async def check(connection: AsyncConnection, done: Any, ground: Any) -> Placed:
+    """Find out where an act belongs. Raises `UnknownThingError` or `ActRefusedError` where it cannot be taken."""
+    at = nanoseconds(done.at.astimezone(UTC)) if done.at is not None else ground.now
+    assert at is not None
+    if at > ground.now + _AHEAD_NS:
+        raise ActRefusedError("at: lies in the future; acts are recorded when they have happened")
+    placed = await locate(connection, done, at)
+    if (rule := _RULES.get(done.kind)) is not None:
+        await rule(connection, done, placed)
+    return placed
+
+
+async def locate(connection: AsyncConnection, done: Any, at: int) -> Placed:
+    """Where an act belongs, of what is there. Raises `UnknownThingError`."""
+    match done:
+        case acts.OrderAct():
+            document = done.document
+            return Placed(document["site"], document["number"], document["number"], at)
+        case acts.LinkAct() | acts.ReturnAct() | acts.CertificateAct() | acts.DeliveryNoteAct():
+            row = await _line(connection, done.line)
+            return Placed(row.site, row.order_number, done.subject, at)
+        case acts.UnlinkAct() | acts.QuantityAct():
+            scan = await _scan(connection, done.event)
+            line = done.line if isinstance(done, acts.QuantityAct) else None
+            return Placed(scan.site, line.partition("~")[0] if line else None, done.event, at)
+        case acts.VoidAct() | acts.RestoreAct():
+            return await _referred(connection, done.ref, at)
+        case acts.InspectionAct():
+            site = (await connection.execute(select(orders.c.site).where(orders.c.number == done.order))).scalar_one_or_none()
+            if site is None:
+                raise UnknownThingError(f"order: there is no order '{done.order}'")
+            return Placed(site, done.order, done.order, at)
+        case _:
+            return await _of_milestone(connection, done, at)
+
+
+async def _of_milestone(connection: AsyncConnection, done: Any, at: int) -> Placed:
+    statement = (
+        select(orders.c.site, orders.c.number)
+        .join(milestone, milestone.c.order_number == orders.c.number)
+        .where(milestone.c.id == done.milestone)
+    )
+    row = (await connection.execute(statement)).first()
+    if row is None:
+        raise UnknownThingError(f"milestone: there is no milestone '{done.milestone}'")
+    return Placed(row.site, row.number, done.milestone, at)
+
+
+async def _referred(connection: AsyncConnection, ref: str, at: int) -> Placed:
+    found = (await connection.execute(select(act.c.site, act.c.order_number).where(act.c.id == ref))).first()
+    if found is not None:
+        return Placed(found.site, found.order_number, ref, at)
+    entry = (await connection.execute(select(log.c.site).where(log.c.ref == ref).limit(1))).first()
+    if entry is None:
+        raise UnknownThingError(f"ref: there is no event and no act '{ref}'")
+    return Placed(entry.site, None, ref, at)
+
+
+async def _line(connection: AsyncConnection, line_id: str) -> Row[Any]:
+    statement = (
+        select(material_line, orders.c.site)
+        .join(orders, orders.c.number == material_line.c.order_number)
+        .where(material_line.c.id == line_id)
+    )
+    row = (await connection.execute(statement)).first()
+    if row is None:
+        raise UnknownThingError(f"line: there is no line '{line_id}'; write <order>~<line>")
+    return row
+
+
+async def _scan(connection: AsyncConnection, event_id: str) -> Scan:
+    body = (await connection.execute(select(inbox.c.body).where(inbox.c.event_id == event_id))).scalar_one_or_none()
+    taken = (await connection.execute(select(log.c.position).where(log.c.ref == event_id).limit(1))).first()
+    if body is None or taken is None:
+        raise UnknownThingError(f"event: there is no event '{event_id}'")
+    try:
+        event = decode_event(body)
+    except CodecError as error:
+        raise ActRefusedError(f"event: {event_id} cannot be read ({error}); void it") from None
+    if not isinstance(event, Scan):
+        raise ActRefusedError(f"event: {event_id} is no scan; only scans bring material")
+    return event
+
+
+async def _check_link(connection: AsyncConnection, done: acts.LinkAct, placed: Placed) -> None:
+    scan = await _scan(connection, done.event)
+    if scan.site != placed.site:
+        raise ActRefusedError(
+            f"line: {done.line} is expected on '{placed.site}', the scan was made on '{scan.site}'; choose a line of '{scan.site}'"
+        )
+    if await _is_void(connection, done.event):
+        raise ActRefusedError(f"event: {done.event} is void; restore it first")
+
+
+async def _check_quantity(connection: AsyncConnection, done: acts.QuantityAct, _placed: Placed) -> None:
+    rows = await _rows_of(connection, done.event, done.line)
+    if done.line is None and len(rows) > 1:
+        raise ActRefusedError(f"line: the scan brought {_some([row.line_id for row in rows])}; say of which line")
+
+
+async def _rows_of(connection: AsyncConnection, event_id: str, line: str | None) -> Sequence[Row[Any]]:
+    """What a scan brought; refuses where it brought nothing, or nothing of this line."""
+    rows = (await connection.execute(select(evidence).where(evidence.c.event_id == event_id))).all()
+    if not rows:
+        raise ActRefusedError(f"event: {event_id} is linked to no line; link it first")
+    if line is not None and line not in {row.line_id for row in rows}:
+        raise ActRefusedError(f"line: the scan brought {_some([row.line_id for row in rows])}, not {line}")
+    return rows
+
+
+async def _check_unlink(connection: AsyncConnection, done: acts.UnlinkAct, _placed: Placed) -> None:
+    await _rows_of(connection, done.event, None)
+
+
+async def _check_restore(connection: AsyncConnection, done: acts.RestoreAct, _placed: Placed) -> None:
+    if not await _is_void(connection, done.ref):
+        raise ActRefusedError(f"ref: {done.ref} counts; there is nothing to restore")
+
+
+async def _check_void(connection: AsyncConnection, done: acts.VoidAct, _placed: Placed) -> None:
+    kind = (await connection.execute(select(act.c.kind).where(act.c.id == done.ref))).scalar_one_or_none()
+    if kind in _NOT_VOIDED:
+        raise ActRefusedError(f"ref: an act '{kind}' cannot be voided; {_NOT_VOIDED[kind]}")
+    if await _is_void(connection, done.ref):
+        raise ActRefusedError(f"ref: {done.ref} is void already")
+
+
+async def _is_void(connection: AsyncConnection, ref: str) -> bool:
+    return (await connection.execute(select(voided.c.ref).where(voided.c.ref == ref))).first() is not None
+
+
+async def _check_return(connection: AsyncConnection, done: acts.ReturnAct, _placed: Placed) -> None:
+    there: Decimal = (await _line(connection, done.line)).arrived
+    if done.event is not None:
+        rows = await _rows_of(connection, done.event, done.line)
+        there = min(there, next(row.quantity for row in rows if row.line_id == done.line))
+    if done.quantity > there:
+        raise ActRefusedError(f"quantity: {amount(done.quantity)} cannot go back, {amount(there)} is there")
+
+
+async def _check_inspection(connection: AsyncConnection, done: acts.InspectionAct, _placed: Placed) -> None:
+    document = await order_rows.read(connection, done.order)
+    key = f"{done.order}/{done.check}"
+    asked = (await connection.execute(select(milestone_need.c.key).where(milestone_need.c.key == key).limit(1))).first()
+    known = [point.check for point in document.inspections]
+    if asked is None and done.check not in known:
+        listed = f"; it has {_some(known)}" if known else ""
+        raise ActRefusedError(f"check: order {done.order} has no inspection '{done.check}'{listed}")
+
+
+async def _check_role(connection: AsyncConnection, done: acts.SignOffAct, _placed: Placed) -> None:
+    here = (milestone_need.c.milestone_id == done.milestone) & (milestone_need.c.kind == "role")
+    keys = (await connection.execute(select(milestone_need.c.key).where(here))).scalars().all()
+    roles = sorted(key.partition("/")[2] for key in keys)
+    if done.role not in roles:
+        asked = f"it asks for {_some(roles)}" if roles else "it asks for no signature"
+        raise ActRefusedError(f"role: {done.milestone} is not signed off by '{done.role}'; {asked}")
+
+
+_Rule = Callable[[AsyncConnection, Any, Placed], Awaitable[None]]
+#: Kind of act → what must be so beside that what it is about exists.
+_RULES: Final[Mapping[str, _Rule]] = {
+    "link": _check_link,
+    "unlink": _check_unlink,
+    "quantity": _check_quantity,
+    "void": _check_void,
+    "restore": _check_restore,
+    "return": _check_return,
+    "inspection": _check_inspection,
+    "sign_off": _check_role,
+}
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(sorted(names)[:_NAMED])
+    return f"{shown} and {len(names) - _NAMED} more" if len(names) > _NAMED else shown

@@ -1,0 +1,108 @@
+"""Milestones with their policies, bound to what the database and the site files know of their orders."""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, tzinfo
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from plumbline.site import SiteFile
+from plumbline.text import Text
+from tracking_service.document.policy import PolicyDocument, parse
+from tracking_service.domain.policies import Line, Policy
+from tracking_service.domain.policies.scope import Scope, Thing
+from tracking_service.rooms.ground import Ground, portions
+from tracking_service.tables import material_line, milestone, orders
+
+
+class Place(NamedTuple):
+    """Where a milestone belongs."""
+
+    site: str
+    order: str
+    milestone: str
+
+
+class Plan(NamedTuple):
+    """A milestone, and what completes it."""
+
+    row: Row[Any]
+    """Of `milestone`, with the order's `site`."""
+    policy: Policy
+
+
+class Plans(NamedTuple):
+    """Milestones, and the lines of their orders."""
+
+    plans: Sequence[Plan]
+    lines: Mapping[str, Row[Any]]
+    """By id."""
+
+
+async def read(connection: AsyncConnection, ids: Collection[str], ground: Ground) -> Plans:
+    """These milestones with their policies, by id."""
+    rows: list[Row[Any]] = []
+    for some in portions(sorted(set(ids))):
+        rows += await _rows(connection, milestone.c.id.in_(some))
+    numbers = sorted({row.order_number for row in rows})
+    lines: dict[str, list[Row[Any]]] = defaultdict(list)
+    for some in portions(numbers):
+        statement = select(material_line).where(material_line.c.order_number.in_(some))
+        for line in await connection.execute(statement.order_by(material_line.c.order_number, material_line.c.ordinal)):
+            lines[line.order_number].append(line)
+    checks = await _checks(connection, {row.order_number for row in rows if "inspection" in row.policy})
+    titles = {site: _titles(ground.sites.get(site)) for site in {row.site for row in rows}}
+    plans: list[Plan] = []
+    for row in rows:
+        named = titles[row.site] | checks.get(row.order_number, {})
+        zone = ground.zones.get(row.site, UTC)
+        scope = scope_of(Place(row.site, row.order_number, row.id), zone, lines[row.order_number], named)
+        plans.append(Plan(row, bound(row.policy, scope)))
+    return Plans(plans, {line.id: line for some in lines.values() for line in some})
+
+
+def scope_of(where: Place, zone: tzinfo, lines: Sequence[Row[Any]], titles: Mapping[tuple[Thing, str], Text]) -> Scope:
+    """Where a milestone's policy stands; `lines` are rows of `material_line` in their order."""
+    site, order, milestone_id = where
+    named = {row.line: Line(row.id, Text(row.title_en, row.title_zh), row.unit) for row in lines}
+    return Scope(site, order, milestone_id, zone, named, titles)
+
+
+def bound(policy: str, scope: Scope) -> Policy:
+    """A declared policy (JSON) in its place."""
+    return _parsed(policy).bind(scope)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(policy: str) -> PolicyDocument:
+    return parse(policy)
+
+
+async def _rows(connection: AsyncConnection, which: ColumnElement[bool]) -> Sequence[Row[Any]]:
+    statement = select(milestone, orders.c.site).join(orders, orders.c.number == milestone.c.order_number)
+    return (await connection.execute(statement.where(which).order_by(milestone.c.id))).all()
+
+
+def _titles(site: SiteFile | None) -> dict[tuple[Thing, str], Text]:
+    if site is None:
+        return {}
+    found = dict[tuple[Thing, str], Text]()
+    for zone in site.zones:
+        found["place", zone.id] = Text(zone.title_en, zone.title_zh)
+    for device in site.devices:
+        found["device", device.id] = Text(device.title_en, device.title_zh)
+    return found
+
+
+async def _checks(connection: AsyncConnection, numbers: Collection[str]) -> Mapping[str, dict[tuple[Thing, str], Text]]:
+    """The titles of the points of orders' inspection and test plans."""
+    found: dict[str, dict[tuple[Thing, str], Text]] = {}
+    for number in sorted(numbers):
+        document = (await connection.execute(select(orders.c.document).where(orders.c.number == number))).scalar_one()
+        points = json.loads(document).get("inspections", ())
+        found[number] = {("check", one["check"]): Text(one["title"]["en"], one["title"]["zh"]) for one in points}
+    return found

@@ -1,0 +1,250 @@
+"""What of the arrivals counts: how much of each line is there, and since when so much as some policy asks for.
+
+Kept beside the evidence, from which it follows: a scan is added to what is there, and only what came late, went back or was
+corrected is summed up again.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from decimal import ROUND_CEILING, Decimal
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import ColumnElement, bindparam, delete, func, select, text, tuple_, update
+from sqlalchemy import Row as Record
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tracking_service.domain.condensed import Total
+from tracking_service.domain.facts import Arrival
+from tracking_service.domain.policies import Level, counted
+from tracking_service.rooms import arrivals
+from tracking_service.rooms.arrivals import Row, Stored
+from tracking_service.rooms.ground import portions
+from tracking_service.rooms.tables import line_level
+from tracking_service.tables import evidence, insert_new, material_line
+
+_MILLIONTH: Final = Decimal("0.000001")
+_COLUMNS: Final = (
+    evidence.c.at,
+    evidence.c.event_id,
+    evidence.c.line_id,
+    evidence.c.piece,
+    evidence.c.quantity,
+    evidence.c.certified,
+    evidence.c.certified_at,
+)
+_READ: Final[Any] = select(*_COLUMNS, evidence.c.counted)
+#: Since when the sum was never again less than asked for. A time at which several came counts once.
+_REACHED: Final = text(
+    """
+    WITH moved AS (
+        SELECT CASE WHEN :certified AND certified_at > at THEN certified_at ELSE at END AS at, counted
+        FROM evidence WHERE line_id = :line AND counted <> 0 AND (certified OR NOT :certified)
+    ), there AS (
+        SELECT at, SUM(SUM(counted)) OVER (ORDER BY at) AS total FROM moved GROUP BY at
+    )
+    SELECT MIN(at) FROM there WHERE at > COALESCE((SELECT MAX(at) FROM there WHERE total < :quantity), -1)
+    """
+)
+
+
+class Settled(NamedTuple):
+    """What counting found."""
+
+    lines: frozenset[str] = frozenset()
+    """Lines that were counted."""
+    counted: frozenset[tuple[str, str]] = frozenset()
+    """(event id, line id) of what came and counts."""
+    over: frozenset[str] = frozenset()
+    """Lines of which more is there than the order asks for."""
+
+
+class _Moved(NamedTuple):
+    """What changed of a line."""
+
+    total: Total
+    since: int
+    """The earliest time at which something changed; what lies before is as it was."""
+    only_more: bool
+
+
+async def settle(connection: AsyncConnection, stored: Stored) -> Settled:
+    """Count what was stored. Lines of which something was taken away are counted from the start."""
+    anew = set(stored.lines)
+    fresh = {row for row in stored.fresh if row.line not in anew}
+    moved = await _counted_anew(connection, anew)
+    moved |= await _added(connection, fresh)
+    if not moved:
+        return Settled()
+    await _store_totals(connection, {line: found.total for line, found in moved.items()})
+    await _store_levels(connection, moved)
+    over: set[str] = set()
+    for some in portions(moved):
+        statement = select(material_line.c.id).where(material_line.c.id.in_(some))
+        over.update((await connection.execute(statement.where(material_line.c.arrived > material_line.c.expected))).scalars())
+    return Settled(frozenset(moved), await _counting(connection, stored), frozenset(over))
+
+
+async def settle_levels(connection: AsyncConnection, number: str, wanted: Iterable[Level]) -> None:
+    """Keep for an order's lines the levels that its milestones ask for now."""
+    lines = select(material_line.c.id).where(material_line.c.order_number == number)
+    await connection.execute(delete(line_level).where(line_level.c.line_id.in_(lines)))
+    rows = {(level.line, ceiling(level.quantity), level.certified_only) for level in wanted}
+    await insert_new(
+        connection,
+        line_level,
+        [
+            {"line_id": line, "quantity": quantity, "certified": only, "reached_at": None}
+            for line, quantity, only in sorted(rows)
+        ],
+    )
+    totals = await totals_of(connection, {line for line, _, _ in rows})
+    await _store_levels(connection, {line: _Moved(total, 0, only_more=False) for line, total in totals.items()})
+
+
+async def certify(connection: AsyncConnection, lines: Collection[str]) -> Stored:
+    """Look again at the certificates of what arrived of these lines."""
+    changed: set[str] = set()
+    there = await arrivals.certificates(connection, lines)
+    for some in portions(sorted(lines)):
+        statement = (
+            select(evidence, material_line.c.certificate_required, material_line.c.batch.label("own"))
+            .join(material_line, material_line.c.id == evidence.c.line_id)
+            .where(evidence.c.line_id.in_(some))
+        )
+        updates: list[dict[str, Any]] = []
+        for row in (await connection.execute(statement)).all():
+            held = arrivals.holds(there[row.line_id], row.batch or row.own) if row.certificate_required else (True, 0)
+            if held != (row.certified, row.certified_at):
+                changed.add(row.line_id)
+                updates.append({"b_event": row.event_id, "b_line": row.line_id, "certified": held[0], "certified_at": held[1]})
+        if updates:
+            here = (evidence.c.event_id == bindparam("b_event")) & (evidence.c.line_id == bindparam("b_line"))
+            await connection.execute(update(evidence).where(here), updates)
+    return Stored(lines=frozenset(changed))
+
+
+async def totals_of(connection: AsyncConnection, lines: Collection[str]) -> Mapping[str, Total]:
+    """How much of each line is there."""
+    table, found = material_line.c, dict[str, Total]()
+    for some in portions(sorted(lines)):
+        statement = select(table.id, table.arrived, table.certified, table.pieces, table.certified_pieces)
+        for row in await connection.execute(statement.where(table.id.in_(some))):
+            found[row.id] = Total(*row[1:])
+    return found
+
+
+async def reached_of(connection: AsyncConnection, lines: Collection[str]) -> Mapping[Level, int | None]:
+    """Since when each level of these lines was reached."""
+    found: dict[Level, int | None] = {}
+    for some in portions(sorted(lines)):
+        for row in await connection.execute(select(line_level).where(line_level.c.line_id.in_(some))):
+            found[Level(row.line_id, row.quantity, row.certified)] = row.reached_at
+    return found
+
+
+def ceiling(quantity: Decimal) -> Decimal:
+    """A level as it is kept: sums are millionths, so the next millionth above is reached with it."""
+    return quantity.quantize(_MILLIONTH, ROUND_CEILING)
+
+
+async def _counted_anew(connection: AsyncConnection, lines: Collection[str]) -> dict[str, _Moved]:
+    totals = await totals_of(connection, lines)
+    found = {line: _Moved(Total(), 0, only_more=False) for line in totals}
+    for some in portions(sorted(totals), 50):
+        rows = await _rows(connection, evidence.c.line_id.in_(some))
+        for line, delta in (await _recount(connection, rows, before=False)).items():
+            found[line] = _Moved(delta.total, 0, only_more=False)
+    return found
+
+
+async def _added(connection: AsyncConnection, fresh: Collection[Row]) -> dict[str, _Moved]:
+    rows: list[Record[Any]] = []
+    for some in portions(sorted(fresh), 400):
+        rows += await _rows(connection, tuple_(evidence.c.line_id, evidence.c.piece).in_(some))
+    deltas = await _recount(connection, rows, before=True)
+    totals = await totals_of(connection, deltas)
+    return {line: delta._replace(total=_sum(totals[line], delta.total)) for line, delta in deltas.items()}
+
+
+async def _rows(connection: AsyncConnection, which: ColumnElement[bool]) -> Sequence[Record[Any]]:
+    return (await connection.execute(_READ.where(which))).all()
+
+
+async def _recount(connection: AsyncConnection, rows: Sequence[Record[Any]], *, before: bool) -> dict[str, _Moved]:
+    """Say of each row what of it counts, and store that; what changed by line, from nothing or from what counted before."""
+    by_line: dict[str, list[Record[Any]]] = defaultdict(list)
+    for row in rows:
+        by_line[row.line_id].append(row)
+    found: dict[str, _Moved] = {}
+    updates: list[dict[str, Any]] = []
+    for line, theirs in by_line.items():
+        counts: dict[str, Decimal] = {one.id: one.quantity for one in counted(_arrival(row) for row in theirs)}
+        total, since, only_more = Total(), 2**63 - 1, True
+        for row in theirs:
+            now, was = counts.get(row.event_id, Decimal(0)), row.counted
+            if now != was:
+                updates.append({"b_event": row.event_id, "b_line": line, "counted": now})
+                since, only_more = min(since, row.at), only_more and now > was
+            total = _sum(total, _weight(row, now))
+            if before:
+                total = _sum(total, _weight(row, was), -1)
+        found[line] = _Moved(total, since, only_more)
+    if updates:
+        here = (evidence.c.event_id == bindparam("b_event")) & (evidence.c.line_id == bindparam("b_line"))
+        await connection.execute(update(evidence).where(here), updates)
+    return found
+
+
+def _arrival(row: Record[Any]) -> Arrival:
+    return Arrival(row.at, row.event_id, row.line_id, row.piece, row.quantity, row.certified, row.certified_at)
+
+
+def _weight(row: Record[Any], quantity: Decimal) -> Total:
+    piece = 1 if quantity else 0
+    return Total(quantity, quantity, piece, piece) if row.certified else Total(quantity, Decimal(0), piece, 0)
+
+
+def _sum(one: Total, other: Total, sign: int = 1) -> Total:
+    return Total(
+        one.arrived + sign * other.arrived,
+        one.certified + sign * other.certified,
+        one.pieces + sign * other.pieces,
+        one.certified_pieces + sign * other.certified_pieces,
+    )
+
+
+async def _store_totals(connection: AsyncConnection, totals: Mapping[str, Total]) -> None:
+    values = [{"b_id": line, **total._asdict()} for line, total in sorted(totals.items())]
+    await connection.execute(update(material_line).where(material_line.c.id == bindparam("b_id")), values)
+
+
+async def _store_levels(connection: AsyncConnection, moved: Mapping[str, _Moved]) -> None:
+    updates: list[dict[str, Any]] = []
+    for level, was in (await reached_of(connection, moved)).items():
+        found = moved[level.line]
+        there = found.total.certified if level.certified_only else found.total.arrived
+        if there < level.quantity:
+            since = None
+        elif was is not None and found.only_more and found.since > was:
+            continue
+        else:
+            asked = {"line": level.line, "quantity": int(level.quantity * 1_000_000), "certified": level.certified_only}
+            since = (await connection.execute(_REACHED, asked)).scalar_one()
+        if since != was:
+            updates.append(
+                {"b_line": level.line, "b_quantity": level.quantity, "b_only": level.certified_only, "reached_at": since}
+            )
+    if updates:
+        table = line_level.c
+        here = (table.line_id == bindparam("b_line")) & (table.quantity == bindparam("b_quantity"))
+        await connection.execute(update(line_level).where(here & (table.certified == bindparam("b_only"))), updates)
+
+
+async def _counting(connection: AsyncConnection, stored: Stored) -> frozenset[tuple[str, str]]:
+    """Which of the scans in question count."""
+    ids = [scan.id for scan, _ in stored.found]
+    found: set[tuple[str, str]] = set()
+    for some in portions(ids):
+        here = evidence.c.event_id.in_(some) & (func.abs(evidence.c.counted) > 0)
+        found.update((row.event_id, row.line_id) for row in await connection.execute(select(*_COLUMNS).where(here)))
+    return frozenset(found)
