@@ -42,6 +42,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "edge": Command("plumbline.command.edge", "Run the agent of a gateway, or check its configuration.", "edge"),
     "ingest": Command("plumbline.command.ingest", "Run the server's intake.", "ingest"),
     "tracking": Command("plumbline.command.tracking", "Run the tracking service and its screens; import orders.", "tracking"),
+    "labels": Command("plumbline.command.labels", "Print labels for an order's lines and a site's zones.", "tracking"),
     "ledger": Command("plumbline.command.ledger", "Prove what arrived: received, duplicate, late, thinned, missing.", "ingest"),
     "deadletters": Command(
         "plumbline.command.deadletters", "What ingest could not take: look, mend the cause, replay.", "ingest"

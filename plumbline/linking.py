@@ -26,11 +26,14 @@ Reason = Literal[
     "ambiguous",
     "bad_quantity",
     "unreadable",
+    "unlinked",
 ]
 
 #: Begins the identity of what is told from the next only by having been scanned.
 ANONYMOUS: Final = "event:"
 _OWN_LABEL: Final = re.compile(r"PL1:(?P<order>[^/\s]{1,64})/(?P<line>[^/\s]{1,64})(?:/(?P<piece>[^/\s]{1,64}))?\Z")
+#: A zone's label: who scans it says where he is.
+_ZONE_LABEL: Final = re.compile(r"PLZ1:(?P<site>[^/\s]{1,64})/(?P<zone>[^/\s]{1,64})\Z")
 _GTIN_LENGTHS: Final = (8, 12, 13, 14)
 
 
@@ -102,6 +105,22 @@ class Unlinked:
 
     reason: Reason
     text: Text
+
+
+def own_label(order: str, line: str, piece: str | None = None) -> str:
+    """What our own label of a line says, or of one piece of it."""
+    return f"PL1:{order}/{line}" if piece is None else f"PL1:{order}/{line}/{piece}"
+
+
+def zone_label(site: str, zone: str) -> str:
+    """What the label of a zone says."""
+    return f"PLZ1:{site}/{zone}"
+
+
+def zone_of(text: str) -> tuple[str, str] | None:
+    """Site and zone of a zone's label; `None`: it is none."""
+    found = _ZONE_LABEL.match(text)
+    return None if found is None else (found["site"], found["zone"])
 
 
 def identify(text: str, gs1: Sequence[tuple[str, str]] | None) -> Identity:

@@ -3,21 +3,18 @@
 Needs the extra `labels`: reportlab (BSD, maintained, pure Python) draws, zxing-cpp makes the codes. A gateway does neither.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 
 import numpy as np
-import zxingcpp
 from reportlab.lib.colors import Color, HexColor
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfgen.canvas import Canvas
 
 from edge_agent.scanner_card.probes import GS, PROBES, Probe
 from edge_agent.scanner_card.words import WORDS, Words
+from plumbline import printing
+from plumbline.printing import FONTS, LINEAR, Fonts, Format, dark_modules, draw_modules, wrapped
 
 Language = Literal["en", "zh"]
 
@@ -27,7 +24,6 @@ _MODULE_MM: Final = 0.85
 #: The widest 2D code with its quiet zone of four modules on each side.
 _MATRIX_MM: Final = 42.0
 _LINEAR_HEIGHT_MM: Final = 16.0
-_LINEAR: Final = frozenset({"Code128", "Code39", "EAN13", "UPCA"})
 
 _INK: Final = HexColor(0x16212B)
 _GREY: Final = HexColor(0x5F6B76)
@@ -36,18 +32,6 @@ _ACCENT: Final = HexColor(0xC4581B)
 _WIDTH, _HEIGHT = A4
 _MARGIN: Final = 12 * mm
 
-
-@dataclass(frozen=True, slots=True)
-class _Fonts:
-    plain: str
-    bold: str
-
-
-#: Chinese by the font that every PDF viewer and printer knows by name; it has no bold of its own.
-_FONTS: Final[Mapping[Language, _Fonts]] = {
-    "en": _Fonts("Helvetica", "Helvetica-Bold"),
-    "zh": _Fonts("STSong-Light", "STSong-Light"),
-}
 
 #: Where the codes stand: rows of numbers, with each cell's share of the width. In the order of scanning.
 _ROWS: Final[tuple[tuple[tuple[int, float], ...], ...]] = (
@@ -62,9 +46,7 @@ _ROW_HEIGHTS_MM: Final = (36.0, 49.0, 36.0, 36.0, 62.0)
 
 def draw(canvas_file: str, language: Language) -> None:
     """Write the card to `canvas_file` as PDF. Raises `OSError` where it cannot be written."""
-    words, fonts = WORDS[language], _FONTS[language]
-    if language == "zh":
-        cast("Any", pdfmetrics).registerFont(UnicodeCIDFont(fonts.plain))
+    words, fonts = WORDS[language], printing.fonts(language)
     canvas: Any = Canvas(canvas_file, pagesize=A4, pageCompression=1, invariant=1)
     canvas.setTitle(words.title)
     canvas.setAuthor("Plumbline")
@@ -83,15 +65,7 @@ def draw(canvas_file: str, language: Language) -> None:
 
 def modules(probe: Probe) -> "np.ndarray[Any, np.dtype[np.bool_]]":
     """The code's dark modules, one row of them for a linear code. Without quiet zone."""
-    content = _bracketed(probe.text) if probe.gs1 else probe.text
-    options: dict[str, Any] = {"gs1": True} if probe.gs1 else {}
-    if probe.format == "DataMatrix":
-        options["force_square"] = True  # old scanners know no rectangular ones
-    make = cast("Any", zxingcpp)
-    made = make.create_barcode(content, getattr(make.BarcodeFormat, probe.format), **options)
-    picture = np.array(made.to_image(scale=1, add_quiet_zones=False, add_hrt=False))
-    dark = picture < 128
-    return dark[:1] if probe.format in _LINEAR else dark
+    return dark_modules(_bracketed(probe.text) if probe.gs1 else probe.text, cast("Format", probe.format), gs1=probe.gs1)
 
 
 def _bracketed(text: str) -> str:
@@ -100,7 +74,7 @@ def _bracketed(text: str) -> str:
     return f"(01){first[2:16]}(10){first[18:]}(21){second[2:]}"
 
 
-def _header(canvas: Any, words: Words, fonts: _Fonts) -> float:
+def _header(canvas: Any, words: Words, fonts: Fonts) -> float:
     y = _HEIGHT - 16 * mm
     canvas.setFillColor(_ACCENT)
     canvas.rect(_MARGIN, y - 1.5 * mm, 3 * mm, 9 * mm, stroke=0, fill=1)
@@ -122,7 +96,7 @@ def _header(canvas: Any, words: Words, fonts: _Fonts) -> float:
     return y
 
 
-def _footer(canvas: Any, words: Words, fonts: _Fonts) -> None:
+def _footer(canvas: Any, words: Words, fonts: Fonts) -> None:
     canvas.setFont(fonts.plain, 8)
     canvas.setFillColor(_GREY)
     for i, line in enumerate(reversed(words.footer)):
@@ -131,7 +105,7 @@ def _footer(canvas: Any, words: Words, fonts: _Fonts) -> None:
 
 def _cell(canvas: Any, probe: Probe, language: Language, box: tuple[float, float, float, float], words: Words) -> None:
     left, bottom, width, height = box
-    fonts = _FONTS[language]
+    fonts = FONTS[language]
     canvas.setStrokeColor(_LINE)
     canvas.setLineWidth(0.6)
     canvas.roundRect(left + 1 * mm, bottom + 1 * mm, width - 2 * mm, height - 2 * mm, 2 * mm, stroke=1, fill=0)
@@ -139,7 +113,7 @@ def _cell(canvas: Any, probe: Probe, language: Language, box: tuple[float, float
     canvas.setFillColor(_INK)
     text = probe.zh if language == "zh" else probe.en
     size = 8.5
-    lines = _wrapped(text, fonts.plain, size, width - 13 * mm)
+    lines = wrapped(text, fonts.plain, size, width - 13 * mm)
     for i, line in enumerate(lines):
         canvas.setFont(fonts.plain, size)
         canvas.drawString(left + 10.5 * mm, bottom + height - 7 * mm - i * 3.6 * mm, line)
@@ -161,33 +135,9 @@ def _badge(canvas: Any, probe: Probe, centre: tuple[float, float], colour: Color
 
 def _code(canvas: Any, probe: Probe, centre: tuple[float, float]) -> None:
     dark = modules(probe)
-    linear = probe.format in _LINEAR
+    linear = probe.format in LINEAR
     x_side = (_BAR_MM if linear else min(_MODULE_MM, _MATRIX_MM / (dark.shape[1] + 8))) * mm
     y_side = _LINEAR_HEIGHT_MM * mm if linear else x_side
     left = centre[0] - dark.shape[1] * x_side / 2
     top = centre[1] + dark.shape[0] * y_side / 2
-    canvas.setFillColor(HexColor(0x000000))
-    path = canvas.beginPath()
-    for y, row in enumerate(dark):
-        for start, end in _runs(row):
-            path.rect(left + start * x_side, top - (y + 1) * y_side, (end - start) * x_side, y_side)
-    canvas.drawPath(path, stroke=0, fill=1)
-
-
-def _runs(row: "np.ndarray[Any, np.dtype[np.bool_]]") -> Iterator[tuple[int, int]]:
-    """Start and end of each run of dark modules."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], row.astype(np.int8), [0]))))
-    yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
-
-
-def _wrapped(text: str, font: str, size: float, width: float) -> list[str]:
-    """At most two lines; Chinese breaks anywhere, English between words."""
-    measure = cast("Any", pdfmetrics).stringWidth
-    if measure(text, font, size) <= width:
-        return [text]
-    pieces = text.split(" ") if " " in text else list(text)
-    join = " " if " " in text else ""
-    first: list[str] = []
-    while pieces and measure(join.join([*first, pieces[0]]), font, size) <= width:
-        first.append(pieces.pop(0))
-    return [join.join(first), join.join(pieces)]
+    draw_modules(canvas, dark, left=left, top=top, side=x_side, height=y_side)
