@@ -62,6 +62,7 @@ tracker: Final = Table(
     Column("lon", Float, nullable=False),
     Column("accuracy_m", Float, nullable=True),
     Column("state", LargeBinary, nullable=False),
+    Column("redo", LargeBinary, nullable=True),  # how far its fixes are folded anew, where something late or new asks for it
 )
 
 #: The state of a device's fold before the first fix of a span of an hour: a late fix needs no more than what follows.
@@ -79,8 +80,8 @@ claim: Final = Table(
     "claim",
     metadata,
     Column("event_id", String(36), primary_key=True),
+    Column("device", String(64), primary_key=True),  # whose fixes must agree
     Column("site", String(64), nullable=False),
-    Column("device", String(64), nullable=False),  # whose fixes must agree
     Column("at", BigInteger, nullable=False),
     Column("kind", String(16), nullable=False),  # scan, check_in
     Column("source", String(64), nullable=False),  # the device that saw it
@@ -95,8 +96,8 @@ contradiction: Final = Table(
     "contradiction",
     metadata,
     Column("event_id", String(36), primary_key=True),  # the claim's
+    Column("device", String(64), primary_key=True),
     Column("site", String(64), nullable=False),
-    Column("device", String(64), nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("zone", String(64), nullable=False),
     Column("fix_id", String(36), nullable=False),

@@ -47,6 +47,7 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         *_where(),
         sa.Column("state", sa.LargeBinary(), nullable=False),
+        sa.Column("redo", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("site", "device"),
     )
     op.create_table(
@@ -65,7 +66,7 @@ def upgrade() -> None:
         sa.Column("source", sa.String(length=64), nullable=False),
         sa.Column("zone", sa.String(length=64), nullable=False),
         sa.Column("text", sa.String(length=256), nullable=False),
-        sa.PrimaryKeyConstraint("event_id"),
+        sa.PrimaryKeyConstraint("event_id", "device"),
     )
     op.create_index("ix_claim_device_at", "claim", ["site", "device", "at"])
     op.create_index("ix_claim_source_at", "claim", ["site", "source", "at"])
@@ -81,7 +82,7 @@ def upgrade() -> None:
         sa.Column("distance_m", sa.Float(), nullable=False),
         sa.Column("resolved_at", sa.BigInteger(), nullable=True),
         sa.Column("resolved_id", sa.String(length=36), nullable=True),
-        sa.PrimaryKeyConstraint("event_id"),
+        sa.PrimaryKeyConstraint("event_id", "device"),
     )
     op.create_index("ix_contradiction_site", "contradiction", ["site", "at"])
 
