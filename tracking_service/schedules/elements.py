@@ -1,9 +1,9 @@
 """XML → the few elements that a reader wants, safely: no document type, no entities, bounded depth and number."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from typing import Final
+from typing import Final, NamedTuple
 from xml.parsers import expat
 
 from tracking_service import charset
@@ -19,14 +19,22 @@ _DECLARED: Final = re.compile(rb"""\A\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([A
 _OWN: Final = frozenset({"utf-8", "utf-16", "iso8859-1", "ascii"})
 
 
+class Each(NamedTuple):
+    """What is done with every element of that name."""
+
+    tag: str
+    take: "Callable[[Element], None]"
+
+
 class Element:
     """An element: its name without namespace, its text, the line on which it begins, the wanted elements in it."""
 
-    __slots__ = ("children", "line", "tag", "text")
+    __slots__ = ("attributes", "children", "line", "tag", "text")
 
-    def __init__(self, tag: str, line: int) -> None:
+    def __init__(self, tag: str, line: int, attributes: Mapping[str, str]) -> None:
         self.tag = tag
         self.line = line
+        self.attributes = attributes
         self.text = ""
         self.children: list[Element] = []
 
@@ -47,12 +55,21 @@ class Element:
         return found.text.strip() if found is not None else ""
 
 
-def parse(data: bytes, name: str, wanted: AbstractSet[str], encoding: str | None = None) -> Element:
+def parse(
+    data: bytes, name: str, wanted: AbstractSet[str], *, encoding: str | None = None, each: Each | None = None
+) -> Element:
     """Read a file's elements named in `wanted`; any other is passed over with all that is in it.
 
-    The root element is always there. `encoding` is what the file's owner says where its declaration is wrong. Raises `FileRefusedError`: file, line, and what is wrong.
+    Args:
+        data: the file.
+        name: what it is called in errors.
+        wanted: names of elements, without namespace; the root element is always there.
+        encoding: what the file's owner says where its declaration is wrong.
+        each: elements to hand over one by one as they end; they are kept nowhere, so that there may be any number.
+
+    Raises `FileRefusedError`: file, line, and what is wrong.
     """
-    return _Reading(name, wanted).run(data, encoding)
+    return _Reading(name, wanted, each).run(data, encoding)
 
 
 def root_of(data: bytes) -> str:
@@ -62,8 +79,9 @@ def root_of(data: bytes) -> str:
 
 
 class _Reading:
-    def __init__(self, name: str, wanted: AbstractSet[str]) -> None:
+    def __init__(self, name: str, wanted: AbstractSet[str], each: Each | None) -> None:
         self._name = name
+        self._each = each
         self._wanted = wanted
         self._root: Element | None = None
         self._open: list[Element] = []
@@ -121,7 +139,7 @@ class _Reading:
     def _doctype(self, *_declaration: object) -> None:
         raise self._refuse("a document type (<!DOCTYPE): no planning program writes one; export the schedule again")
 
-    def _start(self, tag: str, _attributes: dict[str, str]) -> None:
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
         self._depth += 1
         self._elements += 1
         if self._depth > _MAX_DEPTH:
@@ -136,8 +154,8 @@ class _Reading:
             return
         self._kept += 1
         if self._kept > _MAX_KEPT:
-            raise self._refuse("too many tasks; export fewer projects")
-        element = Element(tag, self._machine.CurrentLineNumber)
+            raise self._refuse("more in it than is read; export fewer projects, or fewer rows")
+        element = Element(tag, self._machine.CurrentLineNumber, attributes)
         if self._root is None:
             self._root = element
         else:
@@ -155,6 +173,10 @@ class _Reading:
         if not element.children:
             element.text = "".join(self._text)
         self._text.clear()
+        if self._each is not None and element.tag == self._each.tag and self._open:
+            self._open[-1].children.pop()
+            self._kept = 0
+            self._each.take(element)
 
     def _characters(self, text: str) -> None:
         if not self._passed and self._open:

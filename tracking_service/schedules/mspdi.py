@@ -44,7 +44,7 @@ _ISO_WEEKDAY: Final = {1: 7, 2: 1, 3: 2, 4: 3, 5: 4, 6: 5, 7: 6}
 
 def read(data: bytes, name: str, encoding: str | None = None) -> list[Schedule]:
     """Read the project of a file. Raises `FileRefusedError`."""
-    root = parse(data, name, _WANTED, encoding)
+    root = parse(data, name, _WANTED, encoding=encoding)
     if root.tag != "Project":
         raise FileRefusedError(f"{name}: line {root.line}: <{root.tag}> is not Microsoft Project's <Project>")
     return [_Reading(root, name).schedule()]

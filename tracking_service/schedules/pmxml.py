@@ -36,7 +36,7 @@ _FINISHES: Final = ("FinishDate", "ActualFinishDate", "RemainingEarlyFinishDate"
 
 def read(data: bytes, name: str, encoding: str | None = None) -> list[Schedule]:
     """Read the projects of a file, baselines left aside. Raises `FileRefusedError`."""
-    root = parse(data, name, _WANTED, encoding)
+    root = parse(data, name, _WANTED, encoding=encoding)
     if root.tag not in ROOTS:
         raise FileRefusedError(f"{name}: line {root.line}: <{root.tag}> is not Primavera's <APIBusinessObjects>")
     return _Reading(root, name).schedules()

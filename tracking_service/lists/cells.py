@@ -1,0 +1,70 @@
+"""The rows of a list, field by field; all that is wrong in them is told at once, with row, column and reason."""
+
+from collections.abc import Callable, Iterator
+from typing import Final, TypeVar
+
+from plumbline.text import visible
+from tracking_service.errors import FileRefusedError
+from tracking_service.lists.mapping import Layout, ListMapping
+from tracking_service.lists.table import Cell, Row, text_of
+
+T = TypeVar("T")
+
+#: So many mistakes are told; more help nobody.
+_TOLD: Final = 20
+
+
+class Cells:
+    """A list's cells, and the mistakes found in them so far."""
+
+    def __init__(self, layout: Layout, mapping: ListMapping, name: str) -> None:
+        self.layout = layout
+        self.mapping = mapping
+        self._name = name
+        self._mistakes: list[str] = []
+        self._count = 0
+        self._wrong: set[int] = set()
+
+    def rows(self) -> Iterator[Row]:
+        """The rows under the headings."""
+        return iter(self.layout.rows)
+
+    def has(self, field: str) -> bool:
+        """Whether the list says anything of a field."""
+        return field in self.layout.columns or field in self.mapping.defaults
+
+    def get(self, row: Row, field: str, convert: Callable[[Cell], T]) -> T | None:
+        """A field of a row: its cell, or what the mapping says for it; nothing after a mistake, which is noted."""
+        column = self.layout.columns.get(field)
+        cell = row.at(column) if column is not None else None
+        try:
+            text = text_of(cell)
+            meant = self.mapping.values.get(field, {})
+            if text in meant:
+                cell = meant[text]
+            elif not text:
+                cell = self.mapping.defaults.get(field)
+            return convert(cell)
+        except ValueError as error:
+            self.mistake(row, field, str(error))
+            return None
+
+    def mistake(self, row: Row, field: str, why: str) -> None:
+        """Note what is wrong with a field of a row."""
+        self._count += 1
+        self._wrong.add(row.number)
+        if len(self._mistakes) < _TOLD:
+            column = self.layout.columns.get(field)
+            cell = row.at(column) if column is not None else None
+            shown = f" '{visible(str(cell), 40)}'" if cell is not None else ""
+            self._mistakes.append(f"row {row.number}, {self.layout.heading(field)}:{shown} {why}")
+
+    def wrong(self, row: Row) -> bool:
+        """Whether a mistake was found in a row."""
+        return row.number in self._wrong
+
+    def check(self) -> None:
+        """Raise `FileRefusedError` with all mistakes, where there are any."""
+        if self._mistakes:
+            more = f"; and {self._count - len(self._mistakes)} more" if self._count > len(self._mistakes) else ""
+            raise FileRefusedError(f"{self._name}: {'; '.join(self._mistakes)}{more}")
