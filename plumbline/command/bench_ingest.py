@@ -16,21 +16,26 @@ from rich.table import Table
 from plumbline.bench import folders
 from plumbline.bench.figures import show
 from plumbline.bench.ingest import run
-from plumbline.bench.ingest.run import PARTS, Sizes
+from plumbline.bench.ingest.run import PARTS, USUAL, Sizes
 
 
 def ingest(
-    only: Annotated[str, typer.Option(help="Parts, with commas between them.")] = ",".join(PARTS),
+    only: Annotated[
+        str, typer.Option(help=f"Parts, with commas between them, of {', '.join(PARTS)}; what is shown takes five minutes.")
+    ] = ",".join(USUAL),
     events: Annotated[
         int | None,
         typer.Option(
-            help="Events of limit, backlog, live, embedded and memory; without it 500,000 to 2,000,000.",
+            help="Events of limit, sustained, backlog, live, embedded, workers and memory; without it 500,000 to 15,000,000.",
             min=1000,
             show_default=False,
         ),
     ] = None,
     single: Annotated[int, typer.Option(help="Events beside the peers, one a message.", min=1000)] = Sizes.single,
     fifty: Annotated[int, typer.Option(help="Events beside the peers, fifty a message.", min=1000)] = Sizes.fifty,
+    workers: Annotated[
+        int, typer.Option(help="How many workers stand beside one in the part 'workers' (needs PostgreSQL).", min=1, max=16)
+    ] = Sizes.workers,
     loss: Annotated[int, typer.Option(help="Messages sent when loss is counted.", min=1000)] = Sizes.loss,
     seconds: Annotated[float, typer.Option(help="How long the steady flow lasts for the latency.", min=1)] = Sizes.latency_s,
     keep: Annotated[Path | None, typer.Option(help="Keep data and logs in this new folder.")] = None,
@@ -43,7 +48,7 @@ def ingest(
     if keep is not None and keep.is_dir() and any(keep.iterdir()):
         raise typer.BadParameter(f"{keep} is not empty; name a new folder", param_hint="--keep")
     sizes = Sizes() if events is None else Sizes.of(events)
-    sizes = dataclasses.replace(sizes, single=single, fifty=fifty, loss=loss, latency_s=seconds)
+    sizes = dataclasses.replace(sizes, single=single, fifty=fifty, loss=loss, latency_s=seconds, workers=workers)
     began = time.monotonic()
 
     def say(what: str) -> None:

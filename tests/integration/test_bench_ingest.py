@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import subprocess
 
 import pytest
@@ -18,7 +19,7 @@ EVENTS = 5000
 
 @pytest.fixture(scope="module")
 def told():
-    command = plumbline("bench", "ingest", "--json", "--only", "limit,backlog,embedded", "--events", str(EVENTS))
+    command = plumbline("bench", "ingest", "--json", "--only", "limit,sustained,backlog,embedded", "--events", str(EVENTS))
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout), done.stderr
@@ -27,10 +28,10 @@ def told():
 @pytest.mark.timeout(300)
 def test_the_parts_that_were_asked_for_are_measured_and_no_others(told):
     figures, progress = told
-    assert figures.keys() == {"cores", "sizes", "limit", "backlog", "embedded", "goals", "failed"}
+    assert figures.keys() == {"cores", "sizes", "limit", "sustained", "backlog", "embedded", "goals", "failed"}
     assert figures["failed"] == {}
     assert figures["sizes"]["backlog"] == EVENTS
-    assert all(f"part {name}" in progress for name in ("limit", "backlog", "embedded"))
+    assert all(f"part {name}" in progress for name in ("limit", "sustained", "backlog", "embedded"))
 
 
 @pytest.mark.timeout(300)
@@ -50,11 +51,38 @@ def test_the_limit_is_the_fastest_bare_loop_and_stands_beside_the_backlog(told):
     figures, _ = told
     limit = figures["limit"]
     assert limit["best_2"] == max(limit["plain_2"]["points_per_s"], limit["gzip_2"]["points_per_s"]) > 0
-    [backlog, embedded, cpu] = figures["goals"]
+    [backlog, sustained, embedded, cpu] = figures["goals"]
+    assert sustained["beside"] == figures["sustained"]["limit"]["points_per_s"]
     assert backlog["beside"] == limit["best_2"]
     assert backlog["ratio"] == pytest.approx(figures["backlog"]["events_per_s"] / limit["best_2"], abs=0.001)
     assert embedded["ours"] == figures["embedded"]["events_per_s"]
     assert cpu["reached"] in {True, False}
+
+
+@pytest.mark.timeout(300)
+def test_the_sustained_limit_says_what_its_first_seconds_and_all_of_it_show_and_ingest_took_as_much(told):
+    figures = told[0]["sustained"]
+    limit, ingest = figures["limit"], figures["ingest"]
+    assert limit["points"] == ingest["events"] == EVENTS
+    assert 0 < limit["until_idle_points_per_s"] <= limit["points_per_s"]
+    assert limit["first_2_s_points_per_s"] > 0
+    assert ingest["ledger_complete"] is True
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(shutil.which("psql") is None, reason="PostgreSQL is not installed")
+def test_one_worker_and_several_take_everything_each_event_once():
+    events = {"--events": 3000, "--fifty": 3000, "--single": 1000, "--workers": 2}
+    options = [str(part) for pair in events.items() for part in pair]
+    command = plumbline("bench", "ingest", "--json", "--only", "workers", *options)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for load in json.loads(done.stdout)["workers"].values():
+        assert load.keys() == {"1_worker", "2_workers"}
+        for figures in load.values():
+            assert figures["ledger"]["received"] == figures["points"] == figures["events"]
+            assert figures["ledger"]["duplicate"] == figures["ledger"]["missing"] == 0
+        assert {"worker_1", "worker_2"} <= load["2_workers"]["cpu_us_per_event"].keys()
 
 
 def test_an_unknown_part_is_refused_with_those_that_there_are():

@@ -14,6 +14,8 @@ from plumbline.broker import free_port
 
 #: What the peers gather into one write; InfluxDB likes 5,000 lines best.
 _POINTS_A_WRITE: Final = 5_000
+#: How many events a ledger has received.
+RECEIVED: Final = "SELECT COALESCE(SUM(received), 0) FROM ledger_stream"
 
 
 class Consumer(Protocol):
@@ -25,7 +27,7 @@ class Consumer(Protocol):
 
 
 class Ingest(Program):
-    """`plumbline ingest run` with SQLite, as users run it: its settings come from the environment.
+    """`plumbline ingest run`, as users run it: its settings come from the environment.
 
     Args:
         folder: new; the database and the log come here.
@@ -33,20 +35,33 @@ class Ingest(Program):
         series: the series store, as the setting `series` has it.
         site_file: content of the site file.
         core: the one core that it may use.
+        database: URL of the SQL database; `None`: SQLite in the folder.
+        worker: its name; no other worker of the same database has it.
     """
 
-    def __init__(self, folder: Path, *, broker_port: int, series: str, site_file: str, core: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        broker_port: int,
+        series: str,
+        site_file: str,
+        core: int | None = None,
+        database: str | None = None,
+        worker: str = "bench",
+    ) -> None:
         sites = folder / "sites"
         sites.mkdir(parents=True)
         (sites / "bench.toml").write_text(site_file, encoding="utf-8")
         self._file = folder / "plumbline.db"
+        self._database = database or f"sqlite:///{self._file}"
         self._environment_of_bench = {name: value for name, value in os.environ.items() if not name.startswith("PLUMBLINE_")}
         environment = self._environment_of_bench | {
             "PLUMBLINE_BROKER": f"mqtt://127.0.0.1:{broker_port}",
-            "PLUMBLINE_DATABASE": f"sqlite:///{self._file}",
+            "PLUMBLINE_DATABASE": self._database,
             "PLUMBLINE_SERIES": series,
             "PLUMBLINE_SITES": str(sites),
-            "PLUMBLINE_WORKER": "bench",
+            "PLUMBLINE_WORKER": worker,
         }
         super().__init__(
             "plumbline ingest run",
@@ -63,11 +78,11 @@ class Ingest(Program):
         return self.said().count("receiving") >= 2  # a lane a class
 
     async def received(self) -> int:
-        """How many events the ledger has received, as far as it is committed."""
+        """How many events the ledger of its own SQLite has received, as far as it is committed."""
         try:
             if self._ledger is None:
                 self._ledger = sqlite3.connect(f"file:{self._file}?mode=ro", uri=True, isolation_level=None)
-            return int(self._ledger.execute("SELECT COALESCE(SUM(received), 0) FROM ledger_stream").fetchone()[0])
+            return int(self._ledger.execute(RECEIVED).fetchone()[0])
         except sqlite3.OperationalError:  # the file or the table is not there yet
             return 0
 
@@ -75,7 +90,7 @@ class Ingest(Program):
         """What `plumbline ledger` says over all streams."""
         ledger = Program(
             "plumbline ledger",
-            (sys.executable, "-m", "plumbline", "ledger", "--json", "--database", f"sqlite:///{self._file}"),
+            (sys.executable, "-m", "plumbline", "ledger", "--json", "--database", self._database),
             log=self._file.with_name("ledger.json"),
             environment=self._environment_of_bench,
         )

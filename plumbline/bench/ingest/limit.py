@@ -25,7 +25,7 @@ def post_all(port: int, database: str, shares: Sequence[Sequence[bytes]]) -> flo
         try:
             for request in requests:
                 connection.sendall(request)
-                _check(connection)
+                check_answer(connection)
         except (OSError, PlumblineError) as error:
             errors.append(error)
 
@@ -34,7 +34,7 @@ def post_all(port: int, database: str, shares: Sequence[Sequence[bytes]]) -> flo
         for number, bodies in enumerate(shares):
             connection = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            requests = [_request(port, database, body) for body in bodies]
+            requests = [request(port, database, body) for body in bodies]
             threads.append(threading.Thread(target=post, args=(connection, requests), name=f"bench-limit-{number}"))
         began = time.perf_counter()
         for thread in threads:
@@ -52,7 +52,8 @@ def packed(bodies: Sequence[bytes]) -> list[bytes]:
     return [gzip.compress(body, compresslevel=1) for body in bodies]
 
 
-def _request(port: int, database: str, body: bytes) -> bytes:
+def request(port: int, database: str, body: bytes) -> bytes:
+    """A request as bytes, head and body."""
     encoding = "Content-Encoding: gzip\r\n" if body.startswith(b"\x1f\x8b") else ""
     head = (
         f"POST /write?db={database}&precision=ns HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{encoding}"
@@ -61,8 +62,8 @@ def _request(port: int, database: str, body: bytes) -> bytes:
     return head.encode() + body
 
 
-def _check(connection: socket.socket) -> None:
-    """Read one answer, which has no body where all is well (204)."""
+def check_answer(connection: socket.socket) -> None:
+    """Read one answer, which has no body where all is well (204). Raises `PlumblineError` where it is another."""
     answer = b""
     while b"\r\n\r\n" not in answer:
         part = connection.recv(_ANSWER_BYTES)

@@ -1,10 +1,11 @@
 """One measurement each: limit, drain, live, latency, loss. What is written about each is in the package's docstrings and README."""
 
 import asyncio
+import contextlib
 import time
 from array import array
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -65,9 +66,9 @@ async def backlog(bench: Bench, load: Load) -> dict[str, Any]:
     async with bench.database() as database, bench.broker() as broker:
         ingest = _ingest(bench, load, broker, f"influx:http://127.0.0.1:{bench.influx.port}/{database}")
         programs: Mapping[str, Program] = {"ingest": ingest, "broker": broker, "influxd": bench.influx}
-        course = await _drained(bench, load, broker, ingest, ingest.received, programs=programs)
-        _check(course, ingest)
-        return course.figures() | await _proof(ingest, load) | {"points": await bench.influx.count(database)}
+        course = await drained(bench, load, broker, [ingest], ingest.received, programs=programs)
+        check(course, ingest)
+        return course.figures() | await proof(ingest, load) | {"points": await bench.influx.count(database)}
 
 
 async def embedded(bench: Bench, load: Load, *, core: int | None, points: Callable[[Path], Awaitable[int]]) -> dict[str, Any]:
@@ -80,16 +81,24 @@ async def embedded(bench: Bench, load: Load, *, core: int | None, points: Callab
         folder.mkdir()
         ingest = _ingest(bench, load, broker, f"embedded:{folder}/series.duckdb", core=core)
         programs: Mapping[str, Program] = {"ingest": ingest, "broker": broker}
-        course = await _drained(bench, load, broker, ingest, ingest.received, programs=programs)
-        _check(course, ingest)
-        return course.figures() | await _proof(ingest, load) | {"points": await points(folder / "series.duckdb"), "core": core}
+        course = await drained(bench, load, broker, [ingest], ingest.received, programs=programs)
+        check(course, ingest)
+        return course.figures() | await proof(ingest, load) | {"points": await points(folder / "series.duckdb"), "core": core}
 
 
-async def live(bench: Bench, load: Load) -> dict[str, Any]:
-    """Ingest takes what a publisher sends at the same time, as fast as it is committed; memory over the run."""
+async def live(bench: Bench, load: Load, *, embedded: bool = False) -> dict[str, Any]:
+    """Ingest takes what a publisher sends at the same time, as fast as it is committed; memory over the run.
+
+    `embedded`: into the embedded store in place of InfluxDB.
+    """
     packets = bench.packets(load)
     async with bench.database() as database, bench.broker() as broker:
-        ingest = _ingest(bench, load, broker, f"influx:http://127.0.0.1:{bench.influx.port}/{database}")
+        series = f"influx:http://127.0.0.1:{bench.influx.port}/{database}"
+        if embedded:
+            folder = bench.folder("series")
+            folder.mkdir()
+            series = f"embedded:{folder}/series.duckdb"
+        ingest = _ingest(bench, load, broker, series)
         publisher = bench.publisher(packets, broker, "--told")
         under_way = min(UNDER_WAY, max(load.per_message, load.events // 4))
         told = packets.told()
@@ -108,16 +117,12 @@ async def live(bench: Bench, load: Load) -> dict[str, Any]:
             bench.say(f"ingest takes {load.events:,} events while they are sent")
             tell(0)
             course = await follow(ingest.received, programs, load.events, before=before, stall_s=STALL_S, seen=tell)
-            _check(course, ingest)
+            check(course, ingest)
             await sent(publisher)
         # What was left when the publisher had nothing more to send was drained without it: not in the rate.
         figures = course.until(load.events - under_way).figures() | {"events": course.events, "wanted": load.events}
-        return (
-            figures
-            | {"memory": course.memory("ingest")}
-            | await _proof(ingest, load)
-            | {"points": await bench.influx.count(database)}
-        )
+        figures |= {"memory": course.memory("ingest")} | await proof(ingest, load)
+        return figures if embedded else figures | {"points": await bench.influx.count(database)}
 
 
 async def latency(bench: Bench, load: Load, *, events_per_s: float) -> dict[str, Any]:
@@ -178,8 +183,8 @@ async def sustained(bench: Bench, make: Consumer, load: Load, *, ours: bool) -> 
 
         programs: Mapping[str, Program] = {"consumer": consumer, "broker": broker, "influxd": bench.influx}
         stall_s = STALL_S if ours else PEER_STALL_S
-        course = await _drained(
-            bench, load, broker, consumer, accepted, programs=programs, stall_s=stall_s, every_s=_ASK_EVERY_S
+        course = await drained(
+            bench, load, broker, [consumer], accepted, programs=programs, stall_s=stall_s, every_s=_ASK_EVERY_S
         )
         # What a peer gathers last waits a second for company: not in its rate.
         return course.figures(since="ready", share=0.95) | {"missing": load.events - await bench.influx.count(database)}
@@ -229,26 +234,44 @@ def _make(bench: Bench, make: Consumer, broker: Broker, database: str, load: Loa
     )
 
 
-async def _drained(
+async def drained(
     bench: Bench,
     load: Load,
     broker: Broker,
-    consumer: Program,
+    consumers: Sequence[Program],
     count: Count,
     *,
     programs: Mapping[str, Program],
     stall_s: float = STALL_S,
     every_s: float = EVERY_S,
 ) -> Course:
-    """Let the whole load wait in the broker for the session of a consumer that is away; start it, follow it, stop it."""
-    async with consumer:
-        pass  # the broker knows its session from now on
+    """Let the whole load wait in the broker for the sessions of consumers that are away; start them, follow them, stop them.
+
+    Several share a subscription. They are killed first, not stopped: who stops in order leaves its share to the others.
+    """
+    async with _together(consumers):
+        for consumer in consumers if len(consumers) > 1 else ():
+            await consumer.kill()  # the broker knows their sessions from now on
     packets: Packets = bench.packets(load)
     await bench.publish(packets, broker)
-    bench.say(f"{consumer.name} drains {load.events:,} events")
-    before = look(0, programs, starting=consumer)
-    async with consumer:
+    bench.say(
+        f"{consumers[0].name} drains {load.events:,} events" + (f", {len(consumers)} of it" if len(consumers) > 1 else "")
+    )
+    before = look(0, programs, starting=consumers)
+    async with _together(consumers):
         return await follow(count, programs, load.events, before=before, stall_s=stall_s, every_s=every_s)
+
+
+@contextlib.asynccontextmanager
+async def _together(programs: Sequence[Program]) -> AsyncGenerator[None]:
+    """Programs that are started at the same time, and stopped one after the other."""
+    async with contextlib.AsyncExitStack() as stack:
+        for program in programs:
+            stack.push_async_callback(program.stop)
+        for failed in await asyncio.gather(*(program.start() for program in programs), return_exceptions=True):
+            if failed is not None:
+                raise failed
+        yield
 
 
 async def _watch(watcher: Connection, load: Load) -> list[int]:
@@ -271,13 +294,13 @@ async def _watch(watcher: Connection, load: Load) -> list[int]:
     return there
 
 
-def _check(course: Course, ingest: Ingest) -> None:
+def check(course: Course, ingest: Ingest) -> None:
     """Raise `PlumblineError` where ingest did not take everything."""
     if course.events < course.wanted:
         raise PlumblineError(f"bench: ingest took {course.events} of {course.wanted} events; read {ingest.log} (--keep)")
 
 
-async def _proof(ingest: Ingest, load: Load) -> dict[str, Any]:
+async def proof(ingest: Ingest, load: Load) -> dict[str, Any]:
     """The ledger's own word, and whether it is that everything arrived once and nothing is missing."""
     ledger = await ingest.proof()
     complete = ledger["received"] == load.events and not ledger["missing"] and not ledger["dead"]

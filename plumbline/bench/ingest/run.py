@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 import httpx
 
-from plumbline.bench.ingest import consumers, parts, peers
+from plumbline.bench.ingest import consumers, parts, peers, sustained
 from plumbline.bench.ingest.bench import Bench
 from plumbline.bench.ingest.consumers import Consumer
 from plumbline.bench.ingest.goals import judge
@@ -16,7 +16,12 @@ from plumbline.bench.ingest.load import Load
 from plumbline.errors import PlumblineError
 
 #: Every part, in the order in which they run.
-PARTS: Final = ("limit", "backlog", "live", "embedded", "node-red", "naive", "latency", "memory", "stages")
+PARTS: Final = (
+    *("limit", "sustained", "backlog", "live", "embedded", "workers", "node-red", "naive", "latency", "memory"),
+    *("embedded-memory", "stages"),
+)
+#: Those that run where nothing else was asked for; the others take their time or a server more.
+USUAL: Final = tuple(part for part in PARTS if part not in {"sustained", "workers", "embedded-memory"})
 _PEERS: Final = {
     "node-red": ("node_red", consumers.node_red, peers.node_red),
     "naive": ("naive_python", consumers.naive_python, peers.naive_python),
@@ -40,6 +45,8 @@ class Sizes:
     """How much is sent in each part, in events."""
 
     limit: int = 500_000
+    sustained: int | None = None
+    """`None`: as many as the limit's burst would take in half a minute."""
     backlog: int = 500_000
     live: int = 800_000
     embedded: int = 500_000
@@ -53,11 +60,14 @@ class Sizes:
     """How long the steady flow lasts."""
     memory: int = 2_000_000
     stages: int = 50_000
+    workers: int = 2
+    """Not events: so many workers stand beside one."""
 
     @classmethod
     def of(cls, events: int) -> "Sizes":
         """The same size for whatever ingest does alone."""
-        return cls(limit=events, backlog=events, live=events, embedded=events, memory=events, stages=min(events, cls.stages))
+        stages = min(events, cls.stages)
+        return cls(limit=events, sustained=events, backlog=events, live=events, embedded=events, memory=events, stages=stages)
 
 
 async def measure(folder: Path, *, only: Collection[str], sizes: Sizes, say: Callable[[str], None], own: Own) -> dict[str, Any]:
@@ -106,13 +116,36 @@ class _Run:
                 )
             case "latency":
                 self.figures[part] = await self._latency(bench)
-            case "memory":
-                figures = await parts.live(bench, Load(events=sizes.memory))
+            case "sustained":
+                self.figures[part] = await self._sustained(bench)
+            case "workers":
+                from plumbline.bench.ingest import shared  # noqa: PLC0415 - asyncpg comes with the server's packages only
+
+                loads = {
+                    "100_a_message": Load(events=sizes.backlog),
+                    "50_a_message": Load(events=sizes.fifty, per_message=50, compress=False),
+                    "1_a_message": Load(events=sizes.single, per_message=1, compress=False),
+                }
+                self.figures[part] = await shared.workers(bench, loads, sizes.workers)
+            case "memory" | "embedded-memory":
+                figures = await parts.live(bench, Load(events=sizes.memory), embedded=part == "embedded-memory")
                 self.figures[part] = figures | {"rss_mb": figures.pop("memory")}
             case "stages":
                 self.figures[part] = {f"{size}_a_message": await self._stages(bench, size) for size in (100, 1)}
             case _:
                 await self._peer(bench, part)
+
+    async def _sustained(self, bench: Bench) -> dict[str, Any]:
+        """The bare loop and ingest over as many points; how many, and in which form, the burst tells, which comes first."""
+        if "limit" not in self.figures:
+            await self.part(bench, "limit")
+        burst = self.figures["limit"]
+        points = self._sizes.sustained or round(burst["best_2"] * sustained.LONG_S)
+        packed = burst["gzip_2"]["points_per_s"] > burst["plain_2"]["points_per_s"]
+        load = Load(events=points)
+        bare = await sustained.limit(bench, load, packed=packed)
+        bare["of_burst"] = round(bare["points_per_s"] / burst["best_2"], 3)
+        return {"limit": bare, "ingest": await sustained.backlog(bench, load)}
 
     async def _latency(self, bench: Bench) -> dict[str, Any]:
         """At half of what this run sustained; where it did not measure that, a short run of it comes first."""

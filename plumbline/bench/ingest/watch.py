@@ -91,9 +91,9 @@ class Course(NamedTuple):
         }
 
 
-def look(events: int, programs: Mapping[str, Program], *, starting: Program | None = None) -> Sample:
-    """What is to be seen now, where `events` are there; `starting` is to be started anew: what it took before is none of this."""
-    usage = {name: Usage(0.0, 0.0) if program is starting else program.usage() for name, program in programs.items()}
+def look(events: int, programs: Mapping[str, Program], *, starting: Sequence[Program] = ()) -> Sample:
+    """What is to be seen now, where `events` are there; `starting` are to be started anew: what they took before is none of this."""
+    usage = {name: Usage(0.0, 0.0) if program in starting else program.usage() for name, program in programs.items()}
     return Sample(time.monotonic(), events, usage)
 
 

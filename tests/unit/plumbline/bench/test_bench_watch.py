@@ -86,7 +86,7 @@ async def test_what_a_program_took_before_it_is_started_anew_is_none_of_the_run(
     async with program:
         pass
     assert program.usage().cpu_s > 0
-    before = look(0, {"ingest": program}, starting=program)
+    before = look(0, {"ingest": program}, starting=[program])
     assert before.usage["ingest"].cpu_s == 0
     figures = Course(1000, before, sample(9, 0, 0.2), [sample(10, 1000, 0.25)]).figures()
     assert (figures["measured_since"], figures["cpu_us_per_event"]["ingest"]) == ("start", 250)
