@@ -8,10 +8,10 @@ from typing import Final
 
 import structlog
 
+from ingest.series.http_wire import Answer
 from ingest.series.influx_refusals import Kind, kind_of, named, suspects, understood
 from ingest.series.influx_server import InfluxServer
 from ingest.series.line_protocol import Encoded
-from ingest.series.posting import Answer
 from plumbline.series import RefusedPoint, SeriesUnavailableError
 
 _log: Final = structlog.get_logger()

@@ -14,8 +14,9 @@ import httpx
 import msgspec
 import structlog
 
+from ingest.series.http_wire import Answer
 from ingest.series.influxql import identifier
-from ingest.series.posting import Answer, Poster
+from ingest.series.posting import Poster
 from plumbline.series import SeriesUnavailableError
 
 _log: Final = structlog.get_logger()

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.series import posting
+from ingest.series import http_wire
+from ingest.series.http_wire import Answer
 from ingest.series.influx import InfluxStore
-from ingest.series.posting import Answer, Poster
+from ingest.series.posting import Poster
 from plumbline.series import Point, SeriesUnavailableError
 from tests.certificates import Signer
 from tests.servers import wait_until
@@ -196,7 +197,7 @@ async def test_a_server_that_takes_nothing_is_given_up():
 
 
 async def test_an_answer_without_an_end_is_given_up(monkeypatch):
-    monkeypatch.setattr(posting, "_LARGEST_ANSWER", 100_000)
+    monkeypatch.setattr(http_wire, "_LARGEST_ANSWER", 100_000)
 
     async def talks_on(reader, writer):
         await request_in(reader)
