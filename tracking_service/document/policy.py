@@ -4,19 +4,23 @@
 """
 
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
-from typing import Annotated, Any, Final, Literal, Self, cast
+from typing import Annotated, Any, ClassVar, Final, Self, cast
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, model_validator
 
-from plumbline.near import Near
-from plumbline.text import visible
-from tracking_service.document.fields import Code, Id, Part, once
+from tracking_service.document.conditions import (
+    CrewCheckedInDocument,
+    DateReachedDocument,
+    EquipmentWorkingDocument,
+    InspectionPassedDocument,
+    MaterialArrivedDocument,
+    ReadingHeldDocument,
+    SignedOffDocument,
+    Stated,
+)
 from tracking_service.domain.policies.composed import Composed
-from tracking_service.domain.policies.material import MaterialArrived
 from tracking_service.domain.policies.policy import Policy
 from tracking_service.domain.policies.scope import Scope
-from tracking_service.domain.policies.sign_off import SignedOff
 
 #: Policies may stand in policies so deep.
 MOST_DEEP: Final = 6
@@ -24,50 +28,7 @@ MOST_DEEP: Final = 6
 MOST_PARTS: Final = 200
 
 
-class _Stated(Part):
-    """A part of a declared policy; what its keys mean stands in the schema."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-
-class MaterialArrivedDocument(_Stated):
-    """Done when of each of these lines so much has arrived."""
-
-    lines: Annotated[tuple[Id, ...], Field(min_length=1, max_length=5_000)] | Literal["all"] = "all"
-    """Numbers of the order's material lines."""
-    ratio: Annotated[Decimal, Field(gt=0, le=1, decimal_places=6)] = Decimal(1)
-    """How much of each line is enough: 0.9 for 90 %."""
-    certificates: bool = False
-    """Of lines that ask for a certificate only what has it counts."""
-
-    @model_validator(mode="after")
-    def _each_once(self) -> Self:
-        if self.lines != "all":
-            once("lines", self.lines)
-        return self
-
-    def bind(self, scope: Scope) -> Policy:
-        """The policy over the order's lines; numbers that it does not have are left out."""
-        numbers = scope.lines if self.lines == "all" else self.lines
-        lines = tuple(scope.lines[number] for number in numbers if number in scope.lines)
-        return MaterialArrived(lines, self.ratio, self.certificates, scope.zone)
-
-
-class SignedOffDocument(_Stated):
-    """Done when people of a role have signed this milestone off. A signature may be withdrawn by who gave it."""
-
-    role: Code
-    people: Annotated[int, Field(ge=1, le=20)] = 1
-    """How many different people of the role must sign."""
-    after_rest: bool = False
-    """A hold point: a part of `all_of`; what was signed before the other parts were done does not count."""
-
-    def bind(self, scope: Scope) -> Policy:
-        """The policy over the milestone's signatures."""
-        return SignedOff(scope.role(self.role), scope.title("role", self.role), self.people, self.after_rest, scope.zone)
-
-
-class NOfDocument(_Stated):
+class NOfDocument(Stated):
     """Done when at least `n` of these policies are."""
 
     n: Annotated[int, Field(ge=1, le=50)]
@@ -87,13 +48,20 @@ class NOfDocument(_Stated):
 Parts = Annotated[tuple["PolicyDocument", ...], Field(min_length=1, max_length=50)]
 
 
-class PolicyDocument(_Stated):
+class PolicyDocument(Stated):
     """What completes a milestone: exactly one of these."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
+    what: ClassVar[str] = "policy"
+
     material_arrived: MaterialArrivedDocument | None = None
+    equipment_working: EquipmentWorkingDocument | None = None
+    crew_checked_in: CrewCheckedInDocument | None = None
+    reading_held: ReadingHeldDocument | None = None
+    inspection_passed: InspectionPassedDocument | None = None
     signed_off: SignedOffDocument | None = None
+    date_reached: DateReachedDocument | None = None
     all_of: Parts | None = None
     """Done when all of these policies are."""
     any_of: Parts | None = None
@@ -103,7 +71,7 @@ class PolicyDocument(_Stated):
     @model_validator(mode="before")
     @classmethod
     def _bounded(cls, value: object) -> object:
-        """Refuse what is too deep or too large before it is read, and a policy that does not exist by its name."""
+        """Refuse what is too deep or too large before it is read."""
         if not isinstance(value, dict):
             return value
         stated = cast("dict[str, object]", value)
@@ -112,11 +80,6 @@ class PolicyDocument(_Stated):
                 raise ValueError(f"policies stand in policies more than {MOST_DEEP} deep; flatten it")
             if count > MOST_PARTS:
                 raise ValueError(f"made of more than {MOST_PARTS} policies; split the milestone")
-        for key in stated:
-            if key not in cls.model_fields:
-                meant = Near(cls.model_fields).to(key)
-                near = f"; did you mean '{meant}'?" if meant else f"; use one of {', '.join(cls.model_fields)}"
-                raise ValueError(f"there is no policy '{visible(key, 48)}'{near}")
         return stated
 
     @model_validator(mode="after")
@@ -168,9 +131,20 @@ class PolicyDocument(_Stated):
         return next(part for part in stated if part is not None).bind(scope)
 
 
+def _whole(policy: PolicyDocument) -> PolicyDocument:
+    if policy.signed_off is not None and policy.signed_off.after_rest:
+        raise ValueError("signed_off.after_rest: there is no rest; put it into 'all_of' beside what it comes after")
+    return policy
+
+
+Declared = Annotated[PolicyDocument, AfterValidator(_whole)]
+"""The policy of a milestone: as a part of another one it could say more."""
+_DECLARED: Final = TypeAdapter[PolicyDocument](Declared)
+
+
 def parse(text: str | bytes) -> PolicyDocument:
-    """Read a policy from its JSON. Raises pydantic's `ValidationError`."""
-    return PolicyDocument.model_validate_json(text)
+    """Read a milestone's policy from its JSON. Raises pydantic's `ValidationError`."""
+    return _DECLARED.validate_json(text)
 
 
 def _depths(value: dict[str, object]) -> Iterator[int]:

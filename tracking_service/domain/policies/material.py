@@ -146,15 +146,15 @@ def _of_piece(seen: Sequence[Arrival]) -> Iterator[Arrival]:
     if all(arrival.quantity < 0 for arrival in seen):  # a clerk told how much went back, not which piece
         yield from seen
         return
-    there = Decimal(0)
+    there, came = Decimal(0), seen[0]
     for arrival in seen:
         if arrival.quantity > 0 and not there:
-            there = arrival.quantity
+            there, came = arrival.quantity, arrival
             yield arrival
         elif arrival.quantity < 0 < there:
             back = min(-arrival.quantity, there)
             there -= back
-            yield arrival._replace(quantity=-back)
+            yield arrival._replace(quantity=-back, certified=came.certified, certified_at=came.certified_at)
 
 
 def reached(arrivals: Iterable[Arrival], needed: Decimal) -> int | None:

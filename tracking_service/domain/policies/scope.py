@@ -10,7 +10,7 @@ from tracking_service.domain.facts import Need
 from tracking_service.domain.policies.material import Line
 from tracking_service.domain.policies.policy import Named
 
-Thing = Literal["zone", "device", "check", "role"]
+Thing = Literal["place", "device", "metric", "check", "role"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,10 @@ class Scope:
     lines: Mapping[str, Line]
     """The order's material lines by number, in their order."""
     titles: Mapping[tuple[Thing, str], Text] = field(default_factory=dict[tuple[Thing, str], Text])
-    """What has another name than its id; `role` and `check` too."""
+    """By kind and name, of what is not called by its name: `("place", "pit")`, `("role", "supervisor")` …"""
+
+    pictured: frozenset[str] = frozenset()
+    """Checks of which the inspection and test plan says that pictures are required."""
 
     def named(self, thing: Thing, name: str) -> Named:
         """A thing with its title."""
