@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import FastAPI, Path, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from sqlalchemy import Row
 
-from plumbline.ids import UUID_PATTERN
 from tracking_service.api import problems
 from tracking_service.api.models import iso, iso_or_none
 from tracking_service.api.wall import Wall
@@ -17,7 +16,8 @@ from tracking_service.webhooks import hooks
 from tracking_service.webhooks.address import Network, WebhookRefusedError
 from tracking_service.webhooks.hooks import State, WebhookDocument
 
-Id = Annotated[str, Path(pattern=UUID_PATTERN)]
+_UUID: Final = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+Id = Annotated[str, Path(pattern=_UUID)]
 
 
 class WebhookModel(BaseModel):
@@ -136,7 +136,7 @@ def _add_messages(app: FastAPI, wall: Wall, wake: Callable[[], None]) -> None:
 
     @app.post("/api/webhooks/{number}/replay")
     async def replay(
-        number: Id, message: Annotated[str | None, Query(pattern=UUID_PATTERN, description="One; without it all.")] = None
+        number: Id, message: Annotated[str | None, Query(pattern=_UUID, description="One; without it all.")] = None
     ) -> Again:
         async with wall.engine.begin() as connection:
             count = await hooks.replay(connection, number, message=message, now=wall.now_ns())
