@@ -53,6 +53,25 @@ async def check(connection: AsyncConnection, done: Any, ground: Any) -> Placed:
     return placed
 
 
+async def placed_again(connection: AsyncConnection, done: Any, *, site: str, recorded_at: int) -> Placed:
+    """Where an act belongs that stands in the log."""
+    at = nanoseconds(done.at.astimezone(UTC)) if done.at is not None else recorded_at
+    assert at is not None
+    match done:
+        case acts.OrderAct():
+            return Placed(site, done.document["number"], done.document["number"], at)
+        case acts.InspectionAct():
+            return Placed(site, done.order, done.order, at)
+        case acts.VoidAct() | acts.RestoreAct():
+            found = (await connection.execute(select(act.c.order_number).where(act.c.id == done.ref))).first()
+            return Placed(site, found.order_number if found is not None else None, done.ref, at)
+        case acts.SignOffAct():
+            return Placed(site, done.milestone.partition("~")[0], done.milestone, at)
+        case _:
+            line = getattr(done, "line", None)
+            return Placed(site, line.partition("~")[0] if line else None, done.subject, at)
+
+
 async def locate(connection: AsyncConnection, done: Any, at: int) -> Placed:
     """Where an act belongs, of what is there. Raises `UnknownThingError`."""
     match done:

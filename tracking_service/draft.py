@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline.event import CheckIn, Event, Inspection, Scan, State
@@ -42,7 +41,7 @@ class Draft:
         """Take in an event; one whose time was corrected may have been taken in before."""
         self._events[event.id] = event
 
-    def refuse(self, row: Row[Any], why: str) -> None:
+    def refuse(self, row: Any, why: str) -> None:
         """Take in a row whose event cannot be: it waits among the unlinked, with the reason."""
         told = Text(f"the event cannot be read: {why}", f"事件无法读取：{why}")
         self._refused.append(
@@ -64,8 +63,9 @@ class Draft:
         gone = await arrivals.voided_of(connection, self._events)
         events = [event for event in self._events.values() if event.id not in gone]
         stored = await arrivals.store(connection, [event for event in events if isinstance(event, Scan)], self._ground)
-        needs = await check_ins.store(connection, [event for event in events if isinstance(event, CheckIn)])
-        needs |= await machines.store(connection, [event for event in events if isinstance(event, State)])
+        later = self._ground.deferred
+        needs = await check_ins.store(connection, [event for event in events if isinstance(event, CheckIn)], deferred=later)
+        needs |= await machines.store(connection, [event for event in events if isinstance(event, State)], deferred=later)
         needs |= await inspections.store(connection, [event for event in events if isinstance(event, Inspection)])
         await arrivals.refuse(connection, self._refused)
         return stored, needs

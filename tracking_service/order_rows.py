@@ -13,8 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from plumbline.material import part_id
 from tracking_service import acts
 from tracking_service.document import OrderDocument, nanoseconds
+from tracking_service.document.order import MilestoneDocument
 from tracking_service.domain.policies import levels
 from tracking_service.log.tables import act, voided
+from tracking_service.planning.work import start_of
 from tracking_service.plans import Place, bound, scope_of
 from tracking_service.rooms import counting
 from tracking_service.rooms.ground import portions
@@ -22,7 +24,7 @@ from tracking_service.tables import (
     certificate,
     delivery_unit,
     insert,
-    insert_new,
+    insert_all,
     material_line,
     milestone,
     milestone_need,
@@ -52,7 +54,9 @@ async def write(connection: AsyncConnection, document: OrderDocument, *, zones: 
         for some in portions(sorted(gone)):
             await connection.execute(delete(table).where(table.c.id.in_(some)))
     await _upsert(connection, material_line, [_line(number, ordinal, line) for ordinal, line in enumerate(document.lines)])
-    await _upsert(connection, milestone, [_milestone(number, ordinal, one) for ordinal, one in enumerate(document.milestones)])
+    await _upsert(
+        connection, milestone, [_milestone(document, ordinal, one) for ordinal, one in enumerate(document.milestones)]
+    )
     await write_units(connection, document)
     await write_certificates(connection, document)
     await _replace(
@@ -157,6 +161,8 @@ def _line(number: str, ordinal: int, line: Any) -> dict[str, Any]:
         "expected": line.quantity,
         "arrived": Decimal(0),
         "needed_by": nanoseconds(line.needed_by),
+        "promised": nanoseconds(line.promised),
+        "supplier": line.supplier,
         "certificate_required": line.certificate_required,
     }
 
@@ -166,13 +172,15 @@ def _policy(plan: Any) -> str:
     return json.dumps(told, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
-def _milestone(number: str, ordinal: int, plan: Any) -> dict[str, Any]:
+def _milestone(document: OrderDocument, ordinal: int, plan: MilestoneDocument) -> dict[str, Any]:
+    number = document.number
     return {
         "id": part_id(number, plan.key),
         "order_number": number,
         "ordinal": ordinal,
         "title_en": plan.title.en,
         "title_zh": plan.title.zh,
+        "start": start_of(plan, document),
         "due": nanoseconds(plan.due),
         "policy": _policy(plan),
         "percent": Decimal(0),
@@ -197,4 +205,4 @@ async def _upsert(connection: AsyncConnection, table: Table, rows: Sequence[dict
 
 async def _replace(connection: AsyncConnection, table: Table, here: Any, rows: Sequence[dict[str, Any]]) -> None:
     await connection.execute(delete(table).where(here))
-    await insert_new(connection, table, rows)
+    await insert_all(connection, table, rows)

@@ -23,7 +23,7 @@ from tracking_service.rooms.ground import Ground, portions
 from tracking_service.tables import (
     certificate,
     evidence,
-    insert_new,
+    insert_all,
     material_line,
     orders,
     unlinked_scan,
@@ -109,7 +109,7 @@ async def of_order(connection: AsyncConnection, number: str, site: str) -> set[s
 
 async def refuse(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Note events that cannot be read; they wait among the unlinked with their reason."""
-    await insert_new(connection, unlinked_scan, rows)
+    await insert_all(connection, unlinked_scan, rows)
 
 
 async def return_(connection: AsyncConnection, done: acts.ReturnAct, *, site: str, at: int) -> Stored:
@@ -173,7 +173,7 @@ async def _write(connection: AsyncConnection, scans: Sequence[Scan], ground: Gro
     }
     await _insert(connection, rows, needing)
     waiting = [(scan, one) for scan, one in found if isinstance(one, Unlinked)]
-    await insert_new(connection, unlinked_scan, [_waiting(scan, one) for scan, one in waiting])
+    await insert_all(connection, unlinked_scan, [_waiting(scan, one) for scan, one in waiting])
     lacking = frozenset(row["event_id"] for row in rows if not row["certified"])
     return Stored(found, frozenset(Row(row["line_id"], row["piece"]) for row in rows), lacking=lacking)
 
@@ -268,7 +268,7 @@ async def _insert(connection: AsyncConnection, rows: Sequence[dict[str, Any]], n
         for row in rows:
             if row["line_id"] in needing:
                 row["certified"], row["certified_at"] = holds(there[row["line_id"]], row["batch"] or own[row["line_id"]])
-    await insert_new(connection, evidence, rows)
+    await insert_all(connection, evidence, rows)
 
 
 async def certificates(connection: AsyncConnection, lines: Collection[str]) -> Mapping[str, Mapping[str, int]]:

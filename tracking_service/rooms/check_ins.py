@@ -20,8 +20,8 @@ Person = tuple[str, str]
 """Site and person."""
 
 
-async def store(connection: AsyncConnection, events: Sequence[CheckIn]) -> set[Need]:
-    """Keep check-ins; returns the places that were touched."""
+async def store(connection: AsyncConnection, events: Sequence[CheckIn], *, deferred: bool = False) -> set[Need]:
+    """Keep check-ins; returns the places that were touched. `deferred`: `follow` comes at the end."""
     if not events:
         return set()
     by_id: dict[str, dict[str, Any]] = {
@@ -40,8 +40,15 @@ async def store(connection: AsyncConnection, events: Sequence[CheckIn]) -> set[N
     statement = insert(connection, check_in)
     told = {name: statement.excluded[name] for name in _SET}
     await connection.execute(statement.on_conflict_do_update(index_elements=["event_id"], set_=told), list(by_id.values()))
-    await _last(connection, {(row["site"], row["person"]) for row in by_id.values()})
+    if not deferred:
+        await _last(connection, {(row["site"], row["person"]) for row in by_id.values()})
     return {_need(row["site"], row["place"]) for row in by_id.values()}
+
+
+async def follow(connection: AsyncConnection) -> None:
+    """Where everybody was last."""
+    rows = await connection.execute(select(check_in.c.site, check_in.c.person).distinct())
+    await _last(connection, {(row.site, row.person) for row in rows})
 
 
 async def remove(connection: AsyncConnection, ids: Collection[str]) -> set[Need]:

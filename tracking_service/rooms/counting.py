@@ -20,7 +20,7 @@ from tracking_service.rooms import arrivals
 from tracking_service.rooms.arrivals import Row, Stored
 from tracking_service.rooms.ground import portions
 from tracking_service.rooms.tables import line_level
-from tracking_service.tables import evidence, insert_new, material_line
+from tracking_service.tables import evidence, insert_all, material_line
 
 _MILLIONTH: Final = Decimal("0.000001")
 _COLUMNS: Final = (
@@ -84,12 +84,17 @@ async def settle(connection: AsyncConnection, stored: Stored) -> Settled:
     return Settled(frozenset(moved), await _counting(connection, stored), frozenset(over))
 
 
+async def settle_lines(connection: AsyncConnection, lines: Collection[str]) -> None:
+    """Count these lines from the start."""
+    await settle(connection, Stored(lines=frozenset(lines)))
+
+
 async def settle_levels(connection: AsyncConnection, number: str, wanted: Iterable[Level]) -> None:
     """Keep for an order's lines the levels that its milestones ask for now."""
     lines = select(material_line.c.id).where(material_line.c.order_number == number)
     await connection.execute(delete(line_level).where(line_level.c.line_id.in_(lines)))
     rows = {(level.line, ceiling(level.quantity), level.certified_only) for level in wanted}
-    await insert_new(
+    await insert_all(
         connection,
         line_level,
         [

@@ -42,12 +42,14 @@ class Ground:
         zones: the sites' time zones.
         now: UTC, ns.
         bodies: events that were taken in before, by id.
+        deferred: what follows from what is stored is computed at the end (`follow`), as when the log is replayed.
     """
 
     sites: Mapping[str, SiteFile]
     zones: Mapping[str, tzinfo]
     now: int
     bodies: Bodies = from_inbox
+    deferred: bool = False
     names: Mapping[tuple[str, str], Known] = field(init=False)
     """Badges and tags by site and code."""
 

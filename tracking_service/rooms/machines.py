@@ -19,8 +19,8 @@ Machine = tuple[str, str]
 """Site and device."""
 
 
-async def store(connection: AsyncConnection, events: Sequence[State]) -> set[Need]:
-    """Keep what machines told; returns the machines.
+async def store(connection: AsyncConnection, events: Sequence[State], *, deferred: bool = False) -> set[Need]:
+    """Keep what machines told; returns the machines. `deferred`: `follow` comes at the end.
 
     An event whose time was corrected moves: the hours from where it stood are computed anew as well.
     """
@@ -52,7 +52,16 @@ async def store(connection: AsyncConnection, events: Sequence[State]) -> set[Nee
     statement = insert(connection, machine_state)
     told = {name: statement.excluded[name] for name in _SET}
     await connection.execute(statement.on_conflict_do_update(index_elements=["event_id"], set_=told), rows)
+    if deferred:
+        return {_need(site, device) for site, device in touched}
     return await _told(connection, touched)
+
+
+async def follow(connection: AsyncConnection) -> None:
+    """What every machine told last."""
+    rows = await connection.execute(select(machine_state.c.site, machine_state.c.device).distinct())
+    for site, device in sorted((row.site, row.device) for row in rows):
+        await _newest(connection, site, device)
 
 
 async def remove(connection: AsyncConnection, ids: Collection[str]) -> set[Need]:
@@ -81,7 +90,11 @@ async def _told(connection: AsyncConnection, touched: Mapping[Machine, int]) -> 
     for (site, device), earliest in sorted(touched.items()):
         await _newest(connection, site, device)
         await _dirty(connection, site, device, earliest)
-    return {Need("machine", f"{site}/{device}") for site, device in touched}
+    return {_need(site, device) for site, device in touched}
+
+
+def _need(site: str, device: str) -> Need:
+    return Need("machine", f"{site}/{device}")
 
 
 async def _newest(connection: AsyncConnection, site: str, device: str) -> None:

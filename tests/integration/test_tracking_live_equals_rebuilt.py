@@ -1,0 +1,304 @@
+"""State is a pure function of the log: whatever comes, in whatever order, live equals rebuilt, and steps say what scans say."""
+
+import asyncio
+import json
+import tempfile
+import time
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from msgspec import structs
+from sqlalchemy import delete, select, update
+
+from plumbline import codec
+from plumbline.event import ClockReading, Inspection
+from plumbline.inbox import inbox
+from tests import tracking_site as site
+from tracking_service import acts, document, office, progress
+from tracking_service.errors import TrackingError
+from tracking_service.intake import Intake
+from tracking_service.orders import import_order
+from tracking_service.rebuild import rebuild
+from tracking_service.rooms.ground import Ground
+from tracking_service.tables import evidence, material_line, milestone
+
+ZONES = {site.SITE: ZoneInfo("Asia/Shanghai")}
+S = 10**9
+NOW = time.time_ns() // S * S
+BEAMS = {"material_arrived": {"lines": ["10"]}}
+SIGNED = {"signed_off": {"role": "engineer"}}
+
+
+def order(**changes):
+    """Lines of every sort, milestones of every sort."""
+    document = site.order(**changes)
+    document["lines"][1] |= {"certificate_required": True}
+    document["inspections"] = [{"check": "weld", "title": {"en": "Weld", "zh": "焊缝"}}]
+    half = {"material_arrived": {"lines": ["10", "30"], "ratio": "0.5"}}
+    bolts = {"material_arrived": {"lines": ["20"], "certificates": True}}
+    plans = {
+        "beams": BEAMS,
+        "half": half,
+        "bolts": bolts,
+        "signed": SIGNED,
+        "both": {"all_of": [BEAMS, SIGNED]},
+        "any": {"any_of": [half, bolts]},
+        "mixed": {"all_of": [bolts, {"material_arrived": {"lines": ["20"]}}]},
+    }
+    document["milestones"] = [
+        {"key": key, "title": {"en": key, "zh": key}, "policy": policy} for key, policy in plans.items()
+    ] + changes.get("milestones", [])
+    return document
+
+
+def variants():
+    """Documents of the same order: as it is, with more beams, without plates, without its first milestone."""
+    more, less, fewer = order(), order(), order()
+    more["lines"][0] |= {"quantity": 6}
+    less["lines"], less["deliveries"] = less["lines"][:2], []
+    less["milestones"] = [one for one in less["milestones"] if "30" not in json.dumps(one["policy"])]
+    fewer["milestones"] = fewer["milestones"][1:]
+    fewer["lines"][1] |= {"certificate_required": False}
+    return [order(), more, less, fewer]
+
+
+def inspection(result, at):
+    return Inspection(check="weld", result=result, order="PO-1", person="Li", **site.header(at=at))
+
+
+class Company:
+    """A database, and what people and machines do to it."""
+
+    def __init__(self, engine) -> None:
+        self.engine = engine
+        self.now = NOW
+        self.events = []
+        self.acts = []
+        self.intake = Intake(engine=engine, sites=site.SITES, now_ns=lambda: self.now)
+
+    async def post(self, *events) -> None:
+        self.events += events
+        await site.post(self.engine, *events)
+
+    async def take(self) -> None:
+        self.now += S
+        while await self.intake.take():
+            pass
+        await self.intake.tick()
+
+    async def place(self, told) -> None:
+        self.now += S
+        parsed = document.read(json.dumps(told).encode(), "test")
+        async with self.engine.begin() as connection:
+            await import_order(connection, parsed, sites=site.SITES, zones=ZONES, now=self.now)
+
+    async def do(self, **told) -> bool:
+        """Record an act; whether it was taken."""
+        self.now += S
+        done = acts.read(json.dumps(told), "test")
+        try:
+            async with self.engine.begin() as connection:
+                await office.record(connection, done, Ground(site.SITES, ZONES, self.now))
+        except TrackingError:
+            return False
+        self.acts.append(done.id)
+        return True
+
+    async def correct(self, event, at) -> None:
+        """As ingest does it."""
+        clock = ClockReading(quality="ntp", boot="boot", mono=1, original=event.at)
+        right = structs.replace(event, at=at, clock=clock)
+        async with self.engine.begin() as connection:
+            values = {"body": codec.encode(right), "at": at, "processed_at": None}
+            await connection.execute(update(inbox).where(inbox.c.event_id == event.id).values(**values))
+
+    async def again(self, event) -> None:
+        """The inbox row is to be taken once more."""
+        async with self.engine.begin() as connection:
+            await connection.execute(update(inbox).where(inbox.c.event_id == event.id).values(processed_at=None))
+
+    async def check(self) -> None:
+        """Live equals rebuilt, and what is stored is what all evidence says."""
+        await self.take()
+        found = await rebuild(self.engine, sites=site.SITES, zones=ZONES, now=self.now)
+        assert found.shown == []
+        assert found.lost == []
+        async with self.engine.connect() as connection:
+            ids = (await connection.execute(select(milestone.c.id))).scalars().all()
+            ground = Ground(site.SITES, ZONES, self.now)
+            steps = await progress.evaluate(connection, ids, ground)
+            whole = await progress.evaluate(connection, ids, ground, whole=True)
+        assert {one.plan.row.id: one.values for one in steps} == {one.plan.row.id: one.values for one in whole}
+        stored = {one.plan.row.id: {name: getattr(one.plan.row, name) for name in one.values} for one in whole}
+        assert stored == {one.plan.row.id: one.values for one in whole}
+
+
+EARLY = st.integers(0, 60).map(lambda minutes: NOW - minutes * 60 * S)
+TEXTS = st.sampled_from(
+    [f"PL1:PO-1/10/{piece}" for piece in range(5)] + ["PL1:PO-1/30", "PL1:PO-1/40/1", "stranger", "PL1:PO-2/1/1"]
+)
+CODES = st.sampled_from(
+    [
+        (("00", site.SSCC),),
+        (("01", site.GTIN), ("10", "LOT7"), ("30", "3")),
+        (("01", site.GTIN), ("10", "LOT7"), ("21", "S1")),
+        (("01", site.GTIN), ("10", "LOT8")),
+    ]
+)
+LINES = st.sampled_from(["PO-1~10", "PO-1~20", "PO-1~30"])
+
+
+class Live(RuleBasedStateMachine):
+    """Everything that may happen, in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.loop = asyncio.Runner()
+        self.run = self.loop.run
+        self.company = Company(self.run(site.database(f"sqlite:///{Path(self.folder.name) / 'live.db'}")))
+
+    def teardown(self) -> None:
+        try:
+            self.run(self.company.check())
+        finally:
+            self.run(self.company.engine.dispose())
+            self.loop.close()
+            self.folder.cleanup()
+
+    @rule(which=st.integers(0, 3))
+    def place(self, which) -> None:
+        self.run(self.company.place(variants()[which]))
+
+    @rule(text=TEXTS, at=EARLY)
+    def label(self, text, at) -> None:
+        self.run(self.company.post(site.scan(text, at=at)))
+
+    @rule(gs1=CODES, at=EARLY)
+    def code(self, gs1, at) -> None:
+        self.run(self.company.post(site.scan("code", gs1, at=at)))
+
+    @rule(at=EARLY, direction=st.sampled_from(["in", "out"]), word=st.sampled_from(["working", "idle"]))
+    def others(self, at, direction, word) -> None:
+        self.run(self.company.post(site.check_in("Li", direction, at=at), site.state(word, at=at), inspection("passed", at)))
+
+    @rule()
+    def take(self) -> None:
+        self.run(self.company.take())
+
+    @precondition(lambda self: self.company.events)
+    @rule(data=st.data(), at=EARLY)
+    def correct(self, data, at) -> None:
+        event = data.draw(st.sampled_from(self.company.events))
+        self.run(self.company.correct(event, at))
+
+    @precondition(lambda self: self.company.events)
+    @rule(data=st.data())
+    def again(self, data) -> None:
+        self.run(self.company.again(data.draw(st.sampled_from(self.company.events))))
+
+    @precondition(lambda self: self.company.events or self.company.acts)
+    @rule(data=st.data(), kind=st.sampled_from(["void", "void", "restore"]))
+    def void(self, data, kind) -> None:
+        ref = data.draw(st.sampled_from([event.id for event in self.company.events] + self.company.acts))
+        self.run(self.company.do(kind=kind, ref=ref, why="a mistake"))
+
+    @precondition(lambda self: self.company.events)
+    @rule(data=st.data(), kind=st.sampled_from(["link", "unlink", "quantity"]), line=LINES, quantity=st.integers(1, 5))
+    def decide(self, data, kind, line, quantity) -> None:
+        told = {"kind": kind, "event": data.draw(st.sampled_from(self.company.events)).id}
+        told |= {"link": {"line": line}, "unlink": {"why": "x"}, "quantity": {"quantity": quantity, "why": "x"}}[kind]
+        self.run(self.company.do(**told))
+
+    @rule(line=LINES, quantity=st.integers(1, 3))
+    def back(self, line, quantity) -> None:
+        self.run(self.company.do(kind="return", line=line, quantity=quantity, why="damaged"))
+
+    @precondition(lambda self: self.company.events)
+    @rule(data=st.data(), line=LINES)
+    def back_of_a_scan(self, data, line) -> None:
+        event = data.draw(st.sampled_from(self.company.events)).id
+        self.run(self.company.do(kind="return", line=line, quantity=1, event=event, why="damaged"))
+
+    @rule(batch=st.sampled_from([None, "LOT7", "LOT8"]))
+    def certify(self, batch) -> None:
+        told = {"batch": batch} if batch else {}
+        self.run(self.company.do(kind="certificate", line="PO-1~20", document="3.1", **told))
+
+    @rule(line=LINES, quantity=st.integers(1, 8))
+    def deliver(self, line, quantity) -> None:
+        self.run(self.company.do(kind="delivery_note", line=line, sscc=site.SSCC, quantity=quantity))
+
+    @rule(withdrawn=st.booleans(), result=st.sampled_from(["passed", "failed"]))
+    def office(self, withdrawn, result) -> None:
+        told = {"kind": "sign_off", "milestone": "PO-1~signed", "role": "engineer", "person": "Wang", "withdrawn": withdrawn}
+        self.run(self.company.do(**told))
+        self.run(self.company.do(kind="inspection", order="PO-1", check="weld", result=result, person="Wang"))
+
+    @invariant()
+    def nothing_is_lost(self) -> None:
+        """A take never fails: what is refused is refused by a sentence."""
+
+
+TestLive = Live.TestCase
+TestLive.settings = settings(
+    max_examples=12,
+    stateful_step_count=18,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+@pytest.fixture
+async def company(database_url):
+    engine = await site.database(database_url)
+    yield Company(engine)
+    await engine.dispose()
+
+
+async def everything(company) -> None:
+    """A day of everything."""
+    beams = [site.beam(n, at=NOW - n * S) for n in range(5)]
+    await company.post(*beams[:3], site.scan("c", (("01", site.GTIN), ("10", "LOT7"), ("30", "10")), at=NOW))
+    await company.take()
+    await company.place(order())
+    await company.post(*beams[3:], site.scan("stranger", at=NOW), site.check_in("Li", at=NOW), site.state("working", at=NOW))
+    await company.post(site.state("idle", at=NOW - 5), site.scan("y", (("00", site.SSCC),), at=NOW), inspection("passed", NOW))
+    await company.take()
+    assert await company.do(kind="certificate", line="PO-1~20", document="3.1")
+    assert await company.do(kind="sign_off", milestone="PO-1~signed", role="engineer", person="Wang")
+    assert await company.do(kind="link", event=company.events[6].id, line="PO-1~30", quantity=2)
+    assert await company.do(kind="return", line="PO-1~10", quantity=1, why="bent", event=beams[0].id)
+    assert await company.do(kind="void", ref=beams[1].id, why="test scan")
+    assert await company.do(kind="quantity", event=company.events[3].id, quantity=4, why="counted")
+    await company.correct(beams[2], NOW - 100 * S)
+    await company.take()
+    assert await company.do(kind="restore", ref=beams[1].id, why="no test")
+    assert await company.do(kind="void", ref=company.acts[0], why="wrong paper")
+
+
+async def test_live_equals_rebuilt_on_both_databases(company):
+    await everything(company)
+    await company.check()
+
+
+async def test_a_rebuild_finds_what_was_changed_behind_its_back_and_puts_it_right(company):
+    await everything(company)
+    async with company.engine.begin() as connection:
+        await connection.execute(update(material_line).where(material_line.c.id == "PO-1~10").values(arrived=77))
+        await connection.execute(update(milestone).where(milestone.c.id == "PO-1~beams").values(percent=1))
+        await connection.execute(delete(evidence).where(evidence.c.line_id == "PO-1~30"))
+    told = []
+    found = await rebuild(
+        company.engine, sites=site.SITES, zones=ZONES, now=company.now, told=lambda *how_far: told.append(how_far[0])
+    )
+    assert not found.equal
+    assert {"material_line", "milestone", "evidence"} <= set(found.differing)
+    assert set(told) == {"log", "lines", "milestones", "compare"}
+    adopted = await rebuild(company.engine, sites=site.SITES, zones=ZONES, now=company.now, adopt=True)
+    assert adopted.adopted
+    await company.check()

@@ -1,0 +1,30 @@
+"""The place where state is made anew: a database of its own in a temporary folder, gone when it was compared."""
+
+import contextlib
+import tempfile
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from plumbline.database import open_engine
+from plumbline.inbox import gateway
+from tracking_service.tables import metadata
+
+
+@contextlib.asynccontextmanager
+async def shadow(live: AsyncConnection) -> AsyncGenerator[AsyncEngine]:
+    """An empty database with tracking's tables, and what is known of the gateways."""
+    rows = [row._asdict() for row in (await live.execute(select(gateway))).all()]  # pyright: ignore[reportPrivateUsage] - SQLAlchemy's public name
+    with tempfile.TemporaryDirectory(prefix="plumbline-rebuild-", ignore_cleanup_errors=True) as folder:
+        engine = open_engine(f"sqlite:///{Path(folder) / 'shadow.db'}", durable=False)
+        try:
+            async with engine.begin() as connection:
+                await connection.run_sync(metadata.create_all)
+                await connection.run_sync(gateway.create)
+                if rows:
+                    await connection.execute(insert(gateway), rows)
+            yield engine
+        finally:
+            await engine.dispose()
