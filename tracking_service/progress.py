@@ -111,7 +111,7 @@ async def move(connection: AsyncConnection, ids: Collection[str], ground: Ground
     changes: Sequence[Change] = ()
     if moves:
         await connection.execute(insert(transition), moves)
-        changes = await notices.moved(connection, before, ground.now, zones=ground.zones, cause=cause.why)
+        changes = await notices.moved(connection, before, ground.now, zones=ground.zones, cause=cause.why, at=cause.at)
     return Moved(changes, frozenset(one.plan.row.order_number for one in found))
 
 

@@ -184,13 +184,15 @@ class Message(NamedTuple):
     body: str
 
 
-def moved(brief: MilestoneBrief, before: Standing, *, now: int, cause: Text | None = None) -> Change | None:
-    """What a milestone that stands at `brief` says to people who knew it at `before`; `None`: nothing."""
+def moved(brief: MilestoneBrief, before: Standing, *, at: int, cause: Text | None = None) -> Change | None:
+    """What a milestone that stands at `brief` says to people who knew it at `before`; `None`: nothing.
+
+    `at`: observation time of what moved it.
+    """
     event = _event(before, brief.standing)
     if event is None:
         return None
-    at = event.at if isinstance(event, Completed) else now
-    return of_milestone(event, brief, at=at, cause=cause)
+    return of_milestone(event, brief, at=event.at if isinstance(event, Completed) else at, cause=cause)
 
 
 def of_milestone(

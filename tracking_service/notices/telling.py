@@ -21,7 +21,7 @@ from tracking_service.domain.milestone import Completed
 from tracking_service.domain.notice import Change, Standing
 from tracking_service.notices import briefs
 from tracking_service.notices.people import Address, Circle, Person, circle
-from tracking_service.notices.rows import Draft, time_for
+from tracking_service.notices.rows import OLD_NS, Draft, time_for
 from tracking_service.tables import insert_new, notice
 
 #: What is read of notices that were told; not their texts.
@@ -39,17 +39,18 @@ async def moved(
     *,
     zones: Mapping[str, tzinfo],
     cause: Text | None = None,
+    at: int = 0,
 ) -> Sequence[Change]:
     """Tell of milestones that stood at `before` and stand in the database as they do now; returns what was told.
 
-    `cause` says why what people were told was wrong (a scan was void, data came late); `None`: it was right then, and the
-    world moved on.
+    `cause` says why what people were told was wrong (a scan was void, a clock was wrong). Without it what they were told was
+    right, and the world moved on, unless what moved the milestone was seen (`at`; 0: now) before they were told.
     """
     standing = await briefs.read(connection, before, zones=zones)
     changes = [
         change
         for milestone, brief in standing.items()
-        if (change := words.moved(brief, before[milestone], now=now, cause=cause)) is not None
+        if (change := words.moved(brief, before[milestone], at=at or now, cause=cause)) is not None
     ]
     await tell(connection, changes, now, zones=zones)
     return changes
@@ -122,9 +123,11 @@ class _Told:
                 continue
             closed = update(notice).where(notice.c.id == row.id).values(corrected_at=self.now, next_at=None)
             await self.connection.execute(closed)
-            # a date that was wrong and lateness that was none were wrong when they were told, whatever moved the milestone
+            # a date that was wrong and lateness that was none were wrong when they were told, whatever moved the milestone,
+            # and so was what had been overtaken by something that was seen before and came late
             never_true = row.kind == "late" or (row.kind == "completed" and standing.done_at is not None)
-            if self.change.cause is not None or never_true:
+            overtaken = self.change.at < (row.sent_at or row.created_at) - OLD_NS
+            if self.change.cause is not None or never_true or overtaken:
                 wrong[row.recipient].append(row)
         return [self._correction(standing, rows) for rows in wrong.values()]
 
