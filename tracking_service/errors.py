@@ -4,6 +4,7 @@ TrackingError               (a PlumblineError)
 ├── ActRefusedError         an act of the office that cannot be taken: path in it, or what it is about, and the reason
 ├── FileRefusedError        a schedule or a list that cannot be read: file, line or row, reason
 ├── ListenError             the address of the screens cannot be had: it is taken, or not this machine's
+├── OrderChangedError       an order is not any more what a difference was shown of
 ├── OrderRefusedError       an order document that cannot be taken: file or request, path in it, reason
 ├── PlanError               a site's plan that cannot be drawn, or cannot lie where its corners say
 └── UnknownThingError       an order, milestone, site or picture that does not exist
@@ -26,6 +27,10 @@ class FileRefusedError(TrackingError):
 
 class ListenError(TrackingError):
     """The address of the screens and the API cannot be had; the text says why."""
+
+
+class OrderChangedError(TrackingError):
+    """An order was changed between the look at a difference and its application."""
 
 
 class OrderRefusedError(TrackingError):

@@ -18,6 +18,7 @@ from tracking_service import document
 from tracking_service.api import problems, proof, reading, stream
 from tracking_service.api.acts import add_acts
 from tracking_service.api.cross_origin import ANY, MapsOfOthers
+from tracking_service.api.imports import FILES, add_imports
 from tracking_service.api.models import (
     EvidenceModel,
     HistoryModel,
@@ -74,12 +75,13 @@ def create_app(
     screens = broadcaster if broadcaster is not None else Broadcaster()
     app = FastAPI(title="Plumbline", version=__version__)
     problems.install(app)
-    app.add_middleware(problems.BodyLimit, limit=MAX_DOCUMENT_BYTES)
+    app.add_middleware(problems.BodyLimit, limit=MAX_DOCUMENT_BYTES, files=FILES)
     app.add_middleware(MapsOfOthers, origins=map_origins)
     _add_sites(app, wall, screens)
     add_site_map(app, wall)
     _add_orders(app, wall, heard)
     add_acts(app, wall, heard)
+    add_imports(app, wall, heard)
     _add_health(app, wall)
     more(app)
     if (static / "index.html").is_file():

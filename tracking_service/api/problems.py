@@ -1,6 +1,7 @@
 """Errors as problem details (RFC 9457), and a bound on what a request may carry."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -67,11 +68,12 @@ def install(app: FastAPI) -> None:
 
 
 class BodyLimit:
-    """Refuse bodies over `limit` bytes as they come in, whatever their header says."""
+    """Refuse bodies over `limit` bytes as they come in, whatever their header says; `files`: what paths may end with, and theirs."""
 
-    def __init__(self, app: ASGIApp, *, limit: int) -> None:
+    def __init__(self, app: ASGIApp, *, limit: int, files: Mapping[str, int] | None = None) -> None:
         self._app = app
         self._limit = limit
+        self._files = files or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -80,12 +82,13 @@ class BodyLimit:
             return
         got = 0
         started = False
+        limit = self._files.get(scope["path"].rpartition("/")[2], self._limit)
 
         async def bounded() -> Message:
             nonlocal got
             message = await receive()
             got += len(message.get("body", b"")) if message["type"] == "http.request" else 0
-            if got > self._limit:
+            if got > limit:
                 raise _TooLargeError
             return message
 
@@ -99,7 +102,7 @@ class BodyLimit:
         except _TooLargeError:
             if started:
                 raise
-            detail = f"A body may have {self._limit} bytes."
+            detail = f"A body may have {limit} bytes."
             body = json.dumps({"title": "Content too large", "status": 413, "detail": detail}).encode()
             headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
             await send({"type": "http.response.start", "status": 413, "headers": headers})

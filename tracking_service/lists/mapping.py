@@ -91,13 +91,13 @@ class ListMapping(Part):
     """What stands before the decimals in texts; absent: a comma where only that fits."""
     dates: Literal["ymd", "dmy", "mdy"] = "ymd"
     """The order of dates such as 03/04/05; 2024-05-06 and 2024年5月6日 are always understood."""
-    columns: Annotated[dict[str, Text], Field(max_length=100, default_factory=dict)]
+    columns: dict[str, Text] = Field(default_factory=dict[str, str], max_length=100)
     """Field → the heading of its column."""
-    defaults: Annotated[dict[str, Words], Field(max_length=100, default_factory=dict)]
+    defaults: dict[str, Words] = Field(default_factory=dict[str, str], max_length=100)
     """Field → what it is where its cell is empty, or there is no column."""
-    values: Annotated[
-        dict[str, Annotated[dict[Text, Words], Field(max_length=1_000)]], Field(max_length=50, default_factory=dict)
-    ]
+    values: dict[str, Annotated[dict[Text, Words], Field(max_length=1_000)]] = Field(
+        default_factory=dict[str, dict[str, str]], max_length=50
+    )
     """Field → what stands in the list → what is meant: units, yes and no."""
 
 

@@ -1,0 +1,112 @@
+"""Planning files and lists into orders that are there: first the difference is made, then, if people want it, it is applied."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from plumbline.site import SiteFile
+from tracking_service import lists, log, schedules
+from tracking_service.difference import Change, difference
+from tracking_service.document import OrderDocument
+from tracking_service.errors import OrderChangedError, OrderRefusedError, UnknownThingError
+from tracking_service.lists import ListMapping
+from tracking_service.orders import Imported, import_order
+from tracking_service.schedules.taking import taken
+from tracking_service.tables import orders
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """How a file is taken in, where it does not say so itself."""
+
+    project: str | None = None
+    """Which project of a file with several."""
+    encoding: str | None = None
+    mapping: ListMapping = field(default_factory=ListMapping)
+    remove: bool = False
+    """Lines or deliveries that a list does not have are taken out."""
+    milestones: bool = True
+    """Milestones of a schedule become the order's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a file would make of an order."""
+
+    before: OrderDocument
+    after: OrderDocument
+    remarks: Sequence[str]
+
+    @property
+    def changes(self) -> Sequence[Change]:
+        """What would change."""
+        return difference(self.before, self.after)
+
+
+def prepared(order: OrderDocument, data: bytes, name: str, zone: tzinfo, choices: Choices) -> Prepared:
+    """Read a planning file or a list for an order; slow for large files, so call it in a thread.
+
+    Raises `FileRefusedError` (file, line or row, reason) or `OrderRefusedError` (what the order cannot be).
+    """
+    if schedules.is_schedule(data) or not data.strip():
+        schedule = schedules.chosen(schedules.read(data, name, choices.encoding), name, choices.project)
+        made = taken(order, schedule, zone, milestones=choices.milestones)
+    else:
+        mapping = choices.mapping
+        if choices.encoding is not None:
+            mapping = mapping.model_copy(update={"encoding": choices.encoding})
+        made = lists.with_list(order, data, name, mapping, zone, remove=choices.remove, milestones=choices.milestones)
+    return Prepared(order, made.document, made.remarks)
+
+
+async def stored(connection: AsyncConnection, number: str) -> OrderDocument:
+    """The document of an order that is there. Raises `UnknownThingError`."""
+    found = await stored_or_none(connection, number)
+    if found is None:
+        raise UnknownThingError(f"there is no order '{number}'; import its document first")
+    return found
+
+
+async def stored_or_none(connection: AsyncConnection, number: str) -> OrderDocument | None:
+    """The document of an order, where it is there."""
+    text = (await connection.execute(select(orders.c.document).where(orders.c.number == number))).scalar_one_or_none()
+    return OrderDocument.model_validate_json(text) if text is not None else None
+
+
+def zone_of(order: OrderDocument, sites: Mapping[str, SiteFile]) -> tzinfo:
+    """The time zone of an order's site. Raises `OrderRefusedError` where the site is not known."""
+    site = sites.get(order.site)
+    if site is None:
+        known = f"use {', '.join(sites)}" if sites else "name the folder of site files"
+        raise OrderRefusedError(f"order {order.number}: the time zone of its site '{order.site}' is not known; {known}")
+    return ZoneInfo(site.timezone)
+
+
+def version(order: OrderDocument) -> str:
+    """A short name of what an order says: of equal documents the same."""
+    return hashlib.blake2b(order.canonical().encode(), digest_size=8).hexdigest()
+
+
+async def applied(
+    connection: AsyncConnection,
+    made: Prepared,
+    *,
+    sites: Mapping[str, SiteFile],
+    zones: Mapping[str, tzinfo],
+    now: int,
+    person: str | None = None,
+) -> Imported:
+    """Make the order so, in the caller's transaction.
+
+    Raises `OrderChangedError` where the order is not any more what the difference was shown of.
+    """
+    await log.turn(connection)
+    here = await stored(connection, made.before.number)
+    if here.canonical() != made.before.canonical():
+        raise OrderChangedError(f"order {here.number}: somebody changed it meanwhile; look at the difference again")
+    return await import_order(connection, made.after, sites=sites, zones=zones, now=now, person=person)
