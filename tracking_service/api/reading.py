@@ -27,11 +27,12 @@ from tracking_service.api.models import (
     iso,
     iso_or_none,
 )
-from tracking_service.domain.milestone import RULE, Silence, assess, quietest, worst
+from tracking_service.domain.milestone import Silence, longest, worst
 from tracking_service.domain.notice import local
 from tracking_service.domain.order import line_state, order_percent
 from tracking_service.domain.policies import sentence
 from tracking_service.draft import device_title
+from tracking_service.planning.colour import DEFAULT, assess
 from tracking_service.rooms.ground import Ground
 from tracking_service.tables import (
     equipment_state,
@@ -118,9 +119,9 @@ async def _policies(
 
 
 def _milestone(row: Row[Any], policy: text.Text, now: int, silent: Sequence[Silence], zone: ZoneInfo) -> MilestoneModel:
-    quiet = quietest(silent, row.due) if row.due is not None else None
+    quiet = longest(silent, now)
     clock = local(quiet.since, zone) if quiet else ""
-    found = assess(percent=row.percent, done_at=row.done_at, due=row.due, now=now, silent=silent, clock=clock)
+    found = assess(percent=row.percent, done_at=row.done_at, start=row.start, due=row.due, now=now, silent=silent, clock=clock)
     return MilestoneModel(
         id=row.id,
         title=Text(en=row.title_en, zh=row.title_zh),
@@ -131,7 +132,7 @@ def _milestone(row: Row[Any], policy: text.Text, now: int, silent: Sequence[Sile
         reason=both(found.reason),
         evidence=row.evidence,
         policy=both(policy),
-        rule=both(RULE),
+        rule=both(DEFAULT.sentence),
         why=Text(en=row.why_en, zh=row.why_zh),
     )
 

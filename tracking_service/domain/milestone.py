@@ -6,7 +6,7 @@ come in, and however often, the same scans give the same state.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 from fractions import Fraction
 from typing import Final, Literal, NamedTuple
 
@@ -184,45 +184,14 @@ class Assessment(NamedTuple):
     reason: Text
 
 
-#: The default rule, as people read it.
-RULE: Final = Text(
-    "Green: done, or more than 3 days left. Yellow: 3 days or less left and not done. Red: past its date and not done. "
-    "Unknown: past its date while a gateway has been silent since before it.",
-    "绿：已完成，或距期限超过 3 天。黄：距期限不足 3 天且未完成。红：已过期限且未完成。未知：已过期限，但有网关在期限前失联。",
-)
-
-
-def assess(
-    *, percent: Decimal, done_at: int | None, due: int | None, now: int, silent: Iterable[Silence], clock: str = ""
-) -> Assessment:
-    """Apply the default rule. `clock` is how the silence's start reads in the site's time, for example `14:02`."""
-    shown = amount(percent.quantize(Decimal("0.1"), ROUND_DOWN))
-    if done_at is not None:
-        return Assessment("done", "green", Text("Done: all material has arrived", "已完成：物料全部到场"))
-    if due is None:
-        return Assessment("open", "green", Text(f"{shown} % has arrived; no date is set", f"已到货 {shown}%；未设期限"))
-    if due <= now:
-        if quiet := quietest(silent, due):
-            return Assessment(
-                "unknown",
-                "unknown",
-                Text(
-                    f"Unknown since {clock}: gateway {quiet.gateway} is offline",
-                    f"自 {clock} 起未知：网关 {quiet.gateway} 离线",
-                ),
-            )
-        return Assessment("open", "red", Text(f"Past its date with {shown} % arrived", f"已过期限，到货 {shown}%"))
-    if due - now <= WARN_NS:
-        hours = (due - now) // 3_600_000_000_000
-        left = Text(f"{hours} h left", f"剩余 {hours} 小时") if hours else Text("less than an hour left", "剩余不到 1 小时")
-        return Assessment("open", "yellow", Text(f"{shown} % has arrived, {left.en}", f"已到货 {shown}%，{left.zh}"))
-    days = (due - now) // (24 * 3_600_000_000_000)
-    return Assessment("open", "green", Text(f"{shown} % has arrived, {days} days left", f"已到货 {shown}%，剩余 {days} 天"))
-
-
 def quietest(silent: Iterable[Silence], due: int) -> Silence | None:
     """The gateway that has been silent longest of those that may have seen something before `due` and not told it."""
     return min((quiet for quiet in silent if quiet.since < due), key=lambda quiet: quiet.since, default=None)
+
+
+def longest(silent: Iterable[Silence], now: int) -> Silence | None:
+    """The gateway that has been silent longest."""
+    return quietest(silent, now)
 
 
 _WORST: Final[tuple[Rag, ...]] = ("red", "unknown", "yellow", "green")

@@ -87,7 +87,7 @@ def _count(line: LineDocument, *, pieces: bool) -> int:
 def _of_line(order: OrderDocument, line: LineDocument, *, pieces: bool, gs1: bool) -> Iterator[Label]:
     count = _count(line, pieces=pieces)
     title = Text(line.title.en, line.title.zh)
-    number = Text(f"{order.number} · line {line.line}", f"{order.number} · 第 {line.line} 行")
+    number = Text(f"{order.number} · line {line.line}", f"{order.number} 第 {line.line} 行")
     for piece in range(1, count + 1):
         under = [number]
         if pieces:

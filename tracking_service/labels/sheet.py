@@ -76,7 +76,7 @@ def _label(canvas: Any, label: Label, box: tuple[float, float, float, float], la
 
 def _words(canvas: Any, label: Label, box: tuple[float, float, float, float], language: Language, chosen: Fonts) -> None:
     left, y, width, height = box
-    size = max(8.0, min(height * 0.11, 40.0))
+    size = max(8.0, min(height * 0.095, 40.0))
     canvas.setFillColor(_INK)
     for line in wrapped(label.title.of(language), chosen.bold, size, width, lines=3):
         y -= size

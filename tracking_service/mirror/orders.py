@@ -9,10 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from plumbline.series import FieldValue, Point
 from tracking_service import gateways
-from tracking_service.domain.milestone import Rag, Silence, assess, worst
+from tracking_service.domain.milestone import Rag, Silence, worst
 from tracking_service.domain.order import line_standing, on_time, order_percent
 from tracking_service.mirror.lately import Lately
 from tracking_service.mirror.send import Send
+from tracking_service.planning.colour import assess
 from tracking_service.tables import material_line, milestone, orders
 
 #: Colours as numbers, for a board's thresholds. What is unknown has no number.
@@ -86,7 +87,7 @@ def _material(site: str, row: Row[Any], silent: Sequence[Silence], now: int) -> 
 
 
 def _milestone(site: str, row: Row[Any], silent: Sequence[Silence], now: int) -> Point:
-    found = assess(percent=row.percent, done_at=row.done_at, due=row.due, now=now, silent=silent)
+    found = assess(percent=row.percent, done_at=row.done_at, start=row.start, due=row.due, now=now, silent=silent)
     fields: dict[str, FieldValue] = {
         "percent": float(row.percent),
         "state": found.state,
@@ -99,7 +100,8 @@ def _milestone(site: str, row: Row[Any], silent: Sequence[Silence], now: int) ->
 
 def _order(row: Row[Any], lines: Sequence[Row[Any]], plans: Sequence[Row[Any]], silent: Sequence[Silence], now: int) -> Point:
     found: list[Rag] = [
-        assess(percent=plan.percent, done_at=plan.done_at, due=plan.due, now=now, silent=silent).rag for plan in plans
+        assess(percent=plan.percent, done_at=plan.done_at, start=plan.start, due=plan.due, now=now, silent=silent).rag
+        for plan in plans
     ]
     percents = [float(plan.percent) for plan in plans]
     if not percents:  # an order without milestones is as far as its material

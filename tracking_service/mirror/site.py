@@ -11,9 +11,10 @@ from plumbline.series import FieldValue, Point
 from plumbline.site import SiteFile
 from tracking_service import gateways
 from tracking_service.api.reading import read_people
-from tracking_service.domain.milestone import Rag, Silence, assess, worst
+from tracking_service.domain.milestone import Rag, Silence, worst
 from tracking_service.mirror.orders import colour
 from tracking_service.mirror.send import Send
+from tracking_service.planning.colour import assess
 from tracking_service.tables import milestone, orders
 
 #: The pseudo-zones: the whole site, and all places that are no zone of the site file.
@@ -65,7 +66,8 @@ async def _plans(connection: AsyncConnection) -> Mapping[str, Sequence[Row[Any]]
 
 def _milestones(plans: Sequence[Row[Any]], silent: Sequence[Silence], now: int) -> Mapping[str, FieldValue]:
     found: list[Rag] = [
-        assess(percent=plan.percent, done_at=plan.done_at, due=plan.due, now=now, silent=silent).rag for plan in plans
+        assess(percent=plan.percent, done_at=plan.done_at, start=plan.start, due=plan.due, now=now, silent=silent).rag
+        for plan in plans
     ]
     counts = Counter(found)
     colours: tuple[Rag, ...] = ("green", "yellow", "red", "unknown")

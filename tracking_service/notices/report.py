@@ -12,9 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from plumbline.text import Language, Text, amount
 from tracking_service import gateways
 from tracking_service.domain.hours import day_of
-from tracking_service.domain.milestone import Rag, assess, quietest
+from tracking_service.domain.milestone import Rag, quietest
 from tracking_service.domain.notice import local
 from tracking_service.notices import page
+from tracking_service.planning.colour import assess
 from tracking_service.tables import evidence, material_line, milestone, orders
 
 WEEK_NS: Final = 7 * 24 * 3600 * 1_000_000_000
@@ -121,7 +122,9 @@ async def read(
 def _reached(plan: Row[Any], now: int, silent: Sequence[Any], zone: tzinfo) -> Reached:
     quiet = quietest(silent, plan.due) if plan.due is not None else None
     clock = local(quiet.since, zone) if quiet is not None else ""
-    found = assess(percent=plan.percent, done_at=plan.done_at, due=plan.due, now=now, silent=silent, clock=clock)
+    found = assess(
+        percent=plan.percent, done_at=plan.done_at, start=plan.start, due=plan.due, now=now, silent=silent, clock=clock
+    )
     return Reached(Text(plan.title_en, plan.title_zh), plan.percent, plan.due, plan.done_at, found.rag, found.reason)
 
 

@@ -10,7 +10,7 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Final
 
 from plumbline.text import Text, amount
-from tracking_service.domain.milestone import WARN_NS, Assessment, Rag, Silence
+from tracking_service.domain.milestone import WARN_NS, Assessment, Rag, Silence, longest
 
 _DAY: Final = 24 * 3600 * 1_000_000_000
 _HOUR: Final = 3600 * 1_000_000_000
@@ -68,14 +68,16 @@ def assess(
     if due is None:
         return Assessment("open", "green", Text(f"{shown} % done; no date is set", f"已完成 {shown}%；未设期限"))
     colour = _colour(percent, start, due, now, rule)
-    quiet = min((one for one in silent if one.since < now), key=lambda one: one.since, default=None)
-    if quiet is not None and _WORSE[colour] > _WORSE[_colour(percent, start, due, quiet.since, rule)]:
+    quiet = longest(silent, now)
+    should = planned(start, due, now)
+    # what is yellow by its date alone is so whatever a gateway saw
+    if quiet is not None and should is not None and _WORSE[colour] > _WORSE[_colour(percent, start, due, quiet.since, rule)]:
         return Assessment(
             "unknown",
             "unknown",
             Text(f"Unknown since {clock}: gateway {quiet.gateway} is offline", f"自 {clock} 起未知：网关 {quiet.gateway} 离线"),
         )
-    return Assessment("open", colour, _why(shown, planned(start, due, now), percent, due, now))
+    return Assessment("open", colour, _why(shown, should, percent, due, now))
 
 
 _WORSE: Final[dict[Rag, int]] = {"green": 0, "yellow": 1, "red": 2, "unknown": 3}

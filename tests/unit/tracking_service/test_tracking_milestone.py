@@ -18,10 +18,10 @@ from tracking_service.domain.milestone import (
     Silence,
     advance,
     arrived,
-    assess,
     changes,
     worst,
 )
+from tracking_service.planning.colour import assess
 
 POLICY = MaterialArrived((Required("a", Decimal(4)), Required("b", Decimal(10))), Decimal(1))
 
@@ -145,7 +145,7 @@ NOW = 1_000 * DAY
     ],
 )
 def test_the_default_rule_tells_late_from_unknown(done_at, due, silent, expected):
-    found = assess(percent=Decimal(40), done_at=done_at, due=due, now=NOW, silent=silent, clock="14:02")
+    found = assess(percent=Decimal(40), done_at=done_at, start=None, due=due, now=NOW, silent=silent, clock="14:02")
     assert (found.state, found.rag) == expected
     assert found.reason.en
     assert found.reason.zh

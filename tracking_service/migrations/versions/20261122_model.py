@@ -1,4 +1,4 @@
-"""The company: people and their roles, codes, suppliers, articles."""
+"""The company: people and their roles, codes, suppliers, articles; when work towards a milestone begins, who promised what."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -62,8 +62,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("code"),
     )
     op.create_index("ix_article_code_article", "article_code", ["article"])
+    op.add_column("milestone", sa.Column("start", sa.BigInteger(), nullable=True))
+    op.add_column("material_line", sa.Column("promised", sa.BigInteger(), nullable=True))
+    op.add_column("material_line", sa.Column("supplier", sa.String(length=64), nullable=True))
 
 
 def downgrade() -> None:
+    op.drop_column("material_line", "supplier")
+    op.drop_column("material_line", "promised")
+    op.drop_column("milestone", "start")
     for table in ("article_code", "supplier_prefix", "supplier", "company_code", "person_role", "person", "company"):
         op.drop_table(table)
