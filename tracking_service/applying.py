@@ -1,6 +1,6 @@
 """What each act of the office does to the rooms: the same code when it is made and when the log is replayed."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,6 +12,8 @@ from tracking_service import acts, order_rows
 from tracking_service.checking import Placed
 from tracking_service.document import OrderDocument
 from tracking_service.domain.facts import Need
+from tracking_service.domain.notice import Change
+from tracking_service.geofence import room as geofence
 from tracking_service.log.tables import act, voided
 from tracking_service.rooms import arrivals, check_ins, counting, inspections, machines, sign_offs
 from tracking_service.rooms.arrivals import Stored
@@ -26,6 +28,8 @@ class Effect:
     stored: Stored = field(default_factory=Stored)
     needs: frozenset[Need] = frozenset()
     milestones: frozenset[str] = frozenset()
+    changes: tuple[Change, ...] = ()
+    """What a room has to say by itself."""
 
 
 async def apply(connection: AsyncConnection, done: Any, placed: Placed, ground: Ground) -> Effect:
@@ -124,15 +128,17 @@ async def _event_turned(connection: AsyncConnection, ref: str, ground: Ground, *
         needs = await check_ins.remove(connection, [ref])
         needs |= await machines.remove(connection, [ref])
         needs |= await inspections.remove(connection, [ref])
-        return Effect(stored, frozenset(needs))
+        visits = await geofence.remove(connection, [ref], sites=ground.sites)
+        return Effect(stored, frozenset(needs | visits.needs), changes=tuple(visits.changes))
     events = await ground.events(connection, [ref])
     stored = await arrivals.relink(connection, [ref], ground)
-    return Effect(stored, frozenset(await seen_again(connection, events)))
+    visits = await geofence.store(connection, events, sites=ground.sites)
+    needs = await _seen_again(connection, events)
+    return Effect(stored, frozenset(needs | visits.needs), changes=tuple(visits.changes))
 
 
-async def seen_again(connection: AsyncConnection, events: Any) -> set[Need]:
+async def _seen_again(connection: AsyncConnection, found: Sequence[Event]) -> set[Need]:
     """Put events that are no scans back into their rooms."""
-    found: list[Event] = list(events)
     needs = await check_ins.store(connection, [event for event in found if isinstance(event, CheckIn)])
     needs |= await machines.store(connection, [event for event in found if isinstance(event, State)])
     return needs | await inspections.store(connection, [event for event in found if isinstance(event, Inspection)])

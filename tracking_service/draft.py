@@ -1,7 +1,7 @@
 """What a batch of events means: kept in the rooms, and told on the wall's list."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -9,10 +9,12 @@ from plumbline.event import CheckIn, Event, Inspection, Scan, State
 from plumbline.linking import Known, Linked, Unlinked
 from plumbline.site import SiteFile
 from plumbline.text import Text, visible
-from tracking_service import activity, progress
+from tracking_service import activity, notices, progress
 from tracking_service.activity import Entry
 from tracking_service.domain import wording
 from tracking_service.domain.facts import Need
+from tracking_service.domain.notice import Change
+from tracking_service.geofence import room as geofence
 from tracking_service.outcome import Outcome
 from tracking_service.progress import Cause
 from tracking_service.rooms import arrivals, check_ins, counting, inspections, machines
@@ -22,6 +24,15 @@ from tracking_service.rooms.ground import Ground
 
 _LEVELS: Mapping[str, activity.Level] = {"passed": "good", "failed": "bad", "conditional": "warn"}
 _CLOCK = Text("a gateway's clock was set right", "网关时钟已校正")
+
+
+class Kept(NamedTuple):
+    """What was written into the rooms, and what that touched."""
+
+    stored: Stored
+    needs: set[Need]
+    changes: Sequence[Change]
+    """What a room has to say by itself."""
 
 
 class Draft:
@@ -58,7 +69,7 @@ class Draft:
         )
         self._entries.append(Entry(row.event_id, row.site, row.at, "unlinked", wording.waits("", told), "warn"))
 
-    async def store(self, connection: AsyncConnection) -> tuple[Stored, set[Need]]:
+    async def store(self, connection: AsyncConnection) -> Kept:
         """Write what was seen into its rooms; what follows from it is not written yet."""
         gone = await arrivals.voided_of(connection, self._events)
         events = [event for event in self._events.values() if event.id not in gone]
@@ -68,21 +79,24 @@ class Draft:
         needs |= await machines.store(connection, [event for event in events if isinstance(event, State)], deferred=later)
         needs |= await inspections.store(connection, [event for event in events if isinstance(event, Inspection)])
         await arrivals.refuse(connection, self._refused)
-        return stored, needs
+        visits = await geofence.store(connection, events, sites=self._ground.sites)
+        return Kept(stored, needs | visits.needs, visits.changes)
 
     async def commit(self, connection: AsyncConnection) -> Outcome:
         """Write everything into the caller's transaction."""
         now = self._ground.now
-        stored, needs = await self.store(connection)
+        stored, needs, changes = await self.store(connection)
         settled = await counting.settle(connection, stored)
         touched = needs.union(Need("line", line) for line in settled.lines)
         moved = await progress.move(connection, await progress.counting_on(connection, touched), self._ground, self._cause())
+        await notices.tell(connection, changes, now, zones=self._ground.zones)
         for event in self._events.values():
             if event.clock.original is not None:
                 await activity.move(connection, event.id, event.at)
-        entries = [*self._entries, *self._told(stored, settled), *activity.of_changes(moved.changes, now)]
+        entries = [*self._entries, *self._told(stored, settled), *activity.of_changes([*moved.changes, *changes], now)]
         orders = moved.orders.union(line.partition("~")[0] for line in settled.lines)
-        return Outcome(activity=await activity.add(connection, entries), orders=frozenset(orders), notices=bool(moved.changes))
+        new = await activity.add(connection, entries)
+        return Outcome(activity=new, orders=frozenset(orders), notices=bool(moved.changes or changes))
 
     def _cause(self) -> Cause:
         newest = max((event.at for event in self._events.values()), default=0)

@@ -26,6 +26,7 @@ from plumbline.site import SiteFile, Zones
 from tracking_service import activity, notices, progress
 from tracking_service.domain.notice import Change
 from tracking_service.draft import Draft
+from tracking_service.geofence import room as geofence
 from tracking_service.log import append_events, turn
 from tracking_service.outcome import Observed, Outcome
 from tracking_service.progress import Cause
@@ -138,6 +139,7 @@ class Intake:
         if now - self._woken_at >= _WAKE_EVERY_NS:
             self._woken_at = now
             await self._wake_milestones(now)
+            await self._settle_visits(now)
         if now - self._due_checked >= _DUE_EVERY_NS:
             self._due_checked = now
             await self._tell_due(now)
@@ -163,6 +165,22 @@ class Intake:
             moved = await progress.move(connection, ids, self._ground(now), Cause("time"))
             entries = await activity.add(connection, activity.of_changes(moved.changes, now))
         if moved.changes:
+            self._heard(Outcome(activity=entries, orders=moved.orders, notices=True))
+
+    async def _settle_visits(self, now: int) -> None:
+        """Fold on what is folded anew: fixes that came days late, zones that were moved."""
+        ground = self._ground(now)
+        async with self._reader.connect() as connection:
+            if not await geofence.behind(connection, sites=ground.sites):
+                return
+        async with self._engine.begin() as connection:
+            await turn(connection)
+            touched = await geofence.settle(connection, sites=ground.sites)
+            ids = await progress.counting_on(connection, touched.needs)
+            moved = await progress.move(connection, ids, ground, Cause("seen"))
+            await notices.tell(connection, touched.changes, now, zones=self._zones)
+            entries = await activity.add(connection, activity.of_changes([*moved.changes, *touched.changes], now))
+        if entries:
             self._heard(Outcome(activity=entries, orders=moved.orders, notices=True))
 
     async def _tell_due(self, now: int) -> None:

@@ -6,7 +6,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline.text import Text
-from tracking_service import activity, applying, progress
+from tracking_service import activity, applying, notices, progress
 from tracking_service.acts import Act, OrderAct, written
 from tracking_service.applying import Effect
 from tracking_service.checking import Placed, check
@@ -71,12 +71,13 @@ async def _follow(connection: AsyncConnection, done: Any, placed: Placed, effect
     ids = await progress.counting_on(connection, touched) | effect.milestones
     moved = await progress.move(connection, ids, ground, _cause(done, placed))
     entries = [entry_of(scan, found, settled, effect.stored) for scan, found in effect.stored.found]
-    entries += activity.of_changes(moved.changes, ground.now)
+    await notices.tell(connection, effect.changes, ground.now, zones=ground.zones)
+    entries += activity.of_changes([*moved.changes, *effect.changes], ground.now)
     orders = moved.orders.union(line.partition("~")[0] for line in settled.lines)
     if placed.order is not None:
         orders = orders | {placed.order}
     new = await activity.add(connection, entries)
-    return Outcome(activity=new, orders=frozenset(orders), notices=bool(moved.changes))
+    return Outcome(activity=new, orders=frozenset(orders), notices=bool(moved.changes or effect.changes))
 
 
 def _cause(done: Any, placed: Placed) -> Cause:

@@ -83,7 +83,7 @@ async def evaluate(
     if not ids:
         return ()
     read = await plans.read(connection, ids, ground)
-    facts = await seen.read(connection, read, now=ground.now, whole=whole)
+    facts = await seen.read(connection, read, ground, whole=whole)
     found: list[Evaluated] = []
     for one in read.plans:
         known = facts[one.row.id]

@@ -11,9 +11,10 @@ from plumbline.inbox import gateway
 from tracking_service.domain.condensed import Total, condensed
 from tracking_service.domain.facts import Arrival, Facts, Need
 from tracking_service.domain.policies import Level, levels
+from tracking_service.geofence import room as geofence
 from tracking_service.plans import Plan, Plans
 from tracking_service.rooms import check_ins, counting, inspections, machines, sign_offs
-from tracking_service.rooms.ground import portions
+from tracking_service.rooms.ground import Ground, portions
 from tracking_service.tables import evidence
 
 #: Kinds of needs of which it matters how far a gateway has told.
@@ -28,11 +29,11 @@ class Seen(NamedTuple):
     """For how many arrivals a piece of evidence stands, by its id; absent: for itself."""
 
 
-async def read(connection: AsyncConnection, plans: Plans, *, now: int, whole: bool = False) -> Mapping[str, Seen]:
+async def read(connection: AsyncConnection, plans: Plans, ground: Ground, *, whole: bool = False) -> Mapping[str, Seen]:
     """The facts of each of these milestones, by its id; `whole`: every arrival by itself, as evidence is told."""
     needs = {one.row.id: one.policy.needs() for one in plans.plans}
     every = set[Need]().union(*needs.values())
-    shared = await _shared(connection, every)
+    shared = await _shared(connection, every, ground)
     told = any(need.kind in _BY_GATEWAY for need in every)
     until = await _known_until(connection) if told else dict[str, dict[str, int]]()
     by_line = await _of_lines(connection, plans, {need.key for need in every if need.kind == "line"}, whole=whole)
@@ -41,7 +42,7 @@ async def read(connection: AsyncConnection, plans: Plans, *, now: int, whole: bo
         facts, weights = by_line[one.row.id]
         found[one.row.id] = Seen(
             Facts(
-                now,
+                ground.now,
                 arrivals=facts,
                 expected={need.key: plans.lines[need.key].expected for need in needs[one.row.id] if need.key in plans.lines},
                 known_until=until.get(one.row.site, {}),
@@ -52,12 +53,13 @@ async def read(connection: AsyncConnection, plans: Plans, *, now: int, whole: bo
     return found
 
 
-async def _shared(connection: AsyncConnection, needs: Collection[Need]) -> dict[str, Any]:
+async def _shared(connection: AsyncConnection, needs: Collection[Need], ground: Ground) -> dict[str, Any]:
     """What more than one milestone may look at."""
     kinds = {need.kind for need in needs}
     found: dict[str, Any] = {}
     if "machine" in kinds:
         found["states"] = await machines.facts(connection, needs)
+        found["visits"] = await geofence.facts(connection, needs, sites=ground.sites)
     if "place" in kinds:
         found["check_ins"] = await check_ins.facts(connection, needs)
     if "check" in kinds:

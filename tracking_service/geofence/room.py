@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Row, and_, delete, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, and_, delete, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline.event import Event, Fix
@@ -45,11 +45,19 @@ class Touched:
     """Some devices are not folded anew to their end yet: call `settle`."""
 
 
-async def store(connection: AsyncConnection, events: Sequence[Event], *, sites: Mapping[str, SiteFile]) -> Touched:
-    """Keep the fixes, scans and check-ins among the events; idempotent. One whose clock was corrected moves."""
+async def store(
+    connection: AsyncConnection, events: Sequence[Event], *, sites: Mapping[str, SiteFile], deferred: bool = False
+) -> Touched:
+    """Keep the fixes, scans and check-ins among the events; idempotent. One whose clock was corrected moves.
+
+    `deferred`: what follows from them is found at the end (`follow`), as when the log is replayed.
+    """
     touched = Touched()
     fixes = {event.id: event for event in events if isinstance(event, Fix)}
     fresh, late = await _keep(connection, list(fixes.values()))
+    if deferred:
+        await contradictions.keep(connection, events, sites)
+        return touched
     moved = {one: min(times) for one, times in late.items()}
     work = {one: (fresh.get(one, ()), moved.get(one)) for one in {*fresh, *late}}
     await _fold(connection, touched, work, sites, limit=_AT_ONCE)
@@ -78,12 +86,31 @@ async def remove(connection: AsyncConnection, ids: Iterable[str], *, sites: Mapp
     return touched
 
 
+async def follow(connection: AsyncConnection, *, sites: Mapping[str, SiteFile]) -> Touched:
+    """Find what follows from everything that is kept: each device in one pass, then each claim."""
+    touched = Touched()
+    every = select(movement.c.site, movement.c.device).distinct()
+    for row in (await connection.execute(every.order_by(movement.c.site, movement.c.device))).all():
+        one = (row.site, row.device)
+        work: tuple[Sequence[Fix], int | None] = ((), 0)
+        while row.site in sites and await _fold(connection, touched, {one: work}, sites, limit=_A_TURN) >= _A_TURN:
+            work = ((), None)
+    for site in sites:
+        touched.changes += await contradictions.judge(connection, await contradictions.of_site(connection, site), sites)
+    touched.more = False
+    return touched
+
+
+async def behind(connection: AsyncConnection, *, sites: Mapping[str, SiteFile]) -> bool:
+    """Whether `settle` has something to do. Reads only."""
+    return (await connection.execute(select(tracker.c.site).where(_behind(sites)).limit(1))).first() is not None
+
+
 async def settle(connection: AsyncConnection, *, sites: Mapping[str, SiteFile]) -> Touched:
     """Fold on what is folded anew, and begin where a site file changed its zones; a bounded part of it at a time."""
     touched = Touched()
-    stale = [and_(tracker.c.site == site.id, tracker.c.fences != digest_of(site)) for site in sites.values()]
-    behind = or_(tracker.c.redo.is_not(None), *stale)
-    rows = (await connection.execute(select(tracker.c.site, tracker.c.device, tracker.c.fences).where(behind))).all()
+    asked = select(tracker.c.site, tracker.c.device, tracker.c.fences).where(_behind(sites))
+    rows = (await connection.execute(asked)).all()
     known = [row for row in rows if row.site in sites]
     moved = {(row.site, row.device) for row in known if row.fences != digest_of(sites[row.site])}
     left = _A_TURN
@@ -142,6 +169,11 @@ def cut(since: int, until: int, silent: Iterable[tuple[int, int]]) -> Sequence[t
     if start < until or not parts:
         parts.append((start, until))
     return parts
+
+
+def _behind(sites: Mapping[str, SiteFile]) -> ColumnElement[bool]:
+    stale = [and_(tracker.c.site == site.id, tracker.c.fences != digest_of(site)) for site in sites.values()]
+    return or_(tracker.c.redo.is_not(None), *stale)
 
 
 def _standing(site: SiteFile | None, device: str) -> Visit | None:

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal, NamedTuple
 from sqlalchemy import Column, String, Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tracking_service.geofence.tables import DERIVED
 from tracking_service.log.tables import act, voided
 from tracking_service.rooms.tables import check_in, inspection, line_level, sign_off
 from tracking_service.tables import (
@@ -46,6 +47,7 @@ TABLES: Final[tuple[Table, ...]] = (
     presence,
     inspection,
     sign_off,
+    *DERIVED,
 )
 _LEFT_OUT: Final = {"milestone": {"wake_at", "short_told"}}
 

@@ -14,6 +14,7 @@ from plumbline.site import SiteFile
 from tracking_service import acts, office, progress
 from tracking_service.checking import placed_again
 from tracking_service.draft import Draft
+from tracking_service.geofence import room as geofence
 from tracking_service.intake import decoded
 from tracking_service.log import Entry, pages
 from tracking_service.rooms import check_ins, counting, machines
@@ -85,6 +86,9 @@ class Replay:
         async with self._engine.begin() as connection:
             await check_ins.follow(connection)
             await machines.follow(connection)
+        while (await self._fold_on()).more:
+            pass
+        async with self._engine.begin() as connection:
             lines = (await connection.execute(select(material_line.c.id).order_by(material_line.c.id))).scalars().all()
         for done, some in enumerate(portions(lines, _COUNTED)):
             async with self._engine.begin() as connection:
@@ -95,6 +99,10 @@ class Replay:
         for done, some in enumerate(portions(ids, _EVALUATED)):
             await self._evaluate(some, ground)
             self._told("milestones", min(len(ids), (done + 1) * _EVALUATED), len(ids))
+
+    async def _fold_on(self) -> geofence.Touched:
+        async with self._engine.begin() as connection:
+            return await geofence.settle(connection, sites=self._sites)
 
     async def _evaluate(self, ids: Collection[str], ground: Ground) -> None:
         async with self._engine.begin() as connection:
