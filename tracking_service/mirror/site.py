@@ -57,7 +57,7 @@ async def mirror_sites(reader: AsyncEngine, send: Send, *, sites: Mapping[str, S
 
 
 async def _plans(connection: AsyncConnection) -> Mapping[str, Sequence[Row[Any]]]:
-    columns: list[Column[Any]] = [orders.c.site, milestone.c.percent, milestone.c.done_at, milestone.c.due]
+    columns: list[Column[Any]] = [orders.c.site, milestone.c.percent, milestone.c.done_at, milestone.c.start, milestone.c.due]
     found: dict[str, list[Row[Any]]] = defaultdict(list)
     for row in await connection.execute(select(*columns).join(orders, orders.c.number == milestone.c.order_number)):
         found[row.site].append(row)
