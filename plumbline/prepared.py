@@ -4,11 +4,15 @@ SQLAlchemy looks at each parameter of each row, about 5 µs a row. A `Prepared` 
 go to it as they are: integers, floats, strings, bytes, booleans and `None` need no translation for either database.
 What is written inside `together` goes to SQLite in one visit to the connection's thread; PostgreSQL gets the statements one
 after the other.
+
+SQLite executes a statement for each of its rows, and its thread gives up Python's lock and takes it again each time. So
+rows are inserted many at a time: 370 took 1.5 instead of 3.8 ms of CPU.
 """
 
 import contextlib
 import sqlite3
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from sqlalchemy import Connection, Insert, Update
@@ -20,6 +24,10 @@ from plumbline.sqlite_driver import Many, SqliteConnection
 
 Row = tuple[Any, ...]
 _WAITING: Final = "plumbline_together"
+#: Rows inserted into SQLite at once: 256, 64, 16, 4 or 1, so that few different texts are made of a statement; with no more
+#: parameters than every SQLite takes.
+_MOST: Final = 256
+_MOST_PARAMETERS: Final = 999
 
 
 class Prepared:
@@ -44,9 +52,23 @@ class Prepared:
             return
         waiting: list[Many] | None = connection.info.get(_WAITING)
         if waiting is None:
-            await connection.exec_driver_sql(self._text(connection), list(rows))
+            await _send(connection, self._portions(connection, rows))
         else:
-            waiting.append((self._text(connection), rows))
+            waiting += self._portions(connection, rows)
+
+    def _portions(self, connection: AsyncConnection, rows: Sequence[Row]) -> Iterator[Many]:
+        text = self._text(connection)
+        head, values, tail = text.partition(f" VALUES ({', '.join('?' * len(self._names))})")
+        if connection.dialect.name != "sqlite" or not values:
+            yield text, rows
+            return
+        done, size = 0, _MOST
+        while done < len(rows):
+            while size > len(rows) - done or size * len(self._names) > _MOST_PARAMETERS:
+                size //= 4
+            more = values.replace(" VALUES", ",") * (size - 1)
+            yield head + values + more + tail, [tuple(chain.from_iterable(rows[done : done + size]))]
+            done += size
 
     def _text(self, connection: AsyncConnection) -> str:
         name = connection.dialect.name
@@ -71,12 +93,15 @@ async def together(connection: AsyncConnection) -> AsyncGenerator[None]:
         yield
     finally:
         del connection.info[_WAITING]
-    if not waiting:
-        return
+    if waiting:
+        await _send(connection, waiting)
+
+
+async def _send(connection: AsyncConnection, statements: Iterable[Many]) -> None:
     if connection.dialect.name == "sqlite":
-        await connection.run_sync(_in_one_visit, waiting)
+        await connection.run_sync(_in_one_visit, list(statements))
         return
-    for text, rows in waiting:
+    for text, rows in statements:
         await connection.exec_driver_sql(text, list(rows))
 
 

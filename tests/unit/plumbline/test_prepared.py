@@ -113,3 +113,13 @@ async def test_a_statement_whose_parameters_stand_in_another_order_is_not_made(w
     async with words.begin() as connection:
         with pytest.raises(AssertionError, match="rows must have"):
             await wrong.write(connection, ROWS)
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 5, 63, 64, 256, 257, 1000])
+async def test_any_number_of_rows_is_written_each_once_and_in_its_order(words, count):
+    rows = [(str(n % 100), 1, n % 2 == 0, b"%d" % n, n) for n in range(count)]
+    async with words.begin() as connection:
+        await SAY.write(connection, rows)
+    there = {row[0]: row for row in await said(words)}
+    assert sum(row[1] for row in there.values()) == count
+    assert all(there[row[0]][2:] == row[2:] for row in rows[:100])
