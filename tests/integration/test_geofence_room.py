@@ -147,7 +147,7 @@ async def test_whatever_order_they_come_in_the_visits_are_those_of_their_times(d
         await other.dispose()
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(data=st.data())
 def test_late_fixes_corrected_clocks_and_voided_events_leave_what_the_rest_says_in_order(empty, data):
     """Property: any interleaving of batches, repeats, moves and removals equals one pass over what is left, in order."""
@@ -155,7 +155,7 @@ def test_late_fixes_corrected_clocks_and_voided_events_leave_what_the_rest_says_
     order = data.draw(st.permutations(range(len(fixes))))
     moved = data.draw(st.sets(st.integers(0, len(fixes) - 1), max_size=4))
     gone = data.draw(st.sets(st.integers(0, len(fixes) - 1), max_size=4))
-    size = data.draw(st.integers(1, 40))
+    size = data.draw(st.sampled_from([3, 17, 50]))
 
     async def both() -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -180,7 +180,7 @@ def _wander(seed: int) -> list[Fix]:
     roll = random.Random(seed)
     east = north = second = 0.0
     found = []
-    for _ in range(150):
+    for _ in range(80):
         second += roll.choice([5, 30, 30, 600, 2_000])
         if roll.random() < 0.4:
             east, north = east + roll.gauss(0, 120), north + roll.gauss(0, 60)

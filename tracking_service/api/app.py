@@ -29,6 +29,7 @@ from tracking_service.api.models import (
     TransitionModel,
     UnlinkedModel,
 )
+from tracking_service.api.places import add_places
 from tracking_service.api.site_map import add_site_map
 from tracking_service.api.wall import Wall
 from tracking_service.broadcaster import Broadcaster
@@ -79,6 +80,7 @@ def create_app(
     app.add_middleware(MapsOfOthers, origins=map_origins)
     _add_sites(app, wall, screens)
     add_site_map(app, wall)
+    add_places(app, wall)
     _add_orders(app, wall, heard)
     add_acts(app, wall, heard)
     add_imports(app, wall, heard)

@@ -59,6 +59,11 @@ async def of_devices(connection: AsyncConnection, site: str, devices: Collection
     return [Claim(*row) for row in await connection.execute(select(*_CLAIM).where(here))]
 
 
+async def of_site(connection: AsyncConnection, site: str) -> Sequence[Claim]:
+    """Every claim of a site."""
+    return [Claim(*row) for row in await connection.execute(select(*_CLAIM).where(claim.c.site == site))]
+
+
 async def drop(connection: AsyncConnection, ids: Sequence[str]) -> None:
     """The events do not count any more."""
     await connection.execute(delete(claim).where(claim.c.event_id.in_(ids)))

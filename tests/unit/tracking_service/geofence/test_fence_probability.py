@@ -16,7 +16,13 @@ def below(z: float) -> float:
     return 0.5 * math.erfc(-z / math.sqrt(2))
 
 
-@given(st.floats(-300, 300), st.floats(-300, 300), st.floats(0.4, 200), st.tuples(st.floats(5, 200), st.floats(5, 200)), st.booleans())
+@given(
+    st.floats(-300, 300),
+    st.floats(-300, 300),
+    st.floats(0.4, 200),
+    st.tuples(st.floats(5, 200), st.floats(5, 200)),
+    st.booleans(),
+)
 def test_of_a_rectangle_it_is_the_product_of_two_intervals(east, north, sigma, size, clockwise):
     width, height = size
     corners = [(0.0, 0.0), (width, 0.0), (width, height), (0.0, height)]
