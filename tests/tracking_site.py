@@ -2,6 +2,7 @@
 
 import asyncio
 import email
+import email.message
 import email.policy
 import time
 from collections.abc import Sequence
@@ -195,6 +196,7 @@ class Mail(NamedTuple):
     subject: str
     body: str
     notice: str
+    message: email.message.EmailMessage
 
 
 class Mailbox:
@@ -217,7 +219,7 @@ class Mailbox:
             return "451 4.3.0 come back later"
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         body = message.get_body(("plain",)).get_content()
-        self.taken.append(Mail(envelope.rcpt_tos[0], message["subject"], body, message["x-plumbline-notice"]))
+        self.taken.append(Mail(envelope.rcpt_tos[0], message["subject"], body, message["x-plumbline-notice"], message))
         self._loop.call_soon_threadsafe(self._changed.set)
         return "250 OK"
 

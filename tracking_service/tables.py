@@ -236,6 +236,7 @@ notice: Final = Table(
     Column("next_at", BigInteger, nullable=True),  # when the next person hears of it, unless it is acknowledged
     Column("path", Text, nullable=True),  # JSON: the people who heard of it before, where it was passed on
     Column("answers", Text, nullable=True),  # JSON: keys of the notices that it is about
+    Column("texts", Text, nullable=True),  # JSON: subject and body by language, where it may be passed on
     UniqueConstraint("dedup_key", "recipient", name="uq_notice_dedup_key"),
     Index("ix_notice_waiting", "state", "next_attempt_at"),
     Index("ix_notice_about", "about"),

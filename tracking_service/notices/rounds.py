@@ -98,10 +98,14 @@ class Rounds:
         ready: list[Row[Any]] = []
         for row in rows:
             held = row.catch_up and row.site in catching_up and now - row.created_at < PATIENCE_NS
-            if (until := now + SETTLE_NS // 4 if held else self._quiet_until(row, people, now)) is None:
-                ready.append(row)
+            if (until := now + SETTLE_NS // 4 if held else self._quiet_until(row, people, now)) is not None:
+                await connection.execute(update(notice).where(notice.c.id == row.id).values(next_attempt_at=until))
                 continue
-            await connection.execute(update(notice).where(notice.c.id == row.id).values(next_attempt_at=until))
+            ready.append(row)
+            if row.next_at is not None and (person := people.get(row.person or "")) is not None:
+                # whoever is told now has their time from now on
+                later = {"next_at": now + (person.next_after_s or 0) * _SECOND}
+                await connection.execute(update(notice).where(notice.c.id == row.id).values(later))
         if len(ready) == 1:
             await connection.execute(
                 update(notice).where(notice.c.id == ready[0].id).values(state="waiting", next_attempt_at=now)
@@ -172,13 +176,14 @@ class Rounds:
         at = quiet if quiet is not None else now
         told = ", ".join(people[one].name if one in people else one for one in before)
         since = local(row.sent_at or row.created_at, zone)
+        subject, body = json.loads(row.texts)[following.language] if row.texts else (row.subject, row.body)
         if following.language == "zh":
-            subject, why = f"无人处理：{row.subject}", f"已通知 {told}({since})，至今无人确认处理。"
+            subject, why = f"无人处理：{subject}", f"已通知 {told}({since})，至今无人确认处理。"
         else:
-            subject, why = f"Nobody took this on: {row.subject}", f"{told} was told at {since}, and has not acknowledged it."
+            subject, why = f"Nobody took this on: {subject}", f"{told} was told at {since}, and has not acknowledged it."
         passes_on = following.next_person is not None and following.next_after_s is not None
         return [
-            _row(row, f"passed on|{row.matter}|{following.id}"[:300], subject, f"{why}\n\n{row.body}", None, now)
+            _row(row, f"passed on|{row.matter}|{following.id}"[:300], subject, f"{why}\n\n{body}", None, now)
             | {
                 "recipient": address.recipient,
                 "way": address.way,
@@ -192,6 +197,7 @@ class Rounds:
                 "matter": row.matter,
                 "claim": row.claim,
                 "path": json.dumps(before),
+                "texts": row.texts,
                 "next_at": at + (following.next_after_s or 0) * _SECOND if passes_on else None,
             }
             for address in following.addresses

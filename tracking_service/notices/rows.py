@@ -1,13 +1,16 @@
 """A row of the outbox: to whom, in which words, and when it may go."""
 
+import json
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, Final, NamedTuple
 
+from plumbline.text import Language
 from tracking_service.domain.hours import next_daily
-from tracking_service.domain.notice import Change, Message
+from tracking_service.domain.notice import Change, Message, written
 from tracking_service.notices.people import Address, Mode, Person
 
+LANGUAGES: Final[tuple[Language, ...]] = ("en", "zh")
 _SECOND: Final = 1_000_000_000
 #: What was seen so long ago comes from a gateway that catches up: it goes out together with what follows.
 OLD_NS: Final = 120 * _SECOND
@@ -70,4 +73,9 @@ class Draft:
             "catch_up": self.timing.catch_up,
             "next_at": self.timing.at + (person.next_after_s or 0) * _SECOND if passes_on else None,
             "answers": None,
+            "texts": json.dumps(self._texts(), ensure_ascii=False) if passes_on else None,
         }
+
+    def _texts(self) -> dict[str, Message]:
+        """In both languages: the next person may speak the other one."""
+        return {language: written(self.change, language) for language in LANGUAGES}

@@ -26,6 +26,7 @@ def _added() -> tuple[sa.Column, ...]:
         sa.Column("next_at", sa.BigInteger(), nullable=True),
         sa.Column("path", sa.Text(), nullable=True),
         sa.Column("answers", sa.Text(), nullable=True),
+        sa.Column("texts", sa.Text(), nullable=True),
     )
 
 
