@@ -1,7 +1,8 @@
 """The tables between ingest and tracking: ingest writes them, tracking reads them. Ingest's migrations make them.
 
 `inbox` is the append-only log of what the site said: every business event, and what tracking needs of telemetry.
-`gateway` is what is known of each gateway right now.
+`gateway` is what is known of each gateway right now. Of readings tracking needs the minutes of the metrics that some policy
+names: it writes which in `watched`, the keeper of rollups writes them to `minute_summary` (`ingest.rollups.summaries`).
 """
 
 from typing import Final
@@ -10,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     Index,
     Integer,
     LargeBinary,
@@ -59,4 +61,40 @@ gateway: Final = Table(
     Column("data_until", BigInteger, nullable=True),  # ns, the newest event time committed: behind it nothing is known
     Column("agent", String(64), nullable=True),
     Column("health", LargeBinary, nullable=True),  # the last `health` event as JSON
+)
+
+#: Metrics of which tracking wants the minutes; tracking writes it.
+watched: Final = Table(
+    "watched",
+    metadata,
+    Column("site", String(64), primary_key=True),
+    Column("device", String(64), primary_key=True),
+    Column("metric", String(64), primary_key=True),
+    Column("filled", Boolean, nullable=False, server_default=false()),  # the minutes of before it was watched are there
+)
+
+#: The minutes of watched metrics, as they are now: late readings write one anew.
+minute_summary: Final = Table(
+    "minute_summary",
+    metadata,
+    Column("site", String(64), primary_key=True),
+    Column("device", String(64), primary_key=True),
+    Column("metric", String(64), primary_key=True),
+    Column("minute", BigInteger, primary_key=True, autoincrement=False),  # since 1970
+    Column("measurement", String(64), primary_key=True),
+    Column("low", Float, nullable=False),
+    Column("high", Float, nullable=False),
+    Column("mean", Float, nullable=False),
+    Column("readings", Integer, nullable=False),  # 0: what there was lies elsewhere now
+    Column("changed", BigInteger, nullable=False),  # `summary_count` when it was written last
+)
+Index("ix_minute_summary_changed", minute_summary.c.changed)
+
+#: Counts what was written to `minute_summary` (`written`), and how far tracking has read it (`read`). Whoever writes locks the
+#: row until the end of the transaction: numbers are seen in their order.
+summary_count: Final = Table(
+    "summary_count",
+    metadata,
+    Column("name", String(8), primary_key=True),
+    Column("number", BigInteger, nullable=False),
 )

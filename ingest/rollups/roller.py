@@ -22,6 +22,7 @@ from ingest.metrics import Metrics
 from ingest.patience import DATABASE_AWAY, Patience, Stop
 from ingest.rollups.keeping import Keep, Keeper
 from ingest.rollups.marks import TRUST_S, Mark, mark, ranges
+from ingest.rollups.summaries import Summaries
 from ingest.rollups.tables import rollup_mark, rollup_round, rollup_series
 from ingest.series.influx_server import QueryRefusedError
 from ingest.series.limits import EARLIEST
@@ -111,6 +112,7 @@ class Roller:
         self._clock = clock
         self._every_s = every_s
         self._settle_s = settle_s
+        self._summaries = Summaries(engine=engine, store=store, hold=self._hold, clock=clock)
         self._covered: dict[Series, int] = {}
         self._number = 0
         self._renewed_at = 0.0
@@ -151,6 +153,7 @@ class Roller:
             by_hour[entry.minute // 60, (entry.site, entry.measurement)].append(entry)
         touched = {series for _, series in by_hour}
         try:
+            await self._summaries.begin()
             raw_from = {series: await self._raw_from(series, marks) for series in sorted(touched)}
             for (_, series), own in sorted(by_hour.items(), reverse=True):
                 if self._stop.is_set():
@@ -227,7 +230,8 @@ class Roller:
         minutes = {minute for minute in minutes if minute * MINUTE_NS >= raw_from}
         try:
             for first, behind in ranges(minutes):
-                await self._span(series, MINUTE, first, behind)
+                points = await self._span(series, MINUTE, first, behind)
+                await self._summaries.take(*series, points, first=first, behind=behind)
             if minutes:
                 first, last = min(minutes), max(minutes)
                 await self._span(series, QUARTER, first // 15 * 15, (last // 15 + 1) * 15)
@@ -248,11 +252,12 @@ class Roller:
             await self._hold(connection)
             await connection.execute(_UNMARK, rows)
 
-    async def _span(self, series: Series, span: Span, first: int, behind: int) -> None:
-        """Compute and write the intervals between two minutes."""
+    async def _span(self, series: Series, span: Span, first: int, behind: int) -> Sequence[Point]:
+        """Compute and write the intervals between two minutes; returns them."""
         points = await self._store.rolled(*series, span, start=first * MINUTE_NS, end=behind * MINUTE_NS)
         for start in range(0, len(points), _POINTS):
             await self._write(points[start : start + _POINTS])
+        return points
 
     async def _write(self, points: Sequence[Point]) -> None:
         if time.monotonic() - self._renewed_at > _RENEW_S:
