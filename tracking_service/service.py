@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -10,7 +11,7 @@ from typing import Final
 import structlog
 import uvicorn
 from fastapi import FastAPI
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from plumbline.mqtt import Version
 from plumbline.profile import DeviceProfile
@@ -20,6 +21,7 @@ from tracking_service.api import create_app
 from tracking_service.api.app import STATIC
 from tracking_service.api.cross_origin import ANY
 from tracking_service.api.notices import add_notices
+from tracking_service.api.plan import add_plan
 from tracking_service.api.reading import Ledger
 from tracking_service.api.wall import Wall
 from tracking_service.api.webhooks import add_webhooks
@@ -32,7 +34,9 @@ from tracking_service.manifest_publisher import ManifestPublisher
 from tracking_service.mirror import Mirror
 from tracking_service.notices import Notices, Notifier
 from tracking_service.notices.acknowledging import Links
+from tracking_service.notices.report import Predicted
 from tracking_service.outcome import Outcome
+from tracking_service.outlooks import Outlooks, Watch
 from tracking_service.webhooks.address import Network
 from tracking_service.webhooks.sender import Webhooks
 
@@ -93,6 +97,7 @@ class TrackingService:
         self._live = Live(wall=wall, broadcaster=self._broadcaster)
         self._intake = Intake(engine=engine, sites=sites, heard=self._heard)
         self._public_url = public_url
+        self._outlooks = Outlooks(Zones(sites))
         links = Links(engine=engine, base=self._base)
         self._notices = (
             Notices(
@@ -100,6 +105,7 @@ class TrackingService:
                 notifier=Mail(smtp) if smtp else None,
                 ways=ways,
                 zones=Zones(sites),
+                forecast=self._predicted,
                 links=links if public_url or host not in _EVERYWHERE else None,
             )
             if smtp or ways
@@ -111,7 +117,10 @@ class TrackingService:
             ManifestPublisher(engine=engine, sites=sites, broker=broker, version=broker_version) if broker else None
         )
 
+        self._watch = Watch(engine=engine, zones=Zones(sites), heard=self._wake_notices)
+
         def more(app: FastAPI) -> None:
+            add_plan(app, wall)
             add_notices(app, wall, links=links, ways=tuple(ways or ()), wake=self._wake_notices)
             add_webhooks(app, wall, allowed=webhook_networks, wake=self._webhooks.wake)
 
@@ -162,6 +171,7 @@ class TrackingService:
                     tasks.create_task(self._live.run(), name="tracking-live"),
                 ]
                 running.append(tasks.create_task(self._webhooks.run(), name="tracking-webhooks"))
+                running.append(tasks.create_task(self._watch.run(), name="tracking-watch"))
                 if self._notices is not None:
                     running.append(tasks.create_task(self._notices.run(), name="tracking-notices"))
                 if self._mirror is not None:
@@ -191,6 +201,9 @@ class TrackingService:
             self._mirror.changed(outcome.orders)
         if self._manifests is not None:
             self._manifests.changed(outcome.orders)
+
+    async def _predicted(self, connection: AsyncConnection, number: str) -> Predicted | None:
+        return await self._outlooks.predicted(connection, number, time.time_ns())
 
     def _wake_notices(self) -> None:
         self._webhooks.wake()

@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from plumbline.backoff import delay_s
 from tracking_service.notices.acknowledging import Links
+from tracking_service.notices.report import Forecaster
 from tracking_service.notices.rounds import Rounds
 from tracking_service.tables import notice
 
@@ -78,6 +79,7 @@ class Notices:
         notifier: the way out by mail.
         ways: further ways out, by name; what goes by a way that is not there waits.
         zones: the sites' time zones, for digests and reports.
+        forecast: says when an order will be finished, for the weekly reports.
         links: makes the links that a mail has in it; `None`: none.
         poll_s: how long a notice waits at most when nobody says `wake`.
         max_attempts: tries before a notice is dead.
@@ -92,6 +94,7 @@ class Notices:
         notifier: Notifier | None = None,
         ways: Mapping[str, Notifier] | None = None,
         zones: Mapping[str, tzinfo] | None = None,
+        forecast: Forecaster | None = None,
         links: Links | None = None,
         poll_s: float = 2.0,
         max_attempts: int = MAX_ATTEMPTS,
@@ -102,7 +105,7 @@ class Notices:
         self._reader = engine.execution_options(read_only=True)
         self._ways: dict[str, Notifier] = dict(ways or {}) | ({"mail": notifier} if notifier is not None else {})
         self._links = links
-        self._rounds = Rounds(engine=engine, zones=zones or {}, now_ns=now_ns)
+        self._rounds = Rounds(engine=engine, zones=zones or {}, now_ns=now_ns, forecast=forecast)
         self._poll_s = poll_s
         self._max_attempts = max_attempts
         self._now_ns = now_ns

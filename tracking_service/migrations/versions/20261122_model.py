@@ -62,6 +62,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("code"),
     )
     op.create_index("ix_article_code_article", "article_code", ["article"])
+    op.create_table(
+        "expected_finish",
+        sa.Column("order_number", sa.String(length=64), nullable=False),
+        sa.Column("p50", sa.BigInteger(), nullable=False),
+        sa.Column("p80", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("order_number"),
+    )
     op.add_column("milestone", sa.Column("start", sa.BigInteger(), nullable=True))
     op.add_column("material_line", sa.Column("promised", sa.BigInteger(), nullable=True))
     op.add_column("material_line", sa.Column("supplier", sa.String(length=64), nullable=True))
@@ -71,5 +79,14 @@ def downgrade() -> None:
     op.drop_column("material_line", "supplier")
     op.drop_column("material_line", "promised")
     op.drop_column("milestone", "start")
-    for table in ("article_code", "supplier_prefix", "supplier", "company_code", "person_role", "person", "company"):
+    for table in (
+        "expected_finish",
+        "article_code",
+        "supplier_prefix",
+        "supplier",
+        "company_code",
+        "person_role",
+        "person",
+        "company",
+    ):
         op.drop_table(table)

@@ -1,0 +1,142 @@
+"""Orders against their plans, from the database: what the API shows and what people are warned of."""
+
+import time
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+from sqlalchemy import select, update
+
+from tests import tracking_site as site
+from tracking_service.api import create_app
+from tracking_service.api.plan import add_plan
+from tracking_service.api.wall import Wall
+from tracking_service.document import OrderDocument
+from tracking_service.intake import Intake
+from tracking_service.orders import import_order
+from tracking_service.outlooks import Outlooks, Watch
+from tracking_service.tables import milestone, notice
+
+DAY = 24 * 3600 * 10**9
+ZONES = {site.SITE: ZoneInfo("Asia/Shanghai")}
+
+
+@pytest.fixture
+async def engine(database_url):
+    engine = await site.database(database_url)
+    yield engine
+    await engine.dispose()
+
+
+def iso(at: int) -> str:
+    return datetime.fromtimestamp(at // 10**9, UTC).isoformat()
+
+
+async def place(engine, now: int, **changes) -> None:
+    lines = [line | {"needed_by": iso(now + 5 * DAY)} for line in site.order()["lines"]]
+    plan = {
+        "start": iso(now - 10 * DAY),
+        "due": iso(now + 30 * DAY),
+        "lines": lines,
+        "tasks": [
+            {
+                "key": "erect",
+                "title": {"en": "Erect", "zh": "安装"},
+                "start": iso(now - 10 * DAY),
+                "finish": iso(now + 10 * DAY),
+            },
+            {"key": "clad", "title": {"en": "Clad", "zh": "外装"}, "duration_days": 8, "after": [{"task": "erect"}]},
+        ],
+    }
+    milestones = [one | {"task": "erect", "due": iso(now + 10 * DAY)} for one in site.order()["milestones"]]
+    document = OrderDocument.model_validate(site.order(**(plan | {"milestones": milestones} | changes)))
+    async with engine.begin() as connection:
+        await import_order(connection, document, sites=site.SITES, zones=ZONES, now=now)
+
+
+async def told(engine):
+    async with engine.connect() as connection:
+        return list(await connection.execute(select(notice).order_by(notice.c.id)))
+
+
+async def test_the_api_shows_an_order_against_its_plan(engine):
+    now = time.time_ns()
+    await place(engine, now)
+    await site.post(engine, *(site.beam(piece, at=now) for piece in range(1, 3)))
+    while await Intake(engine=engine, sites=site.SITES).take():
+        pass
+    wall = Wall(engine=engine, series=site.MemorySeries(), sites=site.SITES, profiles={}, plans={}, ledger=None)
+    app = create_app(wall=wall, more=lambda app: add_plan(app, wall))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test") as client:
+        plan = (await client.get("/api/orders/PO-1/plan")).json()
+        assert (await client.get("/api/orders/PO-9/plan")).status_code == 404
+    erect, clad = plan["tasks"]
+    assert 0 < erect["percent"] < 50
+    assert erect["rag"] == "red"
+    assert clad["after"] == ["erect"]
+    assert plan["critical"] == ["erect", "clad"]
+    assert plan["finish"] > iso(now + 10 * DAY)
+    assert {one["line"] for one in plan["shortages"]} == {"10", "20", "30"}
+    assert plan["expected"] is None
+    assert 0 <= plan["health"]["points"] < 100
+    assert {part["name"] for part in plan["health"]["parts"]} >= {"schedule", "material", "open_questions"}
+
+
+async def test_people_are_warned_once_of_each_shortage(engine):
+    now = time.time_ns()
+    await place(engine, now)
+    watch = Watch(engine=engine, zones=ZONES)
+    assert len(await watch.look()) == 3
+    first = await told(engine)
+    assert any("Beam" in row.subject or "钢梁" in row.subject for row in first)
+    assert await watch.look() == []
+    await Watch(engine=engine, zones=ZONES).look()  # another process knows it by the outbox
+    assert len(await told(engine)) == len(first)
+
+
+async def test_a_finish_that_moves_is_news_and_the_first_is_not(engine):
+    now = time.time_ns()
+    await place(engine, now)
+    await _finished_before(engine, now, pace=1.0)
+    clock = [now]
+    watch = Watch(engine=engine, zones=ZONES, now_ns=lambda: clock[0])
+    assert {change.kind for change in await watch.look()} == {"shortage"}
+    clock[0] += 12 * DAY  # nothing came since
+    moved = [change for change in await watch.look() if change.kind == "forecast"]
+    assert [change.order for change in moved] == ["PO-1"]
+    assert "later than before" in moved[0].headline.en
+    assert [change for change in await watch.look() if change.kind == "forecast"] == []
+
+
+async def test_what_happened_before_is_read_from_finished_work_and_deliveries(engine):
+    now = time.time_ns()
+    await place(engine, now)
+    await _finished_before(engine, now, pace=1.5)
+    async with engine.connect() as connection:
+        before = await Outlooks(ZONES).before(connection, now)
+        found = await Outlooks(ZONES).of(connection, "PO-1", now)
+    assert before.paces.quantile(0.5) == pytest.approx(1.5)
+    assert found.expected.paces == 6
+    assert found.expected.p50 > now + 10 * DAY
+
+
+async def test_tasks_that_wait_for_each_other_by_their_summaries_hold_nothing_up(engine):
+    now = time.time_ns()
+    tasks = [
+        {"key": "phase", "title": {"en": "Phase", "zh": "阶段"}},
+        {"key": "part", "title": {"en": "Part", "zh": "部分"}, "parent": "phase", "after": [{"task": "phase"}]},
+    ]
+    await place(engine, now, tasks=tasks, milestones=site.order()["milestones"])
+    assert await Watch(engine=engine, zones=ZONES).look() == []
+
+
+async def _finished_before(engine, now: int, *, pace: float) -> None:
+    """Six milestones of another order, done in so many times their planned time."""
+    plans = [site.order()["milestones"][0] | {"key": f"m{n}", "due": iso(now - 10 * DAY)} for n in range(6)]
+    old = site.order(number="PO-0", milestones=plans, start=iso(now - 30 * DAY), deliveries=[])
+    async with engine.begin() as connection:
+        await import_order(connection, OrderDocument.model_validate(old), sites=site.SITES, zones=ZONES, now=now)
+        start = (await connection.execute(select(milestone.c.start).where(milestone.c.id == "PO-0~m0"))).scalar_one()
+        done = start + round(20 * DAY * pace)
+        await connection.execute(update(milestone).where(milestone.c.order_number == "PO-0").values(done_at=done, percent=100))
