@@ -53,6 +53,13 @@ class OrderAct(Act):
     document: dict[str, Any]
 
 
+class CompanyAct(Act):
+    """A company document was imported."""
+
+    kind: Literal["company"] = "company"
+    document: dict[str, Any]
+
+
 class LinkAct(Act):
     """A scan is an arrival of this line."""
 
@@ -178,6 +185,7 @@ class SignOffAct(Act):
 
 AnyAct = (
     OrderAct
+    | CompanyAct
     | LinkAct
     | UnlinkAct
     | VoidAct
@@ -189,11 +197,14 @@ AnyAct = (
     | InspectionAct
     | SignOffAct
 )
+#: Acts that carry a document: they have ways in of their own, and their documents stand in the log alone.
+DOCUMENTS: Final = frozenset(("order", "company"))
 #: Kind → type.
 KINDS: Final[Mapping[str, type[Act]]] = {
     str(kind.model_fields["kind"].default): kind
     for kind in (
         OrderAct,
+        CompanyAct,
         LinkAct,
         UnlinkAct,
         VoidAct,

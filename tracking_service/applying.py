@@ -8,9 +8,10 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline.event import CheckIn, Event, Inspection, State
-from tracking_service import acts, order_rows
+from tracking_service import acts, company, order_rows
 from tracking_service.checking import Placed
 from tracking_service.document import OrderDocument
+from tracking_service.document.company import CompanyDocument
 from tracking_service.domain.facts import Need
 from tracking_service.domain.notice import Change
 from tracking_service.geofence import room as geofence
@@ -49,6 +50,11 @@ async def _order(connection: AsyncConnection, done: acts.OrderAct, placed: Place
     stored = stored.and_(await counting.certify(connection, lines)).and_(Stored(lines=lines))
     ours = (await connection.execute(select(milestone.c.id).where(milestone.c.order_number == number))).scalars()
     return Effect(stored, milestones=frozenset(ours))
+
+
+async def _company(connection: AsyncConnection, done: acts.CompanyAct, placed: Placed, _ground: Ground) -> Effect:
+    await company.apply(connection, CompanyDocument.model_validate(done.document), placed.at)
+    return Effect()
 
 
 async def _about_scan(connection: AsyncConnection, done: Any, _placed: Placed, ground: Ground) -> Effect:
@@ -94,6 +100,7 @@ _Apply = Callable[[AsyncConnection, Any, Placed, Ground], Awaitable[Effect]]
 #: Kind of act → what it does.
 _APPLY: Final[Mapping[str, _Apply]] = {
     "order": _order,
+    "company": _company,
     "link": _about_scan,
     "unlink": _about_scan,
     "quantity": _about_scan,

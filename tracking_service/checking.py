@@ -26,6 +26,7 @@ _NAMED: Final = 8
 #: These are taken back by another act of their own kind.
 _NOT_VOIDED: Final = {
     "order": "import the order as it should be",
+    "company": "import the company document as it should be",
     "void": "restore what it voided",
     "restore": "void again what it restored",
 }
@@ -60,6 +61,8 @@ async def placed_again(connection: AsyncConnection, done: Any, *, site: str, rec
     match done:
         case acts.OrderAct():
             return Placed(site, done.document["number"], done.document["number"], at)
+        case acts.CompanyAct():
+            return Placed(site, None, done.document["company"], at)
         case acts.InspectionAct():
             return Placed(site, done.order, done.order, at)
         case acts.VoidAct() | acts.RestoreAct():
@@ -72,12 +75,14 @@ async def placed_again(connection: AsyncConnection, done: Any, *, site: str, rec
             return Placed(site, line.partition("~")[0] if line else None, done.subject, at)
 
 
-async def locate(connection: AsyncConnection, done: Any, at: int) -> Placed:
+async def locate(connection: AsyncConnection, done: Any, at: int) -> Placed:  # noqa: PLR0911 - a way out for each kind
     """Where an act belongs, of what is there. Raises `UnknownThingError`."""
     match done:
         case acts.OrderAct():
             document = done.document
             return Placed(document["site"], document["number"], document["number"], at)
+        case acts.CompanyAct():
+            return Placed("", None, done.document["company"], at)
         case acts.LinkAct() | acts.ReturnAct() | acts.CertificateAct() | acts.DeliveryNoteAct():
             row = await _line(connection, done.line)
             return Placed(row.site, row.order_number, done.subject, at)

@@ -79,7 +79,7 @@ class Draft:
         needs |= await machines.store(connection, [event for event in events if isinstance(event, State)], deferred=later)
         needs |= await inspections.store(connection, [event for event in events if isinstance(event, Inspection)])
         await arrivals.refuse(connection, self._refused)
-        visits = await geofence.store(connection, events, sites=self._ground.sites)
+        visits = await geofence.store(connection, events, sites=self._ground.sites, deferred=later)
         return Kept(stored, needs | visits.needs, visits.changes)
 
     async def commit(self, connection: AsyncConnection) -> Outcome:

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline.text import Text
 from tracking_service import activity, applying, notices, progress
-from tracking_service.acts import Act, OrderAct, written
+from tracking_service.acts import DOCUMENTS, Act, OrderAct, written
 from tracking_service.applying import Effect
 from tracking_service.checking import Placed, check
 from tracking_service.domain.facts import Need
@@ -59,7 +59,7 @@ async def enter(connection: AsyncConnection, done: Any, placed: Placed, position
         "site": placed.site,
         "order_number": placed.order,
         "about": placed.about,
-        "body": None if isinstance(done, OrderAct) else written(done),
+        "body": None if done.kind in DOCUMENTS else written(done),
     }
     await connection.execute(insert(act), [row])
     return await applying.apply(connection, done, placed, ground)

@@ -59,8 +59,8 @@ async def take(wall: Wall, heard: Callable[[Outcome], None], body: bytes, **told
     if told:
         body = _completed(body, told)
     done = acts.read(body, "the request")
-    if done.kind == "order":
-        raise ActRefusedError("the request: an order is imported by POST /api/orders")
+    if done.kind in acts.DOCUMENTS:
+        raise ActRefusedError(f"the request: kind: '{done.kind}' carries a document; send that to POST /api/orders")
     ground = Ground(wall.sites, wall.zones, wall.now_ns())
     async with wall.engine.begin() as connection:
         recorded = await office.record(connection, done, ground)

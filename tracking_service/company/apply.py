@@ -1,7 +1,7 @@
 """Take in a company document: the same again changes nothing, another replaces the last."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Table, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,7 +18,8 @@ from tracking_service.company.tables import (
 from tracking_service.document.company import CompanyDocument
 from tracking_service.tables import insert, insert_new
 
-_PARTS = (person, person_role, company_code, supplier, supplier_prefix, article_code)
+#: What a document is taken apart into.
+PARTS: Final = (person, person_role, company_code, supplier, supplier_prefix, article_code)
 
 
 async def apply(connection: AsyncConnection, document: CompanyDocument, now: int) -> bool:
@@ -32,7 +33,7 @@ async def apply(connection: AsyncConnection, document: CompanyDocument, now: int
     statement = insert(connection, company).values(id=document.company, **values)
     await connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
     rows = _rows(document)
-    for table in _PARTS:
+    for table in PARTS:
         await connection.execute(delete(table))
         await insert_new(connection, table, rows[table])
     return True

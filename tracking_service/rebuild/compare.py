@@ -6,6 +6,7 @@ from typing import Any, Final, Literal, NamedTuple
 from sqlalchemy import Column, String, Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tracking_service.company.apply import PARTS
 from tracking_service.geofence.tables import DERIVED
 from tracking_service.log.tables import act, voided
 from tracking_service.rooms.tables import check_in, inspection, line_level, sign_off
@@ -48,6 +49,7 @@ TABLES: Final[tuple[Table, ...]] = (
     inspection,
     sign_off,
     *DERIVED,
+    *PARTS,
 )
 _LEFT_OUT: Final = {"milestone": {"wake_at", "short_told"}}
 

@@ -86,9 +86,7 @@ class Replay:
         async with self._engine.begin() as connection:
             await check_ins.follow(connection)
             await machines.follow(connection)
-        while (await self._fold_on()).more:
-            pass
-        async with self._engine.begin() as connection:
+            await geofence.follow(connection, sites=self._sites)
             lines = (await connection.execute(select(material_line.c.id).order_by(material_line.c.id))).scalars().all()
         for done, some in enumerate(portions(lines, _COUNTED)):
             async with self._engine.begin() as connection:
@@ -99,10 +97,6 @@ class Replay:
         for done, some in enumerate(portions(ids, _EVALUATED)):
             await self._evaluate(some, ground)
             self._told("milestones", min(len(ids), (done + 1) * _EVALUATED), len(ids))
-
-    async def _fold_on(self) -> geofence.Touched:
-        async with self._engine.begin() as connection:
-            return await geofence.settle(connection, sites=self._sites)
 
     async def _evaluate(self, ids: Collection[str], ground: Ground) -> None:
         async with self._engine.begin() as connection:

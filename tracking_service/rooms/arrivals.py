@@ -31,6 +31,7 @@ from tracking_service.tables import (
 
 #: Acts that say what becomes of a scan.
 _ABOUT_SCANS: Final = ("link", "unlink", "quantity")
+_NOTHING: Final = Decimal(0)
 #: The device of what the office did.
 OFFICE: Final = "office"
 #: An import looks through so many of the newest unlinked scans of the site.
@@ -114,13 +115,16 @@ async def refuse(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]])
 
 async def return_(connection: AsyncConnection, done: acts.ReturnAct, *, site: str, at: int) -> Stored:
     """Note what went back; of the piece that a scan brought, where it is named."""
-    piece = f"return:{done.id}"
+    piece, batch = f"return:{done.id}", done.batch
     if done.event is not None:
         here = (evidence.c.event_id == done.event) & (evidence.c.line_id == done.line)
         known = (await connection.execute(select(evidence.c.piece, evidence.c.batch).where(here))).first()
-        piece = known.piece if known is not None else piece
-    row = _row(done.id, done.line, site=site, device=OFFICE, at=at, piece=piece, quantity=-done.quantity, batch=done.batch)
-    await _insert(connection, [row])
+        if known is not None:
+            piece, batch = known.piece, batch or known.batch
+    required = select(material_line.c.id).where(material_line.c.id == done.line, material_line.c.certificate_required)
+    needing = (await connection.execute(required)).scalars().all()
+    row = _row(done.id, done.line, site=site, device=OFFICE, at=at, piece=piece, quantity=-done.quantity, batch=batch)
+    await _insert(connection, [row], needing)
     return Stored(lines=frozenset((done.line,)))
 
 
@@ -163,6 +167,7 @@ async def _write(connection: AsyncConnection, scans: Sequence[Scan], ground: Gro
             piece=one.piece_of(scan.id),
             quantity=share.quantity,
             batch=identities[scan.id].batch,
+            counted=share.quantity if ground.deferred else _NOTHING,  # most scans are of new pieces
         )
         for scan, one in found
         if isinstance(one, Linked)
@@ -240,7 +245,16 @@ def _piece(identity: Identity, line: Line) -> str | None:
 
 
 def _row(
-    event_id: str, line_id: str, *, site: str, device: str, at: int, piece: str, quantity: Decimal, batch: str | None
+    event_id: str,
+    line_id: str,
+    *,
+    site: str,
+    device: str,
+    at: int,
+    piece: str,
+    quantity: Decimal,
+    batch: str | None,
+    counted: Decimal = _NOTHING,
 ) -> dict[str, Any]:
     return {
         "event_id": event_id,
@@ -253,7 +267,7 @@ def _row(
         "batch": visible(batch) if batch is not None else None,
         "certified": True,
         "certified_at": 0,
-        "counted": Decimal(0),
+        "counted": counted,
     }
 
 

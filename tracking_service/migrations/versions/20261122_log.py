@@ -22,9 +22,7 @@ def upgrade() -> None:
     if sa.inspect(op.get_bind()).has_table("inbox"):
         _log_of_before()
         _seen_before()
-    op.execute(
-        "UPDATE log_head SET position = (SELECT COALESCE(MAX(position), 0) FROM log)"
-    )
+    op.execute("UPDATE log_head SET position = (SELECT COALESCE(MAX(position), 0) FROM log)")
 
 
 def _log() -> None:
