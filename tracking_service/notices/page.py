@@ -36,10 +36,7 @@ def page(title: str, sections: Iterable[str], *, language: Language, kicker: str
 
 def heading(text: str) -> str:
     """The heading of a section."""
-    return (
-        f'<h2 style="margin:28px 0 8px;font-size:15px;line-height:22px;color:#1f2328;'
-        f'border-bottom:1px solid {_LINE};padding-bottom:6px">{escape(text)}</h2>'
-    )
+    return f'<h2 style="margin:28px 0 8px;font-size:15px;line-height:22px;color:#1f2328">{escape(text)}</h2>'
 
 
 def paragraph(text: str, *, colour: str = "#1f2328", size: int = 15) -> str:

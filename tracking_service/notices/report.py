@@ -255,11 +255,7 @@ class _Words:
         if (silent := self._silent()) is not None:
             sections.append(page.paragraph(silent, colour=page.COLOURS["yellow"]))
         cells = [
-            (
-                f"{page.dot(one.rag)} {escape(one.title.of(self._language))}{page.small(one.state.of(self._language))}",
-                page.bar(one.percent, page.COLOURS["green"] if one.done_at is not None else page.COLOURS["blue"]),
-                f"{amount(one.percent)}&nbsp;%{page.small(self._date(one))}",
-            )
+            (self._milestone(one), f"{amount(one.percent)}&nbsp;%{page.small(self._date(one))}")
             for one in report.milestones[:_LISTED]
         ]
         sections += [page.heading(self._say("Milestones", "里程碑")), page.rows(cells)]
@@ -276,3 +272,8 @@ class _Words:
         ]
         sections.append(page.rows(came, heads=heads) if came else page.paragraph(self._say("Nothing arrived.", "本周无到货。")))
         return sections + [page.paragraph(line.strip()) for line in self._rest(len(report.came))]
+
+    def _milestone(self, one: Reached) -> str:
+        colour = page.COLOURS["green" if one.done_at is not None else "blue"]
+        said = f"{page.dot(one.rag)} {escape(one.title.of(self._language))}{page.small(one.state.of(self._language))}"
+        return f'{said}<div style="padding-top:6px">{page.bar(one.percent, colour, height=5)}</div>'
