@@ -74,6 +74,23 @@ def edge(
     _say("A gateway's promises", figures, as_json=as_json)
 
 
+@app.command("tracking")
+def tracking(
+    seconds: Annotated[float, typer.Option(help="How long scans flow at each rate.", min=1)] = 15,
+    observations: Annotated[int, typer.Option(help="Observations that the company is made anew from.", min=1000)] = 1_000_000,
+    orders: Annotated[int, typer.Option(help="Its orders.", min=1)] = 1_000,
+    keep: Annotated[Path | None, typer.Option(help="Keep data and logs in this new folder.")] = None,
+    as_json: Json = False,
+) -> None:
+    """From an observation to the moved milestone and its notice, on PostgreSQL and SQLite; a company made anew from its log."""
+    from plumbline.command import bench_tracking  # noqa: PLC0415 - each benchmark needs only its own packages
+
+    with folders.given(keep) as folder:
+        measured = bench_tracking.measure(folder, seconds=seconds, observations=observations, orders=orders)
+        figures = asyncio.run(measured)
+    _say("Tracking", figures, as_json=as_json)
+
+
 @app.command("mqtt")
 def mqtt(
     messages: Annotated[
@@ -156,6 +173,24 @@ def heatmap(
     with folders.given(keep) as folder:
         figures = asyncio.run(bench_heatmap.measure(folder, events=events))
     _say("Heatmap", figures, as_json=as_json)
+
+
+@app.command("geofence")
+def geofence(
+    tracks: Annotated[
+        Path | None, typer.Argument(help="A folder with recorded tracks: GPX, or CSV with time, lat, lon.", show_default=False)
+    ] = None,
+    days: Annotated[int, typer.Option(help="How long machines stand.", min=1)] = 1,
+    every_s: Annotated[float, typer.Option(help="Seconds between fixes.", min=1)] = 30,
+    seeds: Annotated[int, typer.Option(help="How many machines of each kind.", min=1)] = 2,
+    as_json: Json = False,
+) -> None:
+    """Visits to zones beside a plain test of in or out: false exits of parked machines, visits found on real tracks."""
+    from tracking_service.geofence import benchmark  # noqa: PLC0415 - each benchmark needs only its own packages
+
+    if tracks is not None and not tracks.is_dir():
+        raise typer.BadParameter(f"{tracks} is no folder; name one that holds tracks")
+    _say("Geofences", benchmark.measure(tracks, days=days, every_s=every_s, seeds=seeds), as_json=as_json)
 
 
 @app.command("series")

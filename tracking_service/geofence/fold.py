@@ -236,11 +236,12 @@ class _Turned(NamedTuple):
 
 def _on_the_way(side: _Side, fence: Fence, fix: Seen, stay: Stay, patience: int) -> _Turned | None:
     needed, lasting = (_LEAVE, fence.leave) if side.inside else (_ENTER, fence.enter)
-    if side.weight < needed or not side.first or fix.at - side.first < lasting:
+    if side.weight < needed or not side.first:
         return None
     if side.inside and side.same >= stay.since:
         return None  # all its fixes since it was inside lie around one place: it has not evidently moved
-    return _Turned(_crossed(side, patience), side.first_id)
+    crossed = _crossed(side, patience)
+    return _Turned(crossed, side.first_id) if fix.at - crossed >= lasting else None
 
 
 def _place(side: _Side, fence: Fence, stay: Stay, fix: Seen) -> float:
