@@ -10,7 +10,7 @@ from typing import NamedTuple
 from plumbline.text import Text, joined, visible
 from tracking_service.domain.facts import CheckedIn, Evidence, Facts, Need, Result
 from tracking_service.domain.policies.policy import Named, clock, ordered, percent
-from tracking_service.domain.policies.spans import Span, since
+from tracking_service.domain.policies.spans import Span, cover, since
 
 
 class Crew(NamedTuple):
@@ -167,16 +167,21 @@ class CrewCheckedIn:
 
 
 def _stays(acts: Iterable[CheckedIn], stay: int) -> Iterator[_Stay]:
-    """From when to when each person was there; the word that comes next ends what was said before."""
+    """From when to when each person was there. Who checks in again without having left is there since the first time."""
     by_person: defaultdict[str, list[CheckedIn]] = defaultdict(list)
     for act in acts:
         by_person[act.person].append(act)
     for own in by_person.values():
         own.sort(key=lambda act: (act.at, act.direction == "out", act.id, act.role or ""))
-        for place, act in enumerate(own):
-            end = min(own[place + 1].at if place + 1 < len(own) else act.at + stay, act.at + stay)
-            if act.direction == "in" and act.at < end:
-                yield Span(act.at, end, act)
+        spans: list[_Stay] = []
+        change = following = None
+        for act in reversed(own):
+            if following is not None and (following.direction, _role(following.role)) != (act.direction, _role(act.role)):
+                change = following.at
+            following = act
+            if act.direction == "in":
+                spans.append(Span(act.at, act.at + stay if change is None else min(act.at + stay, change), act))
+        yield from cover(reversed(spans))
 
 
 def _shifts(shift: Shift, stay: _Stay, zone: tzinfo) -> Iterator[tuple[date, int, int]]:

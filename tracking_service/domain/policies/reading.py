@@ -68,8 +68,11 @@ class ReadingHeld:
         A gap too long ends a stretch, yet what is missing may come late: so the longest counts, not the newest.
         """
         told: dict[int, Minute] = {}
+        over_at = None
         for minute in facts.minutes.get(self.need.key, ()):
-            if minute.at >= self.since:
+            if minute.at + _MINUTE > facts.now:  # it is not over: what it will be is not known
+                over_at = min(minute.at + _MINUTE, over_at or minute.at + _MINUTE)
+            elif minute.at >= self.since and minute.readings:
                 known = told.get(minute.at, minute)
                 told[minute.at] = max(minute, known, key=lambda each: (each.readings, each))
         rows = sorted(told.values())
@@ -85,8 +88,8 @@ class ReadingHeld:
             # where a gap lies over the end, the minute behind it proves that it was only a gap
             last = next(place for place, minute in enumerate(held) if minute.at + _MINUTE >= done_at)
             held = held[: last + 1]
-        wake_at = None
-        if rows and done_at is None and facts.now <= _until(rows) + self._patience:
+        wake_at = over_at if done_at is None else None
+        if wake_at is None and rows and done_at is None and facts.now <= _until(rows) + self._patience:
             wake_at = _until(rows) + self._patience + 1
         why = self._why(rows, held, done_at, facts.now)
         return Result(percent(Fraction(so_far, self.duration)), done_at, why, ordered(self._proof(held)), wake_at)
