@@ -14,8 +14,9 @@ from tracking_service import lists, log, schedules
 from tracking_service.difference import Change, difference
 from tracking_service.document import OrderDocument
 from tracking_service.errors import OrderChangedError, OrderRefusedError, UnknownThingError
-from tracking_service.lists import ListMapping
+from tracking_service.lists import Listing, ListMapping
 from tracking_service.orders import Imported, import_order
+from tracking_service.schedules import Schedule
 from tracking_service.schedules.taking import taken
 from tracking_service.tables import orders
 
@@ -48,20 +49,33 @@ class Prepared:
         return difference(self.before, self.after)
 
 
-def prepared(order: OrderDocument, data: bytes, name: str, zone: tzinfo, choices: Choices) -> Prepared:
-    """Read a planning file or a list for an order; slow for large files, so call it in a thread.
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A file that was read, for whatever order."""
 
-    Raises `FileRefusedError` (file, line or row, reason) or `OrderRefusedError` (what the order cannot be).
+    source: Schedule | Listing
+    choices: Choices
+
+    def onto(self, order: OrderDocument, zone: tzinfo) -> Prepared:
+        """What it would make of an order. Raises `FileRefusedError` (row, reason) or `OrderRefusedError`."""
+        if isinstance(self.source, Schedule):
+            made = taken(order, self.source, zone, milestones=self.choices.milestones)
+        else:
+            made = self.source.onto(order, zone, remove=self.choices.remove, milestones=self.choices.milestones)
+        return Prepared(order, made.document, made.remarks)
+
+
+def parsed(data: bytes, name: str, choices: Choices) -> Parsed:
+    """Read a planning file or a list; slow for large files, so call it in a thread.
+
+    Raises `FileRefusedError`: file, line or row, reason.
     """
     if schedules.is_schedule(data) or not data.strip():
-        schedule = schedules.chosen(schedules.read(data, name, choices.encoding), name, choices.project)
-        made = taken(order, schedule, zone, milestones=choices.milestones)
-    else:
-        mapping = choices.mapping
-        if choices.encoding is not None:
-            mapping = mapping.model_copy(update={"encoding": choices.encoding})
-        made = lists.with_list(order, data, name, mapping, zone, remove=choices.remove, milestones=choices.milestones)
-    return Prepared(order, made.document, made.remarks)
+        return Parsed(schedules.chosen(schedules.read(data, name, choices.encoding), name, choices.project), choices)
+    mapping = choices.mapping
+    if choices.encoding is not None:
+        mapping = mapping.model_copy(update={"encoding": choices.encoding})
+    return Parsed(lists.read_list(data, name, mapping), choices)
 
 
 async def stored(connection: AsyncConnection, number: str) -> OrderDocument:

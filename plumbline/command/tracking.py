@@ -4,29 +4,22 @@ import asyncio
 import contextlib
 import re
 import signal
-import time
-from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-import ingest
-import tracking_service
 from ingest.reload import Watcher
 from ingest.series import open_store
 from ingest.settings import load_sites
 from plumbline import logs, profile
 from plumbline.command import notices
 from plumbline.command.bridges import MissingByGateway
-from plumbline.command.sql import OF_UP, Database, opened
+from plumbline.command.sql import Database
+from plumbline.command.tracking_import import import_, migrated
+from plumbline.command.tracking_rebuild import rebuild
 from plumbline.errors import SettingsError
-from plumbline.site import Plans, SiteFile
-from tracking_service import document
-from tracking_service.errors import OrderRefusedError
-from tracking_service.orders import import_order
+from plumbline.site import Plans
 from tracking_service.service import TrackingService
 
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+/?")
@@ -89,17 +82,8 @@ def run(
         asyncio.run(_run(database, series, sites, telling, broker, profiles, host, port, _origins(map_origins)))
 
 
-@app.command(name="import")
-def import_(
-    files: Annotated[list[Path], typer.Argument(help="Order documents (JSON); see docs/order.schema.json.")],
-    database: Database = OF_UP,
-    sites: Annotated[
-        Path | None, typer.Option(envvar="PLUMBLINE_SITES", help="Folder of site files; with it, unknown sites are refused.")
-    ] = None,
-) -> None:
-    """Import order documents: all of them or, where one is refused, none. The same document again changes nothing."""
-    for line in asyncio.run(_import(files, database, sites)):
-        print(line)
+app.command(name="import")(import_)
+app.command(name="rebuild")(rebuild)
 
 
 async def _run(
@@ -117,7 +101,7 @@ async def _run(
     watcher = Watcher([folder])
     sites = watcher.registry
     known = profile.load_all(profiles) if profiles is not None else {}
-    async with _engine(database) as engine:
+    async with migrated(database) as engine:
         store = await open_store(series)
         try:
             service = TrackingService(
@@ -155,34 +139,3 @@ def _origins(told: str) -> list[str]:
         if one != "*" and not _ORIGIN.fullmatch(one):
             raise SettingsError(f"map origins: '{one}' is no origin; write * or, for example, https://grafana.example:3000")
     return origins
-
-
-async def _import(files: list[Path], database: str, folder: Path | None) -> list[str]:
-    sites: Mapping[str, SiteFile] = load_sites(folder) if folder is not None else {}
-    zones = {one.id: ZoneInfo(one.timezone) for one in sites.values()}
-    documents = [(path, document.read(_bytes(path), str(path))) for path in files]
-    lines: list[str] = []
-    async with _engine(database) as engine, engine.begin() as connection:
-        for path, parsed in documents:
-            try:
-                done = await import_order(connection, parsed, sites=sites, zones=zones, now=time.time_ns())
-            except OrderRefusedError as error:
-                raise OrderRefusedError(f"{path}: {error}") from None
-            lines.append(f"{done.status:9} {done.number}  {path}")
-    return lines
-
-
-@contextlib.asynccontextmanager
-async def _engine(database: str) -> AsyncGenerator[AsyncEngine]:
-    async with opened(database) as engine:
-        await ingest.migrate(engine)
-        await tracking_service.migrate(engine)
-        yield engine
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(document.MAX_DOCUMENT_BYTES + 1)
-    except OSError as error:
-        raise SettingsError(f"{path}: cannot be read ({error.strerror}); name an order document") from None

@@ -94,7 +94,7 @@ def add_imports(app: FastAPI, wall: Wall, heard: Callable[[Outcome], None]) -> N
             if version is not None and version != importing.version(order):
                 raise OrderChangedError(f"order {order.number}: somebody changed it meanwhile; look at the difference again")
             zone = importing.zone_of(order, wall.sites)
-            made = await asyncio.to_thread(importing.prepared, order, data, "the request", zone, choices)
+            made = await asyncio.to_thread(lambda: importing.parsed(data, "the request", choices).onto(order, zone))
             changes = await asyncio.to_thread(lambda: made.changes)
         if not apply or not changes:
             return _model(made, changes, "difference" if changes else "unchanged")

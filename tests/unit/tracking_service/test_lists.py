@@ -11,7 +11,7 @@ import pytest
 from tracking_service.difference import difference
 from tracking_service.document import OrderDocument
 from tracking_service.errors import FileRefusedError, OrderRefusedError
-from tracking_service.lists import ListMapping, read_mapping, with_list
+from tracking_service.lists import ListMapping, read_list, read_mapping
 from tracking_service.schedules.fields import local_time
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -27,7 +27,7 @@ def order(**changes) -> OrderDocument:
 def read(text: str | bytes, mapping: str = "", remove: bool = False, before: OrderDocument | None = None):
     data = text.encode() if isinstance(text, str) else text
     told = read_mapping(mapping.encode(), "mapping.toml")
-    return with_list(before or order(), data, "list.csv", told, SHANGHAI, remove=remove)
+    return read_list(data, "list.csv", told).onto(before or order(), SHANGHAI, remove=remove)
 
 
 def workbook(*rows, **sheets) -> bytes:
