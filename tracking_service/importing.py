@@ -1,24 +1,32 @@
 """Planning files and lists into orders that are there: first the difference is made, then, if people want it, it is applied."""
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from plumbline.ids import new_event_id
 from plumbline.site import SiteFile
-from tracking_service import lists, log, schedules
+from tracking_service import lists, log, office, schedules
+from tracking_service.acts import CompanyAct
+from tracking_service.company.tables import company
 from tracking_service.difference import Change, difference
-from tracking_service.document import OrderDocument
+from tracking_service.document import CompanyDocument, OrderDocument
 from tracking_service.errors import OrderChangedError, OrderRefusedError, UnknownThingError
 from tracking_service.lists import Listing, ListMapping
 from tracking_service.orders import Imported, import_order
+from tracking_service.rooms.ground import Ground
 from tracking_service.schedules import Schedule
 from tracking_service.schedules.taking import taken
 from tracking_service.tables import orders
+
+Status = Literal["added", "changed", "unchanged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +98,17 @@ async def stored_or_none(connection: AsyncConnection, number: str) -> OrderDocum
     """The document of an order, where it is there."""
     text = (await connection.execute(select(orders.c.document).where(orders.c.number == number))).scalar_one_or_none()
     return OrderDocument.model_validate_json(text) if text is not None else None
+
+
+async def import_company(connection: AsyncConnection, document: CompanyDocument, ground: Ground) -> Status:
+    """Take in a company document, in the caller's transaction; the same document again changes nothing."""
+    await log.turn(connection)
+    known = (await connection.execute(select(company.c.document))).scalars().first()
+    if known == document.canonical():
+        return "unchanged"
+    act = CompanyAct(id=new_event_id(ground.now), document=json.loads(document.canonical()))
+    await office.record(connection, act, ground)
+    return "added" if known is None else "changed"
 
 
 def zone_of(order: OrderDocument, sites: Mapping[str, SiteFile]) -> tzinfo:

@@ -1,6 +1,7 @@
 """`plumbline tracking import`: documents, schedules and lists; the difference is shown before an order that is there changes."""
 
 import asyncio
+import json
 import sys
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -21,11 +22,12 @@ from plumbline.errors import SettingsError
 from plumbline.site import SiteFile
 from tracking_service import difference, document, importing, lists, schedules
 from tracking_service.difference import Change
-from tracking_service.document import OrderDocument
+from tracking_service.document import CompanyDocument, OrderDocument
 from tracking_service.errors import OrderChangedError, OrderRefusedError
 from tracking_service.importing import Choices, Parsed
 from tracking_service.lists import ListMapping
 from tracking_service.orders import import_order
+from tracking_service.rooms.ground import Ground
 
 #: So many changes of a file are printed; the counts tell of all.
 _SHOWN: Final = 500
@@ -33,7 +35,7 @@ _SHOWN: Final = 500
 Files = Annotated[
     list[Path],
     typer.Argument(
-        help="Order documents (JSON), schedules (Microsoft Project XML, Primavera XER or XML, MPX), lists (CSV, XLSX); see docs/imports.md."
+        help="Order and company documents (JSON), schedules (Microsoft Project XML, Primavera XER or XML, MPX), lists (CSV, XLSX); see docs/imports.md."
     ),
 ]
 Sites = Annotated[
@@ -69,7 +71,7 @@ def import_(
     """
     told = lists.read_mapping(_bytes(mapping, lists.MAX_MAPPING_BYTES), str(mapping)) if mapping is not None else ListMapping()
     choices = Choices(project, encoding, told, remove, not no_milestones)
-    steps = [_step(path, choices) for path in files]
+    steps = sorted((_step(path, choices) for path in files), key=lambda step: not isinstance(step.source, CompanyDocument))
     _name(steps, order)
     known: Mapping[str, SiteFile] = load_sites(sites) if sites is not None else {}
     raise typer.Exit(asyncio.run(_import(steps, database, known, dry_run=dry_run, yes=yes)))
@@ -77,10 +79,10 @@ def import_(
 
 @dataclass(slots=True)
 class _Step:
-    """A file, and the order that it is or is for."""
+    """A file, and the order that it is or is for (or the company that it is)."""
 
     path: Path
-    source: OrderDocument | Parsed
+    source: OrderDocument | CompanyDocument | Parsed
     number: str = ""
 
 
@@ -99,14 +101,26 @@ def _step(path: Path, choices: Choices) -> _Step:
     data = _bytes(path, schedules.MAX_BYTES)
     begin = data[:1_000].removeprefix(b"\xef\xbb\xbf").lstrip()
     if begin.startswith(b"{") or path.suffix.lower() == ".json":
-        read = document.read(data, str(path))
-        return _Step(path, read, read.number)
+        if _is_company(data):
+            company = document.read_company(data, str(path))
+            return _Step(path, company, company.company)
+        order = document.read(data, str(path))
+        return _Step(path, order, order.number)
     return _Step(path, importing.parsed(data, str(path), choices))
+
+
+def _is_company(data: bytes) -> bool:
+    """Whether a document is the company's; what is no JSON is told by who reads it as an order."""
+    try:
+        told: object = json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(told, dict) and "company" in told
 
 
 def _name(steps: Sequence[_Step], order: str | None) -> None:
     """Say for each schedule and list which order it is for."""
-    here = list(dict.fromkeys(step.number for step in steps if step.number))
+    here = list(dict.fromkeys(step.number for step in steps if isinstance(step.source, OrderDocument)))
     for step in steps:
         if step.number:
             continue
@@ -159,6 +173,8 @@ async def _pass(
 
 async def _do(connection: AsyncConnection, step: _Step, sites: Mapping[str, SiteFile]) -> _Done:
     zones = {one.id: ZoneInfo(one.timezone) for one in sites.values()}
+    if isinstance(step.source, CompanyDocument):
+        return _Done(await importing.import_company(connection, step.source, Ground(sites, zones, time.time_ns())), (), (), "")
     remarks: Sequence[str] = ()
     try:
         before = await importing.stored_or_none(connection, step.number)
@@ -181,7 +197,7 @@ def _tell(steps: Sequence[_Step], done: Sequence[_Done], *, documents: bool) -> 
         print(f"{each.status:9} {step.number}  {step.path}")
         for remark in each.remarks:
             print(f"  note: {remark}")
-        if isinstance(step.source, OrderDocument) and not documents:
+        if not isinstance(step.source, Parsed) and not documents:
             continue
         for change in each.changes[:_SHOWN]:
             print(f"  {change.told()}")

@@ -88,6 +88,16 @@ def test_a_person_is_asked(run, answer, status, after):
     assert run("changed.csv", "--order", "PO-1", "--dry-run").stdout.split()[0] == after
 
 
+def test_a_company_document_comes_first_and_only_once(run, tmp_path):
+    told = {"company": "acme", "title": {"en": "Acme", "zh": "某某"}, "people": [{"id": "wang", "name": "王工"}]}
+    (tmp_path / "company.json").write_text(json.dumps(told))
+    done = run("order.json", "company.json")
+    assert [line.split()[:2] for line in done.stdout.splitlines()] == [["added", "acme"], ["added", "PO-1"]]
+    assert run("company.json").stdout.split()[0] == "unchanged"
+    (tmp_path / "company.json").write_text(json.dumps(told | {"people": []}))
+    assert run("company.json").stdout.split()[0] == "changed"
+
+
 def test_one_refused_file_refuses_them_all(run, tmp_path):
     (tmp_path / "bad.csv").write_text("line,title,quantity\n10,Beam,many\n")
     done = run("order.json", "bad.csv", "--yes")
