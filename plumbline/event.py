@@ -98,7 +98,7 @@ class Scan(Header, frozen=True, kw_only=True, omit_defaults=True, tag_field="kin
     """A person typed the code, because the label could not be read."""
     verdict: ShortText | None = None
     """What the gateway told the person who scanned: `expected`, `already_received`, `over` (more than ordered),
-    `certificate_missing`, `wrong_batch`, `wrong_site`, `unknown`, `ask` (a person decides), `person`, `equipment`, or `kept`
+    `certificate_missing`, `wrong_batch`, `wrong_site`, `unknown`, `ask` (a person decides), `person`, `equipment`, `zone`, or `kept`
     where it did not know what is expected. By what it knew then: the office may come to another result."""
 
 

@@ -1,7 +1,8 @@
 """Which material line a scan speaks of, and how much of it: or why that cannot be told.
 
-In this order: a person's badge or a machine's tag, our own label, the logistic unit (SSCC, AI 00) by its delivery note, the trade item (GTIN, AI 01 or 02)
-with its batch (AI 10), a text that a line declares as its label. Application identifiers as in the GS1 General
+In this order: a person's badge or a machine's tag, a zone's sign, our own label, the logistic unit (SSCC, AI 00) by its delivery
+note, the trade item (GTIN, AI 01 or 02) or a pack of it with its batch (AI 10), a text that a line declares as its label or that
+stands for it by another name: a supplier's number, another code of the same article, what a clerk taught. Application identifiers as in the GS1 General
 Specifications, section 3.
 """
 
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final, Literal
 
-from plumbline.material import DeliveryUnit, Line
+from plumbline.material import Coded, DeliveryUnit, Line
 from plumbline.text import Text, visible
 
 Reason = Literal[
@@ -31,6 +32,8 @@ Reason = Literal[
 
 #: Begins the identity of what is told from the next only by having been scanned.
 ANONYMOUS: Final = "event:"
+#: Instead of a site: on each of them.
+EVERYWHERE: Final = ""
 _OWN_LABEL: Final = re.compile(r"PL1:(?P<order>[^/\s]{1,64})/(?P<line>[^/\s]{1,64})(?:/(?P<piece>[^/\s]{1,64}))?\Z")
 #: A zone's label: who scans it says where he is.
 _ZONE_LABEL: Final = re.compile(r"PLZ1:(?P<site>[^/\s]{1,64})/(?P<zone>[^/\s]{1,64})\Z")
@@ -55,9 +58,9 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A person or a thing of the site whose code is no material."""
+    """A person, a thing or a place of the site whose code is no material."""
 
-    kind: Literal["person", "equipment"]
+    kind: Literal["person", "equipment", "zone"]
     id: str
     title: Text
 
@@ -74,8 +77,10 @@ class Catalogue:
     """By order number: all its lines."""
     labels: Mapping[str, Sequence[Line]] = field(default_factory=dict[str, Sequence[Line]])
     """By the line's declared label."""
+    codes: Mapping[str, Sequence[Coded]] = field(default_factory=dict[str, Sequence[Coded]])
+    """By any other code, a GTIN in 14 digits or a text: packs, suppliers' numbers, what was taught."""
     names: Mapping[tuple[str, str], Known] = field(default_factory=dict[tuple[str, str], Known])
-    """By site and code: badges and tags."""
+    """By site (or `EVERYWHERE`) and code: badges and tags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +149,16 @@ def identify(text: str, gs1: Sequence[tuple[str, str]] | None) -> Identity:
     )
 
 
+def code_of(identity: Identity) -> str:
+    """The code by which more like it are told: the item's GTIN in 14 digits, else the text."""
+    return identity.gtin if identity.gtin is not None else identity.text
+
+
+def is_item(code: str) -> bool:
+    """Whether a code is a GTIN in 14 digits."""
+    return len(code) == 14 and code.isascii() and code.isdigit() and check_digit_fits(code)
+
+
 def check_digit_fits(digits: str) -> bool:
     """Whether the last digit is the check digit of those before (GS1 General Specifications, 7.9.1)."""
     weighted = sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(reversed(digits)))
@@ -152,8 +167,11 @@ def check_digit_fits(digits: str) -> bool:
 
 def link(identity: Identity, site: str, catalogue: Catalogue) -> Linked | Unlinked | Known:  # noqa: PLR0911 - a way out for each rule
     """Find the lines that a scan on `site` speaks of, or the person or machine."""
-    if (known := catalogue.names.get((site, identity.text))) is not None:
+    known = catalogue.names.get((site, identity.text)) or catalogue.names.get((EVERYWHERE, identity.text))
+    if known is not None:
         return known
+    if (place := zone_of(identity.text)) is not None:
+        return _zone(*place, site=site, catalogue=catalogue)
     count: Decimal | None = None
     if identity.count is not None:
         if not (identity.count.isascii() and identity.count.isdigit() and 0 < len(identity.count) <= 8 and int(identity.count)):
@@ -179,9 +197,23 @@ def link(identity: Identity, site: str, catalogue: Catalogue) -> Linked | Unlink
                 f"没有送货单包含物流单元 {visible(identity.sscc, 20)}",
             ),
         )
-    if lines := catalogue.labels.get(identity.text):
-        return _only(lines, site, Decimal(1), None)
+    if coded := _coded(catalogue.labels, catalogue, identity.text):
+        return _only(coded, site, Decimal(1), None)
     return Unlinked("unknown_code", Text("no order knows this code", "没有订单包含此条码"))
+
+
+def _coded(named: Mapping[str, Sequence[Line]], catalogue: Catalogue, code: str) -> Sequence[Coded]:
+    """What a code may stand for: the lines that are named by it, one each, and what goes by it as another code."""
+    lines = named.get(code, ())
+    known = {line.id for line in lines}
+    return [*map(Coded, lines), *(one for one in catalogue.codes.get(code, ()) if one.line.id not in known)]
+
+
+def _zone(there: str, zone: str, *, site: str, catalogue: Catalogue) -> Known | Unlinked:
+    if there != site:
+        return Unlinked("wrong_site", Text(f"this sign belongs to site {there}", f"此标牌属于工地 {there}"))
+    known = catalogue.names.get((site, zone_label(site, zone)))
+    return known if known is not None else Known("zone", zone, Text(zone, zone))
 
 
 def _by_own_label(order: str, number: str, piece: str | None, *, site: str, catalogue: Catalogue) -> Linked | Unlinked:
@@ -191,7 +223,7 @@ def _by_own_label(order: str, number: str, piece: str | None, *, site: str, cata
     chosen = [line for line in lines if line.number == number]
     if not chosen:
         return Unlinked("unknown_line", Text(f"order {order} has no line {number}", f"订单 {order} 没有第 {number} 行"))
-    return _only(chosen, site, Decimal(1), f"label:{number}/{piece}" if piece is not None else None)
+    return _only([Coded(line) for line in chosen], site, Decimal(1), f"label:{number}/{piece}" if piece is not None else None)
 
 
 def _by_unit(sscc: str, units: Sequence[DeliveryUnit], count: Decimal | None, site: str) -> Linked | Unlinked:
@@ -204,20 +236,20 @@ def _by_unit(sscc: str, units: Sequence[DeliveryUnit], count: Decimal | None, si
 
 
 def _by_item(identity: Identity, gtin: str, count: Decimal | None, site: str, catalogue: Catalogue) -> Linked | Unlinked:
-    lines = catalogue.items.get(gtin)
-    if not lines:
+    coded = _coded(catalogue.items, catalogue, gtin)
+    if not coded:
         return Unlinked(
             "unknown_item", Text(f"no order asks for item {visible(gtin, 20)}", f"没有订单需要物料 {visible(gtin, 20)}")
         )
-    here = [line for line in lines if line.site == site]
+    here = [one for one in coded if one.line.site == site]
     if not here:
-        return _elsewhere(lines)
-    if identity.batch is not None and (exact := [line for line in here if line.batch == identity.batch]):
+        return _elsewhere([one.line for one in coded])
+    if identity.batch is not None and (exact := [one for one in here if one.line.batch == identity.batch]):
         fitting = exact
     else:
-        fitting = [line for line in here if line.batch is None]
+        fitting = [one for one in here if one.line.batch is None]
     if not fitting:
-        wanted = " / ".join(sorted({visible(line.batch, 24) for line in here if line.batch is not None})[:4])
+        wanted = " / ".join(sorted({visible(one.line.batch, 24) for one in here if one.line.batch is not None})[:4])
         if identity.batch is None:
             return Unlinked(
                 "batch_missing", Text(f"the code names no batch; {wanted} is ordered", f"条码没有批号；订购批号为 {wanted}")
@@ -233,16 +265,17 @@ def _by_item(identity: Identity, gtin: str, count: Decimal | None, site: str, ca
     return _only(fitting, site, count if count is not None else Decimal(1), piece)
 
 
-def _only(lines: Sequence[Line], site: str, quantity: Decimal, piece: str | None) -> Linked | Unlinked:
-    here = [line for line in lines if line.site == site]
+def _only(coded: Sequence[Coded], site: str, count: Decimal, piece: str | None) -> Linked | Unlinked:
+    """The one thing of this site that a code stands for, so many times."""
+    here = [one for one in coded if one.line.site == site]
     if not here:
-        return _elsewhere(lines)
+        return _elsewhere([one.line for one in coded])
     if len(here) > 1:
-        named = ", ".join(sorted(f"{line.order}/{line.number}" for line in here)[:4])
+        named = ", ".join(sorted(f"{one.line.order}/{one.line.number}" for one in here)[:4])
         return Unlinked(
             "ambiguous", Text(f"it could belong to {len(here)} lines: {named}", f"可能属于 {len(here)} 行：{named}")
         )
-    return Linked((Share(here[0], quantity),), piece)
+    return Linked((Share(here[0].line, count * here[0].quantity),), piece)
 
 
 def _elsewhere(lines: Sequence[Line]) -> Unlinked:

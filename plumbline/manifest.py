@@ -29,6 +29,15 @@ Piece = Annotated[str, Meta(min_length=1, max_length=300)]
 Amount = Annotated[str, Meta(pattern=r"^[0-9]{1,16}(\.[0-9]{1,6})?(?!\n)$")]
 
 
+class ExpectedCode(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Another code of a line: a pack, a supplier's number, what a clerk taught."""
+
+    code: Code
+    """A GTIN in 14 digits, or a text."""
+    quantity: Amount = "1"
+    """So much of the line is one thing under this code."""
+
+
 class ExpectedLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A material line of an order, and what has arrived of it."""
 
@@ -46,6 +55,8 @@ class ExpectedLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Batch or lot, where only this one will do."""
     label: Code | None = None
     """A text that stands for this line."""
+    codes: Annotated[tuple[ExpectedCode, ...], Meta(max_length=1_000)] = ()
+    """Other codes that stand for it, or for a pack of it."""
     certificate_required: bool = False
     """Its material needs a certificate."""
     certificates: Annotated[tuple[ShortText, ...], Meta(max_length=1_000)] = ()

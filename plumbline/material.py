@@ -33,6 +33,15 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Coded:
+    """What one thing under a code stands for: a supplier's own number, a pack of several, a code that a clerk taught."""
+
+    line: Line
+    quantity: Decimal = Decimal(1)
+    """So much of the line, in its unit."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryUnit:
     """What a logistic unit (SSCC, AI 00) holds of a line, as its delivery note says."""
 

@@ -70,6 +70,8 @@ class LinkAct(Act):
     line: PartId
     quantity: Quantity | None = None
     """In the line's unit; absent: what the code says, else one."""
+    teach: bool = False
+    """From now on its code stands for this line, and for lines of the same item: so much of it a scan."""
 
 
 class UnlinkAct(Act):

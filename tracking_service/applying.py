@@ -1,13 +1,14 @@
 """What each act of the office does to the rooms: the same code when it is made and when the log is replayed."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from plumbline.event import CheckIn, Event, Inspection, State
+from plumbline.event import CheckIn, Event, Inspection, Scan, State
 from tracking_service import acts, company, order_rows
 from tracking_service.checking import Placed
 from tracking_service.document import OrderDocument
@@ -15,6 +16,7 @@ from tracking_service.document.company import CompanyDocument
 from tracking_service.domain.facts import Need
 from tracking_service.domain.notice import Change
 from tracking_service.geofence import room as geofence
+from tracking_service.linking import codes
 from tracking_service.log.tables import act, voided
 from tracking_service.rooms import arrivals, check_ins, counting, inspections, machines, sign_offs
 from tracking_service.rooms.arrivals import Stored
@@ -52,9 +54,40 @@ async def _order(connection: AsyncConnection, done: acts.OrderAct, placed: Place
     return Effect(stored, milestones=frozenset(ours))
 
 
-async def _company(connection: AsyncConnection, done: acts.CompanyAct, placed: Placed, _ground: Ground) -> Effect:
-    await company.apply(connection, CompanyDocument.model_validate(done.document), placed.at)
-    return Effect()
+async def _company(connection: AsyncConnection, done: acts.CompanyAct, placed: Placed, ground: Ground) -> Effect:
+    document = CompanyDocument.model_validate(done.document)
+    before = await company.articles(connection)
+    await company.apply(connection, document, placed.at)
+    merged = company.changed(before, await company.articles(connection))
+    numbers = await codes.orders_of_articles(connection, merged) if merged else set[str]()
+    return Effect(await _coded_anew(connection, numbers, ground))
+
+
+async def _coded_anew(connection: AsyncConnection, numbers: Collection[str], ground: Ground) -> Stored:
+    """Other codes stand for the lines of these orders: what their sites' scans mean is made anew."""
+    stored = Stored()
+    for number in sorted(numbers):
+        document = await order_rows.read(connection, number)
+        ids = await arrivals.of_order(connection, number, document.site)
+        await codes.write(connection, document)
+        stored = stored.and_(await arrivals.relink(connection, ids, ground))
+    return stored
+
+
+async def _link(connection: AsyncConnection, done: acts.LinkAct, placed: Placed, ground: Ground) -> Effect:
+    effect = await _about_scan(connection, done, placed, ground)
+    if not done.teach:
+        return effect
+    if done.id in await arrivals.voided_of(connection, [done.id]):
+        numbers = await codes.unteach(connection, done.id)
+    else:
+        scan = next((one for one in await ground.events(connection, [done.event]) if isinstance(one, Scan)), None)
+        if scan is None:
+            return effect
+        numbers = await codes.teach(
+            connection, done.id, text=scan.text, gs1=scan.gs1, line_id=done.line, quantity=done.quantity or Decimal(1)
+        )
+    return Effect(effect.stored.and_(await _coded_anew(connection, numbers, ground)))
 
 
 async def _about_scan(connection: AsyncConnection, done: Any, _placed: Placed, ground: Ground) -> Effect:
@@ -101,7 +134,7 @@ _Apply = Callable[[AsyncConnection, Any, Placed, Ground], Awaitable[Effect]]
 _APPLY: Final[Mapping[str, _Apply]] = {
     "order": _order,
     "company": _company,
-    "link": _about_scan,
+    "link": _link,
     "unlink": _about_scan,
     "quantity": _about_scan,
     "void": _void,

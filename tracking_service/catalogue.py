@@ -7,10 +7,12 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from plumbline.linking import Catalogue, Identity, Known
-from plumbline.material import DeliveryUnit, Line
+from plumbline.linking import EVERYWHERE, Catalogue, Identity, Known
+from plumbline.material import Coded, DeliveryUnit, Line
 from plumbline.site import SiteFile
 from plumbline.text import Text
+from tracking_service import company
+from tracking_service.linking.tables import line_code
 from tracking_service.tables import delivery_unit, material_line, orders
 
 _LINE: Final = material_line.c
@@ -47,12 +49,14 @@ async def look_up(
         )
         for row in await connection.execute(statement):
             by_unit[row.sscc].append(DeliveryUnit(row.sscc, line_of(row), row.unit_quantity, row.delivery_note))
+    people = await company.names_of(connection, sorted(texts))
     return Catalogue(
         units=by_unit,
         items=await _lines(connection, material_line.c.gtin, _bounded(items, 14)),
         orders=await _lines(connection, material_line.c.order_number, _bounded(numbers, 64)),
         labels=await _lines(connection, material_line.c.label, texts),
-        names=names or {},
+        codes=await _codes(connection, texts | _bounded(items, 14)),
+        names={**(names or {}), **{(EVERYWHERE, code): known for code, known in people.items()}},
     )
 
 
@@ -84,6 +88,21 @@ def line_of(row: Any) -> Line:
         needed_by=row.needed_by,
         certificate_required=row.certificate_required,
     )
+
+
+async def _codes(connection: AsyncConnection, values: set[str]) -> Mapping[str, Sequence[Coded]]:
+    by_code: dict[str, list[Coded]] = defaultdict(list)
+    if values:
+        statement = (
+            select(line_code.c.code, line_code.c.quantity.label("coded_quantity"), *LINE_COLUMNS)
+            .join(material_line, material_line.c.id == line_code.c.line_id)
+            .join(orders, orders.c.number == material_line.c.order_number)
+            .where(line_code.c.code.in_(values))
+            .order_by(material_line.c.order_number, material_line.c.ordinal)
+        )
+        for row in await connection.execute(statement):
+            by_code[row.code].append(Coded(line_of(row), row.coded_quantity))
+    return by_code
 
 
 def _bounded(codes: Iterable[str], length: int) -> set[str]:

@@ -9,10 +9,12 @@ from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline.inbox import inbox
-from plumbline.linking import ANONYMOUS
-from plumbline.manifest import Content, Elsewhere, ExpectedLine, ExpectedOrder, ExpectedUnit, KnownCode
+from plumbline.linking import ANONYMOUS, is_item
+from plumbline.manifest import Content, Elsewhere, ExpectedCode, ExpectedLine, ExpectedOrder, ExpectedUnit, KnownCode
 from plumbline.site import SiteFile
 from plumbline.text import amount
+from tracking_service.company.tables import company_code
+from tracking_service.linking.tables import line_code
 from tracking_service.tables import certificate, delivery_unit, evidence, material_line, orders
 
 #: So many of the newest scans whose pieces nothing tells apart are named: a gateway counts those itself until it sees them.
@@ -39,12 +41,16 @@ async def content(connection: AsyncConnection, site: str, file: SiteFile | None)
         )
     ).all()
     titles = (await connection.execute(select(orders.c.number, orders.c.title_en, orders.c.title_zh))).all()
+    codes: dict[str, list[Row[Any]]] = defaultdict(list)
+    for row in await connection.execute(select(line_code).order_by(line_code.c.line_id, line_code.c.code)):
+        codes[row.line_id].append(row)
     return Content(
         orders=_orders(
             {str(row.number): row for row in titles},
             [row for row in lines if row.site == site],
             await _pieces(connection, site),
             await _certificates(connection),
+            codes,
         ),
         units=tuple(
             ExpectedUnit(
@@ -58,8 +64,8 @@ async def content(connection: AsyncConnection, site: str, file: SiteFile | None)
             if row.site == site
         ),
         counted=await _counted(connection, site),
-        elsewhere=_elsewhere([row for row in lines if row.site != site], [row for row in units if row.site != site]),
-        known=_known(file),
+        elsewhere=_elsewhere([row for row in lines if row.site != site], codes, [row for row in units if row.site != site]),
+        known=(*_known(file), *await _everywhere(connection, file)),
     )
 
 
@@ -68,6 +74,7 @@ def _orders(
     lines: _Rows,
     pieces: Mapping[str, Sequence[str]],
     certificates: Mapping[str, Sequence[str]],
+    codes: Mapping[str, _Rows],
 ) -> tuple[ExpectedOrder, ...]:
     by_order: dict[str, list[ExpectedLine]] = defaultdict(list)
     for row in lines:
@@ -83,6 +90,7 @@ def _orders(
                 gtin=row.gtin,
                 batch=row.batch,
                 label=row.label,
+                codes=tuple(ExpectedCode(code=one.code, quantity=amount(one.quantity)) for one in codes.get(row.id, ())),
                 certificate_required=row.certificate_required,
                 certificates=tuple(certificates.get(row.id, ())),
                 pieces=tuple(pieces.get(row.id, ())),
@@ -130,7 +138,7 @@ async def _certificates(connection: AsyncConnection) -> Mapping[str, Sequence[st
     return found
 
 
-def _elsewhere(lines: _Rows, units: _Rows) -> tuple[Elsewhere, ...]:
+def _elsewhere(lines: _Rows, codes: Mapping[str, _Rows], units: _Rows) -> tuple[Elsewhere, ...]:
     numbers: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     gtins: dict[str, set[str]] = defaultdict(set)
     labels: dict[str, set[str]] = defaultdict(set)
@@ -141,6 +149,10 @@ def _elsewhere(lines: _Rows, units: _Rows) -> tuple[Elsewhere, ...]:
             gtins[row.site].add(row.gtin)
         if row.label is not None:
             labels[row.site].add(row.label)
+        for one in codes.get(row.id, ()):
+            labels[row.site].add(one.code)
+            if is_item(one.code):
+                gtins[row.site].add(one.code)
     for row in units:
         ssccs[row.site].add(row.sscc)
     return tuple(
@@ -169,3 +181,14 @@ def _known(file: SiteFile | None) -> tuple[KnownCode, ...]:
         for device in file.devices
         for code in device.codes
     )
+
+
+async def _everywhere(connection: AsyncConnection, file: SiteFile | None) -> list[KnownCode]:
+    """Badges and tags of the company, on every site; the site's own word counts before it."""
+    own = {code for device in file.devices for code in device.codes} if file is not None else set[str]()
+    rows = await connection.execute(select(company_code).order_by(company_code.c.code))
+    return [
+        KnownCode(code=row.code, kind=row.kind, id=row.ref, title_en=row.title_en, title_zh=row.title_zh)
+        for row in rows
+        if row.code not in own
+    ]

@@ -15,6 +15,7 @@ from tracking_service import acts
 from tracking_service.document import OrderDocument, nanoseconds
 from tracking_service.document.order import MilestoneDocument
 from tracking_service.domain.policies import levels
+from tracking_service.linking import codes
 from tracking_service.log.tables import act, voided
 from tracking_service.planning.work import start_of
 from tracking_service.plans import Place, bound, scope_of
@@ -57,6 +58,7 @@ async def write(connection: AsyncConnection, document: OrderDocument, *, zones: 
     await _upsert(
         connection, milestone, [_milestone(document, ordinal, one) for ordinal, one in enumerate(document.milestones)]
     )
+    await codes.write(connection, document)
     await write_units(connection, document)
     await write_certificates(connection, document)
     await _replace(

@@ -7,11 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 
 from edge_agent.expected import by_identifier, listed
 from plumbline.linking import Catalogue, Known
 from plumbline.manifest import Elsewhere, ExpectedLine, ExpectedOrder, Manifest
-from plumbline.material import DeliveryUnit, Line, part_id
+from plumbline.material import Coded, DeliveryUnit, Line, part_id
 from plumbline.text import Text
 
 
@@ -70,6 +71,10 @@ def index_of(manifest: Manifest) -> Index:
     items: dict[str, list[Line]] = defaultdict(list)
     orders: dict[str, list[Line]] = defaultdict(list)
     labels: dict[str, list[Line]] = defaultdict(list)
+    codes: dict[str, list[Coded]] = defaultdict(list)
+    for name, (_, expected) in own.items():
+        for each in expected.codes:
+            codes[each.code].append(Coded(here[name], Decimal(each.quantity)))
     for line in here.values():
         orders[line.order].append(line)
         if line.gtin is not None:
@@ -89,13 +94,14 @@ def index_of(manifest: Manifest) -> Index:
             items=dict(items),
             orders=dict(orders),
             labels=dict(labels),
+            codes=dict(codes),
             names={(manifest.site, k.code): Known(k.kind, k.id, Text(k.title_en, k.title_zh)) for k in manifest.known},
         ),
         arrived={name: Decimal(line.arrived) for name, (_, line) in own.items()},
         pieces=Pieces((name, piece) for name, (_, line) in own.items() for piece in line.pieces),
         counted=frozenset(manifest.counted),
         values=by_identifier(
-            gtins=(line.gtin for line in here.values() if line.gtin is not None),
+            gtins=chain((line.gtin for line in here.values() if line.gtin is not None), codes),
             ssccs=(unit.sscc for unit in manifest.units),
             batches=_batches(list(here.values())),
             orders=(order.number for order in manifest.orders),

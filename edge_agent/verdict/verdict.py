@@ -19,6 +19,7 @@ Kind = Literal[
     "ask",
     "person",
     "equipment",
+    "zone",
     "kept",
     "not_kept",
 ]
@@ -37,6 +38,7 @@ MEANING: Final[Mapping[Kind, tuple[Signal | None, Text]]] = {
     "ask": ("warn", Text("Ask the office", "请向办公室核实")),
     "person": ("good", Text("Badge", "胸卡")),
     "equipment": ("good", Text("Equipment", "设备")),
+    "zone": ("good", Text("Zone", "区域")),
     "kept": (None, Text("Kept", "已记录")),
     "not_kept": ("bad", Text("Not kept: scan again", "未记录，请重新扫码")),
 }

@@ -43,6 +43,8 @@ async def people(connection: AsyncConnection, ids: Collection[str] | None = None
 
 async def names_of(connection: AsyncConnection, codes: Collection[str]) -> Mapping[str, Known]:
     """Of these codes the badges of people and the tags of machines."""
+    if not codes:
+        return {}
     statement = select(company_code).where(company_code.c.code.in_(codes))
     return {row.code: Known(row.kind, row.ref, Text(row.title_en, row.title_zh)) for row in await connection.execute(statement)}
 
@@ -58,6 +60,23 @@ async def articles_of(connection: AsyncConnection, codes: Collection[str]) -> Ma
         every[row.article].add(row.code)
         article[row.code] = row.article
     return {code: frozenset(every[article[code]]) for code in codes if code in article}
+
+
+async def articles(connection: AsyncConnection) -> Mapping[str, str]:
+    """Every code of an article, with the article's own."""
+    return {row.code: row.article for row in await connection.execute(select(article_code))}
+
+
+def changed(before: Mapping[str, str], after: Mapping[str, str]) -> set[str]:
+    """Every code of those articles that have other codes than before."""
+    groups: list[defaultdict[str, set[str]]] = []
+    for known in (before, after):
+        grouped: defaultdict[str, set[str]] = defaultdict(set)
+        for code, article in known.items():
+            grouped[article].add(code)
+        groups.append(grouped)
+    old, new = groups
+    return {code for article in old.keys() | new.keys() if old[article] != new[article] for code in old[article] | new[article]}
 
 
 async def supplier_of(connection: AsyncConnection, sscc: str) -> str | None:

@@ -47,6 +47,8 @@ def showed(known: Known) -> Text:
     """A badge or a machine's tag was scanned."""
     if known.kind == "person":
         return Text(f"Badge of {known.title.en} was scanned", f"扫描到{known.title.zh}的胸卡")
+    if known.kind == "zone":
+        return Text(f"Sign of {known.title.en} was scanned", f"扫描到{known.title.zh}的标牌")
     return Text(f"Tag of {known.title.en} was scanned", f"扫描到{known.title.zh}的标牌")
 
 
