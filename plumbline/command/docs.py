@@ -20,7 +20,7 @@ from edge_agent.readers import READERS
 from ingest import deadletters
 from plumbline import clock_set, delivery, dialects, event, fleet, manifest, profile, site, topics
 from plumbline.cli import COMMANDS
-from plumbline.command import docs_readers
+from plumbline.command import docs_policies, docs_readers
 from plumbline.command.docs_tables import fields_table, settings_tables
 from plumbline.dialects import DIALECTS
 from plumbline.profile import DeviceProfile
@@ -228,6 +228,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "readers/README.md": readers_page,
     **{f"readers/{name}.md": partial(reader_page, name) for name in READERS},
     "order.schema.json": order_schema,
+    "policies.md": lambda: _NOTE + docs_policies.page(),
 }
 
 

@@ -50,7 +50,7 @@ class Stated(Part):
 
 
 class MaterialArrivedDocument(Stated):
-    """Done when of each of these lines so much has arrived."""
+    """Done when of each of these lines so much has arrived; what went back does not count."""
 
     lines: Annotated[tuple[Id, ...], Field(min_length=1, max_length=5_000)] | Literal["all"] = "all"
     """Numbers of the order's material lines."""
@@ -119,12 +119,14 @@ class CrewDocument(Stated):
     role: Code | None = None
     """As check-ins give it, in upper or lower case; absent: anybody counts, people with a role included."""
     people: Annotated[int, Field(ge=1, le=1_000)]
+    """At least so many."""
 
 
 class ShiftDocument(Stated):
     """The hours of a shift by the site's clock."""
 
     starts: time
+    """For example `07:00`."""
     ends: time
     """Not after the start: on the next day."""
 
@@ -169,9 +171,8 @@ class CrewCheckedInDocument(Stated):
 class ReadingHeldDocument(Stated):
     """Done when a metric has stayed above, below or between for a time. One minute out of range begins it anew."""
 
-    device: Id
-    metric: Id
-    """As the device profile names it, in its unit."""
+    device: Annotated[Id, Field(description="As the site file names it.")]
+    metric: Annotated[Id, Field(description="As the device profile names it, in its unit.")]
     above: float | None = Field(default=None, allow_inf_nan=False)
     """The lowest value that holds."""
     below: float | None = Field(default=None, allow_inf_nan=False)
@@ -251,6 +252,7 @@ class SignedOffDocument(Stated):
     """Done when people of a role have signed this milestone off. A signature may be withdrawn by who gave it."""
 
     role: Code
+    """As people of the company have it."""
     people: Annotated[int, Field(ge=1, le=20)] = 1
     """How many different people of the role must sign."""
     after_rest: bool = False

@@ -33,6 +33,7 @@ class NOfDocument(Stated):
 
     n: Annotated[int, Field(ge=1, le=50)]
     of: Annotated[tuple["PolicyDocument", ...], Field(min_length=1, max_length=50)]
+    """The policies; it is as far as the mean of the `n` best of them."""
 
     @model_validator(mode="after")
     def _enough(self) -> Self:

@@ -51,11 +51,11 @@ class CrewCheckedIn:
         who = joined(_wanted(each) for each in self.crew)
         place = self.place.title
         if self.shift is None:
-            return Text(f"{who.en} are checked in at {place.en} at the same time", f"{place.zh}同时在场{who.zh}")
+            return Text(f"{who.en} are checked in at {place.en} at the same time", f"{place.zh}同时在场：{who.zh}")
         start, end = (each.strftime("%H:%M") for each in self.shift)
         return Text(
             f"{who.en} have checked in at {place.en} during one shift ({start} to {end})",
-            f"同一班次({start}-{end})内{place.zh}签到{who.zh}",
+            f"同一班次({start}-{end})内{place.zh}签到：{who.zh}",
         )
 
     def needs(self) -> set[Need]:
@@ -156,9 +156,12 @@ class CrewCheckedIn:
         place = self.place.title
         if done_at is not None:
             who, when = joined(_wanted(each) for each in self.crew), clock(done_at, self.zone)
-            return Text(f"{who.en} were at {place.en} by {when}", f"{when} {place.zh}已到{who.zh}")
+            return Text(f"{who.en} were at {place.en} by {when}", f"{when} {place.zh}已到：{who.zh}")
         there = joined(
-            Text(f"{len(found.get(each, ()))} of {_wanted(each).en}", f"{_wanted(each).zh}中 {len(found.get(each, ()))} 人")
+            Text(
+                f"{len(found.get(each, ()))} of {_wanted(each).en}",
+                f"{each.role.title.zh + ' ' if each.role else ''}{len(found.get(each, ()))}/{each.people} 人",
+            )
             for each in self.crew
         )
         if self.shift is None:

@@ -53,7 +53,7 @@ class InspectionPassed:
         conditions = Text(" (conditions are accepted)", "(含有条件通过)") if self.conditional else Text("", "")
         return Text(
             f"inspection{'s' if plural else ''} {what.en} {'have' if plural else 'has'} passed{conditions.en}{pictures.en}",
-            f"检查 {what.zh} 合格{conditions.zh}{pictures.zh}",
+            f"{what.zh}检查合格{conditions.zh}{pictures.zh}",
         )
 
     def needs(self) -> set[Need]:
@@ -94,7 +94,7 @@ class InspectionPassed:
         picture = Text(", with a picture", "，附照片") if act.photo else Text("", "")
         return Text(
             f"{name.en} {result.en} at {when}{f', inspected by {by}' if by else ''}{picture.en}",
-            f"{name.zh} 于 {when} {result.zh}{f'，检查人 {by}' if by else ''}{picture.zh}",
+            f"{name.zh}于 {when} {result.zh}{f'，检查人 {by}' if by else ''}{picture.zh}",
         )
 
     def _why(self, found: "Sequence[_Standing]", done_at: int | None) -> Text:
@@ -116,7 +116,7 @@ class InspectionPassed:
     def _missing(self, standing: "_Standing") -> Text:
         name = standing.check.name.title
         if not standing.acts:
-            return Text(f"{name.en} has not been inspected", f"{name.zh} 尚未检查")
+            return Text(f"{name.en} has not been inspected", f"{name.zh}尚未检查")
         last = standing.acts[-1]
         told = self._told(standing.check, last)
         if last.result == "failed":

@@ -47,7 +47,7 @@ class ReadingHeld:
         allowed = Text(f" (gaps of up to {gaps.en} allowed)", f"(允许中断不超过 {gaps.zh})") if self.gap else Text("", "")
         return Text(
             f"{mean.en}{what.en} of {device.en} has stayed {bounds.en} for {long.en}{allowed.en}",
-            f"{device.zh}的{what.zh}{mean.zh}连续 {long.zh} {bounds.zh}{allowed.zh}",
+            f"{device.zh}的{what.zh}{mean.zh}连续 {long.zh}{bounds.zh}{allowed.zh}",
         )
 
     @property
@@ -139,10 +139,10 @@ class ReadingHeld:
             start, end = clock(held[0].at, self.zone), clock(done_at, self.zone)
             return Text(
                 f"{who.en} stayed {bounds.en} for {long.en}, from {start} to {end}",
-                f"{who.zh}自 {start} 至 {end} 连续 {long.zh} {bounds.zh}",
+                f"{who.zh}自 {start} 至 {end} 连续 {long.zh}{bounds.zh}",
             )
         if not rows:
-            return Text(f"No reading of {who.en} has come yet", f"尚未收到{who.zh}")
+            return Text(f"No reading of {who.en} has come yet", f"尚未收到{who.zh}读数")
         silent = None
         if now > _until(rows) + self._patience:
             last = clock(_until(rows), self.zone)

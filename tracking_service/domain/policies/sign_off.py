@@ -73,7 +73,7 @@ class SignedOff:
         if done_at is not None:
             return there
         missing = self.people - len(proof)
-        en = "the signature" if missing == 1 else f"{missing} signatures"
+        en = "The signature" if missing == 1 else f"{missing} signatures"
         waits = Text(
             f"{en} of {self.role.en} is missing" if missing == 1 else f"{en} of {self.role.en} are missing",
             f"缺{self.role.zh}签字" if missing == 1 else f"缺 {missing} 名{self.role.zh}签字",
