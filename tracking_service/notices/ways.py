@@ -15,9 +15,9 @@ import asyncio
 import logging
 import os
 import re
-import threading
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import quote, unquote
@@ -48,14 +48,12 @@ class AppriseWay:
     def __init__(self, name: str, url: str) -> None:
         _logger.propagate = False  # what it logs has URLs in it and comes back as our own error
         _logger.setLevel(logging.DEBUG)
+        logging.getLogger("urllib3").setLevel(logging.ERROR)  # it names paths, in which tokens stand
         self._url = url
         self._name = name
         self.needs_address = _TO in url
         if _sender(url.replace(_TO, "15551234567")) is None:
-            scheme = url.partition(":")[0][:32]
-            raise SettingsError(
-                f"ways: {name}: Apprise cannot read this {scheme}:// URL; see its page of services for how it is written"
-            )
+            raise SettingsError(f"ways: {name}: Apprise cannot read this URL; see its page of services for how it is written")
         self._secrets = _secrets(url)
 
     async def send(self, outgoing: Outgoing) -> None:
@@ -144,23 +142,27 @@ def _sender(url: str) -> Any:
 
 
 class _Said(logging.Handler):
-    """What Apprise says in this thread: another way may be talking in another."""
+    """What Apprise says while it sends for us: other notices may be on their way in other threads."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
-        self._thread = threading.get_ident()
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a line that tells why."""
         said = record.getMessage()
-        if record.thread == self._thread and (record.levelno >= logging.WARNING or said.startswith("Socket Exception")):
+        if _asked.get() is self and (record.levelno >= logging.WARNING or said.startswith("Socket Exception")):
             self.lines.append(said)
+
+
+#: Who listens; Apprise takes it along into its threads.
+_asked: Final[ContextVar[_Said | None]] = ContextVar("apprise_said", default=None)
 
 
 def _notify(sender: Any, outgoing: Outgoing) -> tuple[bool, str]:
     # Apprise answers yes or no, and writes why to its logger
     said = _Said()
+    _asked.set(said)  # of this thread's own copy of the context
     _logger.addHandler(said)
     try:
         told = {"title": outgoing.subject, "body": outgoing.body, "body_format": apprise.NotifyFormat.TEXT}
