@@ -21,7 +21,8 @@ from plumbline import manifest
 from plumbline.manifest import Content, Manifest
 from plumbline.site import Device, SiteFile
 from tests import tracking_site as site
-from tracking_service.document import OrderDocument
+from tracking_service import company
+from tracking_service.document import CompanyDocument, OrderDocument
 from tracking_service.intake import Intake
 from tracking_service.manifest import content
 from tracking_service.orders import import_order
@@ -42,6 +43,8 @@ lines = st.fixed_dictionaries(
         "gtin": st.none() | st.sampled_from(GTINS),
         "batch": st.none() | st.sampled_from(BATCHES),
         "label": st.none() | st.sampled_from(LABELS),
+        "codes": st.sets(st.sampled_from(["4711", "SUP-9", *LABELS]), max_size=2).map(sorted),
+        "packs": st.sampled_from([[], [{"gtin": GTINS[2], "quantity": "5"}], [{"code": "BOX-20", "quantity": "2.5"}]]),
         "certificate_required": st.booleans(),
         "certificates": st.sampled_from([[], [{"document": "3.1"}], [{"document": "3.1", "batch": "LOT7"}]]),
     }
@@ -90,7 +93,23 @@ own = st.builds(
     st.sampled_from(["10", "20", "70"]),
     st.sampled_from(["", "/1", "/2"]),
 )
-plain = own | st.sampled_from([*LABELS, "B-77", "hello", "9506000134352", "PL1:", "\0"])
+plain = own | st.sampled_from(
+    [
+        *LABELS,
+        "4711",
+        "SUP-9",
+        "BOX-20",
+        "M20",
+        "B-77",
+        "K-1",
+        f"PLZ1:{site.SITE}/gate",
+        "PLZ1:airport/gate",
+        "hello",
+        "9506000134352",
+        "PL1:",
+        "\0",
+    ]
+)
 scans = st.tuples(plain, st.none()) | elements.filter(bool).map(lambda found: ("".join(f"({a}){v}" for a, v in found), found))
 
 
@@ -113,6 +132,7 @@ async def office_says(engine: Any, scan: Any) -> str:
         "Arrived, more": "over",
         "Arrived:": "expected",
         "Badge of": "person",
+        "Sign of": "zone",
     }
     return next(kind for words, kind in beginnings.items() if told.text_en.startswith(words))
 
@@ -125,10 +145,22 @@ async def manifest_of(engine: Any, version: int) -> Manifest:
     return manifest.decode(manifest.encode(made), site=site.SITE)
 
 
+COMPANY = CompanyDocument.model_validate(
+    {
+        "company": "north",
+        "title": {"en": "North", "zh": "北方"},
+        "people": [{"id": "kim", "name": "Kim", "badges": ["K-1"]}],
+        "articles": [{"code": "M20", "title": {"en": "Bolt", "zh": "螺栓"}, "also": ["SUP-9"], "gtins": [GTINS[0]]}],
+    }
+)
+
+
 async def compare(given: list[dict[str, Any]], taken: list[tuple[str, Any]], refreshed: set[int]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         engine = await site.database(f"sqlite+aiosqlite:///{folder}/t.db")
         try:
+            async with engine.begin() as connection:
+                await company.apply(connection, COMPANY, 1)
             for document in given:
                 async with engine.begin() as connection:
                     await import_order(
