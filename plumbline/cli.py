@@ -41,7 +41,9 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "up": Command("plumbline.command.up", "Run a whole site on this machine: broker, ingest, tracking, screens.", "site"),
     "edge": Command("plumbline.command.edge", "Run the agent of a gateway, or check its configuration.", "edge"),
     "ingest": Command("plumbline.command.ingest", "Run the server's intake.", "ingest"),
-    "tracking": Command("plumbline.command.tracking", "Run the tracking service and its screens; import orders.", "tracking"),
+    "tracking": Command(
+        "plumbline.command.tracking", "Run the tracking service and its screens; import orders, schedules, lists.", "tracking"
+    ),
     "labels": Command("plumbline.command.labels", "Print labels for an order's lines and a site's zones.", "tracking"),
     "ledger": Command("plumbline.command.ledger", "Prove what arrived: received, duplicate, late, thinned, missing.", "ingest"),
     "deadletters": Command(

@@ -14,6 +14,9 @@ _MAX_DEPTH: Final = 64
 _MAX_ELEMENTS: Final = 8_000_000
 _MAX_KEPT: Final = 2_000_000
 _PIECE: Final = 1 << 20
+#: The longest tag, comment or text without markup: attributes are unpacked all at once.
+_LONGEST: Final = 1_000_000
+_LONG: Final = re.compile(rb"<[^<>]{%d}" % _LONGEST)
 _DECLARED: Final = re.compile(rb"""\A\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
 #: Expat reads these by itself.
 _OWN: Final = frozenset({"utf-8", "utf-16", "iso8859-1", "ascii"})
@@ -95,6 +98,9 @@ class _Reading:
         self._machine = self._parser()
 
     def run(self, data: bytes, encoding: str | None) -> Element:
+        if (long := _LONG.search(data)) is not None:
+            line = data.count(b"\n", 0, long.start()) + 1
+            raise FileRefusedError(f"{self._name}: line {line}: more than {_LONGEST} bytes without an end; this is no schedule")
         data = self._in_utf8(data, encoding)
         self._machine = parser = self._parser()
         try:

@@ -46,6 +46,12 @@ def test_elements_in_elements_are_bounded():
         reading.read(b"<Project>" + b"<Tasks>" * 100_000, "plan.xml")
 
 
+def test_a_tag_with_a_hundred_thousand_attributes_is_refused_before_it_is_unpacked():
+    attributes = b" ".join(b'a%d="x"' % each for each in range(100_000))
+    with pytest.raises(FileRefusedError, match="line 2: more than 1000000 bytes without an end"):
+        reading.read(b"<Project>\n<Tasks " + attributes + b"/></Project>", "plan.xml")
+
+
 def test_a_file_beyond_the_bound_is_refused_before_it_is_read():
     with pytest.raises(FileRefusedError, match="more than 64 MB"):
         reading.read(bytes(reading.MAX_BYTES + 1), "plan.xml")
