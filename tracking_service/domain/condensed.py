@@ -52,13 +52,16 @@ def condensed(levels: Collection[Level], totals: Mapping[str, Total], reached: M
         if any(level.certified_only is not only for level in asked):
             return None
         total = totals.get(line, Total())
+        pieces = total.certified_pieces if only else total.pieces
         steps = list(_steps(line, sorted(asked), total.certified if only else total.arrived, reached))
+        if pieces and not steps:  # as much went back as came: evidence of nothing
+            steps = [Arrival(1, f"{STEP}{line}|{sign}", line, f"{STEP}{sign}", Decimal(sign)) for sign in (1, -1)]
         if only and (rest := total.arrived - total.certified):
             steps.append(Arrival(1, f"{STEP}{line}|rest", line, f"{STEP}rest", rest, certified=False))
         arrivals[line] = steps
         if steps:
             weights |= {step.id: 0 for step in steps}
-            weights[steps[0].id] = total.certified_pieces if only else total.pieces
+            weights[steps[0].id] = pieces
     return Condensed(arrivals, weights)
 
 

@@ -32,6 +32,8 @@ _COLUMNS: Final = (
     evidence.c.certified,
     evidence.c.certified_at,
 )
+#: What counting says of a row; of what is a piece's own return, its certificate is the piece's.
+_COUNTED: Final = ("counted", "certified", "certified_at")
 _READ: Final[Any] = select(*_COLUMNS, evidence.c.counted)
 #: Since when the sum was never again less than asked for. A time at which several came counts once.
 _REACHED: Final = text(
@@ -183,16 +185,18 @@ async def _recount(connection: AsyncConnection, rows: Sequence[Record[Any]], *, 
     found: dict[str, _Moved] = {}
     updates: list[dict[str, Any]] = []
     for line, theirs in by_line.items():
-        counts: dict[str, Decimal] = {one.id: one.quantity for one in counted(_arrival(row) for row in theirs)}
+        counts = {one.id: one for one in counted(_arrival(row) for row in theirs)}
         total, since, only_more = Total(), 2**63 - 1, True
         for row in theirs:
-            now, was = counts.get(row.event_id, Decimal(0)), row.counted
+            one = counts.get(row.event_id)
+            was = (row.counted, row.certified, row.certified_at)
+            now = (one.quantity, one.certified, one.certified_at) if one is not None else (Decimal(0), *was[1:])
             if now != was:
-                updates.append({"b_event": row.event_id, "b_line": line, "counted": now})
-                since, only_more = min(since, row.at), only_more and now > was
-            total = _sum(total, _weight(row, now))
+                updates.append({"b_event": row.event_id, "b_line": line, **dict(zip(_COUNTED, now, strict=True))})
+                since, only_more = min(since, row.at), only_more and now[0] > was[0]
+            total = _sum(total, _weight(*now[:2]))
             if before:
-                total = _sum(total, _weight(row, was), -1)
+                total = _sum(total, _weight(*was[:2]), -1)
         found[line] = _Moved(total, since, only_more)
     if updates:
         here = (evidence.c.event_id == bindparam("b_event")) & (evidence.c.line_id == bindparam("b_line"))
@@ -204,9 +208,9 @@ def _arrival(row: Record[Any]) -> Arrival:
     return Arrival(row.at, row.event_id, row.line_id, row.piece, row.quantity, row.certified, row.certified_at)
 
 
-def _weight(row: Record[Any], quantity: Decimal) -> Total:
+def _weight(quantity: Decimal, certified: bool) -> Total:
     piece = 1 if quantity else 0
-    return Total(quantity, quantity, piece, piece) if row.certified else Total(quantity, Decimal(0), piece, 0)
+    return Total(quantity, quantity, piece, piece) if certified else Total(quantity, Decimal(0), piece, 0)
 
 
 def _sum(one: Total, other: Total, sign: int = 1) -> Total:

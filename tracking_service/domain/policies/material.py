@@ -79,7 +79,7 @@ class MaterialArrived:
     def _standing(self, line: Line, facts: Facts) -> "_Standing":
         asked = facts.expected.get(line.id)
         counts = [
-            one if one.certified_at <= one.at else one._replace(at=one.certified_at)
+            one if not self.certificates or one.certified_at <= one.at else one._replace(at=one.certified_at)
             for one in counted(facts.arrivals.get(line.id, ()))
         ]
         lacking = Decimal(0)
