@@ -41,13 +41,21 @@ def env(
     smtp: Annotated[
         str, typer.Option(metavar="URL", help="Where notices go: smtp://user:password@host:25?from=site@example.org")
     ] = "",
+    public_url: Annotated[
+        str, typer.Option(metavar="URL", help="Address of the tracking service, for the links in notices: https://HOST.")
+    ] = "",
+    webhook_networks: Annotated[
+        str, typer.Option(metavar="NETWORKS", help="Private networks in which webhooks may be called, with commas.")
+    ] = "",
     bind: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Where broker, wall and Grafana listen; 0.0.0.0 lets other machines in.")
     ] = "127.0.0.1",
 ) -> None:
     """Write a .env with fresh random passwords, readable by you alone."""
     gateways = gateway or ["gateway-1"]
-    text = content(gateways=gateways, sites=sites, smtp=smtp, bind=bind)
+    text = content(
+        gateways=gateways, sites=sites, smtp=smtp, bind=bind, public_url=public_url, webhook_networks=webhook_networks
+    )
     _write(out, text)
     print(f"{out}: written, mode 0600, with fresh passwords for")
     for variable, whose in PASSWORDS.items():
@@ -56,14 +64,22 @@ def env(
     print("Next: docker compose up --detach --wait")
 
 
-def content(*, gateways: Sequence[str], sites: str, smtp: str, bind: str) -> str:
+def content(
+    *, gateways: Sequence[str], sites: str, smtp: str, bind: str, public_url: str = "", webhook_networks: str = ""
+) -> str:
     """The file's text, with new passwords. Raises `SettingsError` for names and values that the file cannot carry."""
     for name in gateways:
         if not is_name(name):
             raise SettingsError(f"--gateway '{name}': is not a name; use letters, digits, '.', '_' and '-'")
     if twice := {name for name in gateways if gateways.count(name) > 1 or name in {"ingest", "fleet", "tracking", "health"}}:
         raise SettingsError(f"--gateway '{min(twice)}': is taken already; give each gateway a name of its own")
-    plain = {"PLUMBLINE_SITES": sites, "PLUMBLINE_SMTP": smtp, "PLUMBLINE_BIND": bind}
+    plain = {
+        "PLUMBLINE_SITES": sites,
+        "PLUMBLINE_SMTP": smtp,
+        "PLUMBLINE_PUBLIC_URL": public_url,
+        "PLUMBLINE_WEBHOOK_NETWORKS": webhook_networks,
+        "PLUMBLINE_BIND": bind,
+    }
     for variable, value in plain.items():
         if not value.isprintable() or set(value) & set("'\"\\$"):
             raise SettingsError(f"{variable}: {value!r} holds quotes, '$' or control characters; write them as %XX in URLs")
