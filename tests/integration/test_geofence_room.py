@@ -20,6 +20,7 @@ from tests import tracking_site as site
 from tracking_service.domain.facts import Need
 from tracking_service.geofence import folding, room
 from tracking_service.geofence.tables import DERIVED, checkpoint, contradiction, silence, tracker, visit
+from tracking_service.log import append_events
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND
@@ -238,6 +239,28 @@ async def test_a_zone_whose_border_moves_in_the_site_file_has_its_visits_found_a
     assert touched.needs == {Need("machine", f"{site.SITE}/digger")}
     async with engine.connect() as connection:
         assert [row.zone for row in await connection.execute(select(visit))] == ["yard"]
+
+
+async def test_codes_that_come_into_the_site_file_later_are_known_of_scans_of_before(engine):
+    """And what a log of before this room holds is read in."""
+    away = [fix(30 * n, 12_000) for n in range(10)]
+    scan = scanned("TAG-7", 200)
+    events = [*away, scan]
+    await site.post(engine, *events)
+    async with engine.begin() as connection:
+        await append_events(connection, 0, [(event.id, event.site) for event in events], now=START)
+    unknown = {site.SITE: site.site}
+    await settled(engine, places=unknown)
+    before = await contents(engine)
+    assert (len(before["movement"]), before["claim"], before["contradiction"]) == (10, [], [])
+    async with engine.begin() as connection:
+        assert await room.behind(connection, sites=PLACES)
+        touched = await room.settle(connection, sites=PLACES)
+    assert [change.subject for change in touched.changes] == ["digger"]
+    async with engine.begin() as connection:
+        assert not await room.behind(connection, sites=PLACES)
+        await room.settle(connection, sites=unknown)
+    assert await contents(engine) == before
 
 
 async def test_an_old_fix_needs_no_more_than_what_followed_its_hour(engine, monkeypatch):

@@ -20,7 +20,11 @@ from tracking_service.tables import insert, insert_new
 
 #: A scanner that moves stands where its own fix within this time says (ns).
 _STANDS_NS: Final = 120 * 1_000_000_000
-_CLAIM: Final = tuple(getattr(claim.c, name) for name in Claim._fields)
+#: The most devices of one query, and the last time that a database can name.
+_SOME: Final = 400
+_LAST: Final = 2**63 - 1
+#: The columns that make a `Claim`.
+CLAIM: Final = tuple(getattr(claim.c, name) for name in Claim._fields)
 
 
 async def keep(connection: AsyncConnection, events: Sequence[Event], sites: Mapping[str, SiteFile]) -> Sequence[Claim]:
@@ -44,24 +48,34 @@ async def keep(connection: AsyncConnection, events: Sequence[Event], sites: Mapp
 async def touched(connection: AsyncConnection, spans: Mapping[tuple[str, str], tuple[int, int]]) -> Sequence[Claim]:
     """The claims of which fixes of these devices (site, device), between these times, may say something."""
     found: dict[tuple[str, str], Claim] = {}
-    for (site, device), (first, last) in spans.items():
-        whose = or_(claim.c.device == device, claim.c.source == device)
-        here = and_(claim.c.site == site, whose, claim.c.at >= first - claims.AGREES_NS, claim.c.at <= last + claims.WINDOW_NS)
-        for row in await connection.execute(select(*_CLAIM).where(here)):
+    every = sorted(spans)
+    for place in range(0, len(every), _SOME):
+        some = every[place : place + _SOME]
+        first = min(spans[one][0] for one in some) - claims.AGREES_NS
+        last = max(spans[one][1] for one in some) + claims.WINDOW_NS
+        sites, devices = {site for site, _ in some}, {device for _, device in some}
+        whose = or_(claim.c.device.in_(devices), claim.c.source.in_(devices))
+        here = and_(claim.c.site.in_(sites), whose, claim.c.at >= first, claim.c.at <= min(last, _LAST))
+        for row in await connection.execute(select(*CLAIM).where(here)):
             one = Claim(*row)
-            found[one.event_id, one.device] = one
+            if any(_within(one, spans.get((one.site, device))) for device in (one.device, one.source)):
+                found[one.event_id, one.device] = one
     return list(found.values())
+
+
+def _within(one: Claim, span: tuple[int, int] | None) -> bool:
+    return span is not None and span[0] - claims.AGREES_NS <= one.at <= span[1] + claims.WINDOW_NS
 
 
 async def of_devices(connection: AsyncConnection, site: str, devices: Collection[str]) -> Sequence[Claim]:
     """Every claim of these devices."""
     here = and_(claim.c.site == site, or_(claim.c.device.in_(devices), claim.c.source.in_(devices)))
-    return [Claim(*row) for row in await connection.execute(select(*_CLAIM).where(here))]
+    return [Claim(*row) for row in await connection.execute(select(*CLAIM).where(here))]
 
 
 async def of_site(connection: AsyncConnection, site: str) -> Sequence[Claim]:
     """Every claim of a site."""
-    return [Claim(*row) for row in await connection.execute(select(*_CLAIM).where(claim.c.site == site))]
+    return [Claim(*row) for row in await connection.execute(select(*CLAIM).where(claim.c.site == site))]
 
 
 async def drop(connection: AsyncConnection, ids: Sequence[str]) -> None:
@@ -109,11 +123,11 @@ async def _contradicted(connection: AsyncConnection, one: Claim, site: SiteFile)
         return None
     around = [
         *await _fixes(connection, site, one.device, one.at - claims.WINDOW_NS, one.at, newest=claims.ASKED),
-        *await _fixes(connection, site, one.device, one.at + 1, one.at + claims.WINDOW_NS, oldest=claims.ASKED),
+        *await _fixes(connection, site, one.device, min(one.at + 1, _LAST), one.at + claims.WINDOW_NS, oldest=claims.ASKED),
     ]
     if claims.judge(one.at, around, (), distance) is None:
         return None
-    later = await _fixes(connection, site, one.device, one.at + 1, one.at + claims.AGREES_NS)
+    later = await _fixes(connection, site, one.device, min(one.at + 1, _LAST), one.at + claims.AGREES_NS)
     return claims.judge(one.at, around, later, distance)
 
 
@@ -140,7 +154,7 @@ async def _fixes(
 ) -> Sequence[Seen]:
     """Fixes of a device between two times, in order; at most so many of the newest or oldest."""
     table = movement.c
-    here = and_(table.site == site.id, table.device == device, table.at >= first, table.at <= last)
+    here = and_(table.site == site.id, table.device == device, table.at >= first, table.at <= min(last, _LAST))
     turned = (table.at.desc(), table.event_id.desc()) if newest else (table.at, table.event_id)
     rows = await connection.execute(select(movement).where(here).order_by(*turned).limit(newest or oldest))
     found = [seen(site, row) for row in rows]

@@ -4,7 +4,7 @@ Folding anew takes place beside what is known (`Redo`), a bounded number of fixe
 has caught up: nobody sees a visit go and come again because an old fix arrived.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -24,6 +24,7 @@ from tracking_service.tables import insert, insert_new
 SPAN_NS: Final = 3600 * 1_000_000_000
 _KEPT: Final = 48
 _DAY: Final = 24
+_WHOSE: Final = ("site", "device")
 
 
 class Redo(Struct):
@@ -53,7 +54,7 @@ class Course:
     def __init__(self, connection: AsyncConnection, site: SiteFile, device: str, row: Row[Any] | None) -> None:
         self._connection = connection
         self._site = site
-        self._device = device
+        self.device = device
         self._known = row is not None
         self._digest = digest_of(site)
         self._fences = fences_of(site)
@@ -99,15 +100,15 @@ class Course:
             self._state, self._folded_with, self._redo, self.touched = redo.state, redo.fences, None, True
         return len(rows)
 
-    async def store(self) -> None:
-        """Write down how far it is; a device of which no fix is left is forgotten."""
+    def row(self) -> dict[str, Any] | None:
+        """How far it is, as a row of `tracker`; `None`: no fix is left."""
         last = self._state.last or (self._redo.state.last if self._redo is not None else None)
-        here = (tracker.c.site == self._site.id) & (tracker.c.device == self._device)
         if last is None and self._redo is None:
-            await self._connection.execute(delete(tracker).where(here))
-            return
+            return None
         lat, lon = self._grid.position(last.east, last.north) if last is not None else (self._site.lat, self._site.lon)
-        values = {
+        return {
+            "site": self._site.id,
+            "device": self.device,
             "fences": self._folded_with,
             "at": last.at if last is not None else 0,
             "lat": lat,
@@ -116,8 +117,10 @@ class Course:
             "state": fold.encode(self._state),
             "redo": _encoder.encode(self._redo) if self._redo is not None else None,
         }
-        statement = insert(self._connection, tracker).values(site=self._site.id, device=self._device, **values)
-        await self._connection.execute(statement.on_conflict_do_update(index_elements=["site", "device"], set_=values))
+
+    async def forget(self) -> None:
+        """No fix of the device is left."""
+        await self._connection.execute(delete(tracker).where(self._mine(tracker)))
 
     async def _begin(self, late: int | None) -> None:
         """Fold anew from the newest checkpoint that has seen nothing of `late` or later; `None`: from the first fix."""
@@ -145,7 +148,7 @@ class Course:
         for fix in fixes:
             span = fix.at // SPAN_NS
             if checkpoints and state.heard_id and span > state.heard // SPAN_NS:
-                rows.append({"site": self._site.id, "device": self._device, "span": span, "state": fold.encode(state)})
+                rows.append({"site": self._site.id, "device": self.device, "span": span, "state": fold.encode(state)})
             happened += fold.step(state, fix, self._fences)
         await insert_new(self._connection, checkpoint, rows)
         if rows and (rows[-1]["span"] // _DAY) > before // _DAY:
@@ -168,7 +171,7 @@ class Course:
         await self._connection.execute(delete(silence).where(self._mine(silence), silence.c.until >= start))
 
     async def _apply(self, happened: Sequence[Happening]) -> None:
-        whose = {"site": self._site.id, "device": self._device}
+        whose = {"site": self._site.id, "device": self.device}
         entered: dict[tuple[str, str], dict[str, Any]] = {}
         left: list[Left] = []
         silent: list[dict[str, Any]] = []
@@ -195,7 +198,22 @@ class Course:
         return (await self._connection.execute(some.order_by(movement.c.at, movement.c.event_id).limit(limit))).all()
 
     def _mine(self, table: Any) -> ColumnElement[bool]:
-        return and_(table.c.site == self._site.id, table.c.device == self._device)
+        return and_(table.c.site == self._site.id, table.c.device == self.device)
+
+
+async def save(connection: AsyncConnection, courses: Iterable[Course]) -> None:
+    """Write down how far devices are; one of which no fix is left is forgotten."""
+    rows: list[dict[str, Any]] = []
+    for course in courses:
+        row = course.row()
+        if row is None:
+            await course.forget()
+        else:
+            rows.append(row)
+    if rows:
+        statement = insert(connection, tracker)
+        told = {name: statement.excluded[name] for name in rows[0] if name not in _WHOSE}
+        await connection.execute(statement.on_conflict_do_update(index_elements=_WHOSE, set_=told), rows)
 
 
 def seen(site: SiteFile, row: Row[Any]) -> Seen:

@@ -16,10 +16,10 @@ from plumbline.event import Event, Fix
 from plumbline.site import SiteFile
 from tracking_service.domain.facts import Need, Visit
 from tracking_service.domain.notice import Change
-from tracking_service.geofence import contradictions
+from tracking_service.geofence import contradictions, survey
 from tracking_service.geofence.claims import Claim
 from tracking_service.geofence.fence import digest_of, sigma_of
-from tracking_service.geofence.folding import Course
+from tracking_service.geofence.folding import Course, save
 from tracking_service.geofence.stay import Seen
 from tracking_service.geofence.tables import movement, silence, tracker, visit
 from tracking_service.tables import insert_new
@@ -43,6 +43,12 @@ class Touched:
     """Contradictions that are new."""
     more: bool = False
     """Some devices are not folded anew to their end yet: call `settle`."""
+
+    def add(self, other: "Touched") -> None:
+        """And what another batch changed."""
+        self.needs |= other.needs
+        self.changes += other.changes
+        self.more = self.more or other.more
 
 
 async def store(
@@ -97,17 +103,20 @@ async def follow(connection: AsyncConnection, *, sites: Mapping[str, SiteFile]) 
             work = ((), None)
     for site in sites:
         touched.changes += await contradictions.judge(connection, await contradictions.of_site(connection, site), sites)
+    await survey.begun(connection, sites)
     touched.more = False
     return touched
 
 
 async def behind(connection: AsyncConnection, *, sites: Mapping[str, SiteFile]) -> bool:
     """Whether `settle` has something to do. Reads only."""
-    return (await connection.execute(select(tracker.c.site).where(_behind(sites)).limit(1))).first() is not None
+    if (await connection.execute(select(tracker.c.site).where(_behind(sites)).limit(1))).first() is not None:
+        return True
+    return bool(await survey.due(connection, sites))
 
 
 async def settle(connection: AsyncConnection, *, sites: Mapping[str, SiteFile]) -> Touched:
-    """Fold on what is folded anew, and begin where a site file changed its zones; a bounded part of it at a time."""
+    """Fold on what is folded anew, and begin where a site file changed its zones or codes; a bounded part of it at a time."""
     touched = Touched()
     asked = select(tracker.c.site, tracker.c.device, tracker.c.fences).where(_behind(sites))
     rows = (await connection.execute(asked)).all()
@@ -116,13 +125,20 @@ async def settle(connection: AsyncConnection, *, sites: Mapping[str, SiteFile]) 
     left = _A_TURN
     for row in known:
         if left <= 0:
-            touched.more = True
             break
         one = (row.site, row.device)
         left -= await _fold(connection, touched, {one: ((), None)}, sites, limit=left)
         if one in moved:
             told = await contradictions.of_devices(connection, row.site, [row.device])
             touched.changes += await contradictions.judge(connection, told, sites)
+    for name, after in await survey.due(connection, sites):
+        if left <= 0:
+            break
+        again = await survey.read(connection, sites, name, after, left)
+        touched.add(await store(connection, again.fixes, sites=sites))
+        touched.changes += await contradictions.judge(connection, again.told, sites)
+        left -= again.events
+    touched.more = touched.more or left <= 0
     return touched
 
 
@@ -235,6 +251,7 @@ async def _fold(
         found = await connection.execute(_of(tracker, devices[place : place + _IDS]))
         rows |= {(row.site, row.device): row for row in found}
     anew = 0
+    after: list[Course] = []
     for one in devices:
         site = sites[one[0]]
         fresh, late = work[one]
@@ -242,10 +259,11 @@ async def _fold(
         await course.take([_seen(site, fix) for fix in fresh], late)
         if course.behind and limit > anew:
             anew += await course.catch_up(limit - anew)
-        await course.store()
+        after.append(course)
         touched.more = touched.more or course.behind
         if course.touched:
             touched.needs.add(Need("machine", f"{one[0]}/{one[1]}"))
+    await save(connection, after)
     return anew
 
 

@@ -1,6 +1,6 @@
 """The tables of this room. `movement` and `claim` hold what was told; the others follow from them and from the site files.
 
-`tracker` and `checkpoint` are how far the fold of each device is: what may be thrown away and is made again.
+`tracker`, `checkpoint` and `surveyed` are how far that has come: what may be thrown away and is made again.
 """
 
 from typing import Final
@@ -89,6 +89,15 @@ claim: Final = Table(
     Column("text", String(256), nullable=False),  # the code scanned, the person
     Index("ix_claim_device_at", "site", "device", "at"),
     Index("ix_claim_source_at", "site", "source", "at"),
+)
+
+#: With which codes and places of the site file the claims of a site were read.
+surveyed: Final = Table(
+    "surveyed",
+    metadata,
+    Column("site", String(64), primary_key=True),
+    Column("places", String(64), nullable=False),
+    Column("position", BigInteger, nullable=True),  # so far in the log they are read again; NULL: all are
 )
 
 #: A claim and a fix that cannot both be true: a task, until somebody or later data resolves it.

@@ -71,6 +71,13 @@ def upgrade() -> None:
     op.create_index("ix_claim_device_at", "claim", ["site", "device", "at"])
     op.create_index("ix_claim_source_at", "claim", ["site", "source", "at"])
     op.create_table(
+        "surveyed",
+        sa.Column("site", sa.String(length=64), nullable=False),
+        sa.Column("places", sa.String(length=64), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("site"),
+    )
+    op.create_table(
         "contradiction",
         sa.Column("event_id", sa.String(length=36), nullable=False),
         *_whose(),
@@ -100,5 +107,5 @@ def _where() -> tuple[sa.Column[float], ...]:
 
 
 def downgrade() -> None:
-    for name in ("contradiction", "claim", "checkpoint", "tracker", "silence", "visit", "movement"):
+    for name in ("contradiction", "surveyed", "claim", "checkpoint", "tracker", "silence", "visit", "movement"):
         op.drop_table(name)
