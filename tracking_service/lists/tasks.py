@@ -9,7 +9,7 @@ from tracking_service.lists.cells import Cells
 from tracking_service.lists.table import Cell, Row, text_of
 from tracking_service.lists.values import code_of, decimal_of, time_of, yes
 from tracking_service.schedules.mpx_words import ENGLISH, unit_minutes
-from tracking_service.schedules.outline import parents_by_level
+from tracking_service.schedules.outline import parents_by_level, with_summaries
 from tracking_service.schedules.schedule import MINUTES_PER_DAY, Format, LinkKind, Predecessor, Remarks, Schedule, Span, Task
 
 #: What stands behind the task that is waited for: `FS`, `SS+2d`, `FF-50%`, `FS+1 day`.
@@ -145,8 +145,7 @@ class _Reading:
         else:
             by_wbs = {task.wbs.strip("."): task.uid for task in tasks if task.wbs}
             placed = [replace(task, parent=self._by_code(task, by_wbs)) for task in tasks]
-        summaries = {task.parent for task in placed}
-        return [replace(task, summary=task.uid in summaries) for task in placed]
+        return with_summaries(placed)
 
     def _by_code(self, task: Task, by_wbs: Mapping[str, str]) -> str | None:
         code = task.wbs.strip(".")

@@ -13,7 +13,7 @@ from tracking_service.errors import FileRefusedError
 from tracking_service.schedules import mpx_words
 from tracking_service.schedules.fields import local_time, number
 from tracking_service.schedules.mpx_words import ENGLISH, LANGUAGES
-from tracking_service.schedules.outline import parents_by_level
+from tracking_service.schedules.outline import parents_by_level, with_summaries
 from tracking_service.schedules.schedule import (
     MAX_TASKS,
     MINUTES_PER_DAY,
@@ -109,13 +109,14 @@ class _Reading:
                     pass  # costs, resources, assignments, notes
             if len(tasks) > MAX_TASKS:
                 raise self._refused(line, f"more than {MAX_TASKS} tasks; export it in parts")
+        placed = parents_by_level(tasks)
         title = _at(project, 0) or self._name
         calendar = _at(project, 3)
         return Schedule(
             format="MPX",
             project=title,
             title=title,
-            tasks=self._linked(parents_by_level(tasks)),
+            tasks=self._linked(placed if _SUMMARY in self._fields else with_summaries(placed)),
             calendars=calendars,
             calendar=calendar if calendar in calendars else None,
             minutes_per_day=self._minutes,
@@ -181,7 +182,7 @@ class _Reading:
             raise self._refused(line, "a task without ID and Unique ID; export them too")
         level = self._number(told(_LEVEL), line, "outline level")
         percent = self._number(told(_PERCENT).rstrip("% "), line, "% complete")
-        duration = told(_DURATION)
+        duration = self._span(told(_DURATION), line) if told(_DURATION) else None
         yield Task(
             uid=uid,
             id=told(_ID) or uid,
@@ -190,8 +191,8 @@ class _Reading:
             level=int(min(max(level, 0), 1_000)) if level is not None else 1,
             start=self._date(told(_START), line, "start"),
             finish=self._date(told(_FINISH), line, "finish"),
-            duration=self._span(duration, line) if duration else None,
-            milestone=self._yes(told(_MILESTONE)),
+            duration=duration,
+            milestone=self._yes(told(_MILESTONE)) if _MILESTONE in self._fields else duration == Span(0.0),
             summary=self._yes(told(_SUMMARY)),
             percent=min(max(percent, 0.0), 100.0) if percent is not None else None,
             predecessors=tuple(self._links(told(_AFTER_UID), "uid", line)) or tuple(self._links(told(_AFTER_ID), "id", line)),

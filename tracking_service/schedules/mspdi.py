@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from tracking_service.errors import FileRefusedError
 from tracking_service.schedules.elements import Element, parse
 from tracking_service.schedules.fields import flag, iso_minutes, iso_time, number
-from tracking_service.schedules.outline import parents_by_level
+from tracking_service.schedules.outline import parents_by_level, with_summaries
 from tracking_service.schedules.schedule import (
     MAX_TASKS,
     MINUTES_PER_DAY,
@@ -32,6 +32,8 @@ _WANTED: Final = frozenset({
     "CrossProject", "CrossProjectName", "LinkLag", "LagFormat",
 })
 # fmt: on
+#: A row that has none of these and no name is empty.
+_OF_WORK: Final = ("Start", "Finish", "Duration", "ManualStart", "ManualFinish")
 #: `PredecessorLink/Type`.
 _KINDS: Final[dict[str, LinkKind]] = {"": "FS", "0": "FF", "1": "FS", "2": "SF", "3": "SS"}
 #: `DurationFormat` and `LagFormat`: the unit shown. Even numbers below 13 count by the clock; 32 more is an estimate.
@@ -64,7 +66,10 @@ class _Reading:
             raise FileRefusedError(f"{self._name}: {len(elements)} tasks, at most {MAX_TASKS} are read; export it in parts")
         tasks = [task for element in elements if (task := self._task(element)) is not None]
         self._unique(tasks)
-        tasks = [self._with_known_links(task, {each.uid for each in tasks}) for task in parents_by_level(tasks)]
+        known = {each.uid for each in tasks}
+        told = any(element.find("Summary") is not None for element in elements)
+        placed = parents_by_level(tasks)
+        tasks = [self._with_known_links(task, known) for task in (placed if told else with_summaries(placed))]
         minutes = self._field(root, "MinutesPerDay", number) or MINUTES_PER_DAY
         title = root.get("Title") or root.get("Name") or self._name
         calendars = {calendar.uid: calendar for calendar in self._calendars(minutes)}
@@ -84,13 +89,16 @@ class _Reading:
         if flag(element.get("IsNull")):
             self._remarks.add("an empty row is left out", where)
             return None
-        uid = element.get("UID")
+        uid = element.get("UID") or element.get("ID")
         if not uid:
             raise FileRefusedError(f"{self._name}: {where}: a <Task> without <UID>; export the schedule again")
         level = self._level(element)
         title = " ".join(element.get("Name").split())
         if not title:
             if level == 0:  # the project itself, which nobody named
+                return None
+            if not any(element.get(tag) for tag in _OF_WORK):
+                self._remarks.add("an empty row is left out", where)
                 return None
             wbs = element.get("WBS") or element.get("ID") or uid
             self._remarks.add("a task without a name is called by its code", f"{where}, task {wbs}")
@@ -108,7 +116,7 @@ class _Reading:
             start=field(element, "Start", iso_time) or self._manual(element, "ManualStart"),
             finish=field(element, "Finish", iso_time) or self._manual(element, "ManualFinish"),
             duration=Span(max(minutes, 0.0), _is_elapsed(form)) if minutes is not None else None,
-            milestone=flag(element.get("Milestone")),
+            milestone=flag(element.get("Milestone")) or (element.find("Milestone") is None and minutes == 0),
             summary=flag(element.get("Summary")),
             percent=min(max(percent, 0.0), 100.0) if percent is not None else None,
             predecessors=tuple(self._links(element, uid)),

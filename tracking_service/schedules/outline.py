@@ -21,6 +21,12 @@ def parents_by_level(tasks: Iterable[Task]) -> list[Task]:
     return placed
 
 
+def with_summaries(tasks: Sequence[Task]) -> list[Task]:
+    """Tasks with parts are summaries, where the file does not say it."""
+    parents = {task.parent for task in tasks}
+    return [replace(task, summary=task.uid in parents) for task in tasks]
+
+
 def rolled_up(tasks: Sequence[Task], rolled: frozenset[str]) -> list[Task]:
     """Give the summaries among `rolled` their parts' earliest start, latest finish and percentage by duration.
 

@@ -63,7 +63,13 @@ def test_blank_inactive_external_and_unnamed_rows_are_told():
             "<Task><UID>1</UID><ID>1</ID><IsNull>1</IsNull></Task>",
             task(2, "Dig", more="<Active>0</Active>"),
             task(3, "Theirs", more="<ExternalTask>1</ExternalTask>"),
-            task(4, "", more="<WBS>1.4</WBS>" + link(99, 1, 0, 7) + link(2, 1, 0, 7, "<CrossProject>1</CrossProject>")),
+            task(
+                4,
+                "",
+                more="<WBS>1.4</WBS><Duration>PT1H0M0S</Duration>"
+                + link(99, 1, 0, 7)
+                + link(2, 1, 0, 7, "<CrossProject>1</CrossProject>"),
+            ),
         )
     )
     assert [(each.title, each.active, each.external) for each in plan.tasks] == [
@@ -75,6 +81,14 @@ def test_blank_inactive_external_and_unnamed_rows_are_told():
     told = " | ".join(plan.remarks)
     for part in ("empty row", "without a name", "another project", "does not have"):
         assert part in told
+
+
+def test_summaries_and_milestones_follow_from_the_rows_where_the_file_does_not_say_them():
+    nothing = "<Duration>PT0H0M0S</Duration>"
+    tasks = by_id(one(mspdi(task(1), task(2, level=2, more=nothing), task(3, "", more=nothing), task(4, ""))))
+    assert [(each.summary, each.milestone) for each in tasks.values()] == [(True, False), (False, True), (False, True)]
+    mpx = "MPX,P,4.0,ANSI\n61,90,1,3,40\n70,1,A,1,5d\n70,2,B,2,0d\n"
+    assert [(each.summary, each.milestone) for each in one(mpx.encode()).tasks] == [(True, False), (False, True)]
 
 
 def test_levels_make_parents_even_where_they_jump():
