@@ -30,6 +30,7 @@ from tracking_service.geofence import room as geofence
 from tracking_service.log import append_events, turn
 from tracking_service.outcome import Observed, Outcome
 from tracking_service.progress import Cause
+from tracking_service.rooms import minutes
 from tracking_service.rooms.ground import Ground
 
 _log = structlog.get_logger()
@@ -140,6 +141,7 @@ class Intake:
             self._woken_at = now
             await self._wake_milestones(now)
             await self._settle_visits(now)
+            await self._follow_minutes(now)
         if now - self._due_checked >= _DUE_EVERY_NS:
             self._due_checked = now
             await self._tell_due(now)
@@ -181,6 +183,19 @@ class Intake:
             await notices.tell(connection, touched.changes, now, zones=self._zones)
             entries = await activity.add(connection, activity.of_changes([*moved.changes, *touched.changes], now))
         if entries:
+            self._heard(Outcome(activity=entries, orders=moved.orders, notices=True))
+
+    async def _follow_minutes(self, now: int) -> None:
+        """Look at what counts on metrics of which minutes were written."""
+        async with self._reader.connect() as connection:
+            if not await minutes.waits(connection):
+                return
+        async with self._engine.begin() as connection:
+            await turn(connection)
+            ids = await progress.counting_on(connection, await minutes.follow(connection))
+            moved = await progress.move(connection, ids, self._ground(now), Cause("seen"))
+            entries = await activity.add(connection, activity.of_changes(moved.changes, now))
+        if moved.changes:
             self._heard(Outcome(activity=entries, orders=moved.orders, notices=True))
 
     async def _tell_due(self, now: int) -> None:

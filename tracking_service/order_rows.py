@@ -18,8 +18,8 @@ from tracking_service.domain.policies import levels
 from tracking_service.linking import codes
 from tracking_service.log.tables import act, voided
 from tracking_service.planning.work import start_of
-from tracking_service.plans import Place, bound, scope_of
-from tracking_service.rooms import counting
+from tracking_service.plans import Place, bound, lines_of, scope_of
+from tracking_service.rooms import counting, minutes
 from tracking_service.rooms.ground import portions
 from tracking_service.tables import (
     certificate,
@@ -125,16 +125,18 @@ async def _write_needs(connection: AsyncConnection, document: OrderDocument, zon
     rows: list[dict[str, Any]] = []
     wanted = set[Any]()
     expected = {part_id(number, line.line): line.quantity for line in document.lines}
-    found = (await connection.execute(select(material_line).where(material_line.c.order_number == number))).all()
+    rows_of = select(material_line).where(material_line.c.order_number == number).order_by(material_line.c.ordinal)
+    found = lines_of((await connection.execute(rows_of)).all())
     for plan in document.milestones:
         milestone_id = part_id(number, plan.key)
-        scope = scope_of(Place(document.site, number, milestone_id), zone, found, {})
+        scope = scope_of(Place(document.site, number, milestone_id, zone), found, {})
         policy = bound(_policy(plan), scope)
         rows += [{"milestone_id": milestone_id, "kind": need.kind, "key": need.key} for need in sorted(policy.needs())]
         wanted |= levels(policy, expected)
     here = milestone_need.c.milestone_id.in_(select(milestone.c.id).where(milestone.c.order_number == number))
     await _replace(connection, milestone_need, here, rows)
     await counting.settle_levels(connection, number, wanted)
+    await minutes.watch(connection)
 
 
 async def _noted(connection: AsyncConnection, number: str, kind: str) -> Sequence[tuple[Row[Any], Any]]:

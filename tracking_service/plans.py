@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, tzinfo
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -25,6 +25,17 @@ class Place(NamedTuple):
     site: str
     order: str
     milestone: str
+    zone: tzinfo
+
+
+class Points(NamedTuple):
+    """An order's inspection and test plan, as policies see it."""
+
+    titles: Mapping[tuple[Thing, str], Text]
+    pictured: frozenset[str]
+
+
+_NO_POINTS: Final = Points({}, frozenset())
 
 
 class Plan(NamedTuple):
@@ -56,20 +67,30 @@ async def read(connection: AsyncConnection, ids: Collection[str], ground: Ground
             lines[line.order_number].append(line)
     checks = await _checks(connection, {row.order_number for row in rows if "inspection" in row.policy})
     titles = {site: _titles(ground.sites.get(site)) for site in {row.site for row in rows}}
+    named_lines = {number: lines_of(lines[number]) for number in numbers}
     plans: list[Plan] = []
     for row in rows:
-        named = titles[row.site] | checks.get(row.order_number, {})
-        zone = ground.zones.get(row.site, UTC)
-        scope = scope_of(Place(row.site, row.order_number, row.id), zone, lines[row.order_number], named)
+        points = checks.get(row.order_number, _NO_POINTS)
+        named = titles[row.site] | dict(points.titles)
+        place = Place(row.site, row.order_number, row.id, ground.zones.get(row.site, UTC))
+        scope = scope_of(place, named_lines[row.order_number], named, points.pictured)
         plans.append(Plan(row, bound(row.policy, scope)))
     return Plans(plans, {line.id: line for some in lines.values() for line in some})
 
 
-def scope_of(where: Place, zone: tzinfo, lines: Sequence[Row[Any]], titles: Mapping[tuple[Thing, str], Text]) -> Scope:
-    """Where a milestone's policy stands; `lines` are rows of `material_line` in their order."""
-    site, order, milestone_id = where
-    named = {row.line: Line(row.id, Text(row.title_en, row.title_zh), row.unit) for row in lines}
-    return Scope(site, order, milestone_id, zone, named, titles)
+def scope_of(
+    where: Place,
+    lines: Mapping[str, Line],
+    titles: Mapping[tuple[Thing, str], Text],
+    pictured: frozenset[str] = frozenset(),
+) -> Scope:
+    """Where a milestone's policy stands."""
+    return Scope(where.site, where.order, where.milestone, where.zone, lines, titles, pictured)
+
+
+def lines_of(rows: Sequence[Row[Any]]) -> Mapping[str, Line]:
+    """Rows of `material_line`, in their order, as policies know them, by number."""
+    return {row.line: Line(row.id, Text(row.title_en, row.title_zh), row.unit) for row in rows}
 
 
 def bound(policy: str, scope: Scope) -> Policy:
@@ -98,11 +119,14 @@ def _titles(site: SiteFile | None) -> dict[tuple[Thing, str], Text]:
     return found
 
 
-async def _checks(connection: AsyncConnection, numbers: Collection[str]) -> Mapping[str, dict[tuple[Thing, str], Text]]:
-    """The titles of the points of orders' inspection and test plans."""
-    found: dict[str, dict[tuple[Thing, str], Text]] = {}
+async def _checks(connection: AsyncConnection, numbers: Collection[str]) -> Mapping[str, Points]:
+    """The points of orders' inspection and test plans."""
+    found: dict[str, Points] = {}
     for number in sorted(numbers):
         document = (await connection.execute(select(orders.c.document).where(orders.c.number == number))).scalar_one()
         points = json.loads(document).get("inspections", ())
-        found[number] = {("check", one["check"]): Text(one["title"]["en"], one["title"]["zh"]) for one in points}
+        found[number] = Points(
+            {("check", one["check"]): Text(one["title"]["en"], one["title"]["zh"]) for one in points},
+            frozenset(one["check"] for one in points if one.get("photo_required")),
+        )
     return found

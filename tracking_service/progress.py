@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from plumbline.text import Text
 from tracking_service import notices, plans, seen
 from tracking_service.domain.facts import Need, Result
+from tracking_service.domain.milestone import STEPS
 from tracking_service.domain.notice import Change, Standing
 from tracking_service.log.tables import transition
 from tracking_service.plans import Plan
@@ -103,14 +104,17 @@ async def move(connection: AsyncConnection, ids: Collection[str], ground: Ground
         if any(getattr(row, name) != value for name, value in values.items()) or row.wake_at != one.result.wake_at:
             updates.append({"b_id": row.id, **values, "wake_at": one.result.wake_at})
         stood = Standing(row.percent, row.done_at)
-        if stood != Standing(one.result.percent, one.result.done_at):
-            before[row.id] = stood
+        stands = Standing(one.result.percent, one.result.done_at)
+        if stood != stands:
+            if _worth_telling(stood, stands):
+                before[row.id] = stood
             moves.append(_transition(one, stood, cause, ground.now))
     if updates:
         await connection.execute(update(milestone).where(milestone.c.id == bindparam("b_id")), updates)
     changes: Sequence[Change] = ()
     if moves:
         await connection.execute(insert(transition), moves)
+    if before:
         changes = await notices.moved(connection, before, ground.now, zones=ground.zones, cause=cause.why, at=cause.at)
     return Moved(changes, frozenset(one.plan.row.order_number for one in found))
 
@@ -119,6 +123,13 @@ async def asleep(connection: AsyncConnection, now: int) -> set[str]:
     """Milestones that time alone may have moved by now. Reads only."""
     statement = select(milestone.c.id).where(milestone.c.wake_at <= now).order_by(milestone.c.wake_at).limit(_WOKEN)
     return set((await connection.execute(statement)).scalars())
+
+
+def _worth_telling(before: Standing, after: Standing) -> bool:
+    """Whether people may hear of it, or heard what is wrong now; not of an open milestone that went on between two steps."""
+    if before.done_at is not None or after.done_at is not None or after.percent < before.percent:
+        return True
+    return any(before.percent < step <= after.percent for step in STEPS)
 
 
 def _transition(one: Evaluated, stood: Standing, cause: Cause, now: int) -> dict[str, Any]:

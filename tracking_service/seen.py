@@ -13,7 +13,7 @@ from tracking_service.domain.facts import Arrival, Facts, Need
 from tracking_service.domain.policies import Level, levels
 from tracking_service.geofence import room as geofence
 from tracking_service.plans import Plan, Plans
-from tracking_service.rooms import check_ins, counting, inspections, machines, sign_offs
+from tracking_service.rooms import check_ins, counting, inspections, machines, minutes, sign_offs
 from tracking_service.rooms.ground import Ground, portions
 from tracking_service.tables import evidence
 
@@ -62,6 +62,8 @@ async def _shared(connection: AsyncConnection, needs: Collection[Need], ground: 
         found["visits"] = await geofence.facts(connection, needs, sites=ground.sites)
     if "place" in kinds:
         found["check_ins"] = await check_ins.facts(connection, needs)
+    if "metric" in kinds:
+        found["minutes"] = await minutes.facts(connection, needs)
     if "check" in kinds:
         found["inspections"] = await inspections.facts(connection, needs)
     if "role" in kinds:

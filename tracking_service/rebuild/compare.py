@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tracking_service.company.apply import PARTS
 from tracking_service.geofence.tables import DERIVED
+from tracking_service.linking.tables import alias, line_code
 from tracking_service.log.tables import act, voided
 from tracking_service.rooms.tables import check_in, inspection, line_level, sign_off
 from tracking_service.tables import (
@@ -50,6 +51,8 @@ TABLES: Final[tuple[Table, ...]] = (
     sign_off,
     *DERIVED,
     *PARTS,
+    line_code,
+    alias,
 )
 _LEFT_OUT: Final = {"milestone": {"wake_at", "short_told"}}
 

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from plumbline.database import open_engine
 from plumbline.inbox import gateway
+from tracking_service.rooms import minutes
 from tracking_service.tables import metadata
 
 
@@ -25,6 +26,7 @@ async def shadow(live: AsyncConnection) -> AsyncGenerator[AsyncEngine]:
                 await connection.run_sync(gateway.create)
                 if rows:
                     await connection.execute(insert(gateway), rows)
+                await minutes.lend(live, connection)
             yield engine
         finally:
             await engine.dispose()

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, bindparam, delete, func, select, text, tuple_, update
+from sqlalchemy import ColumnElement, bindparam, delete, select, text, tuple_, update
 from sqlalchemy import Row as Record
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,6 +22,7 @@ from tracking_service.rooms.ground import portions
 from tracking_service.rooms.tables import line_level
 from tracking_service.tables import evidence, insert_all, material_line
 
+_NOTHING: Final = Decimal(0)
 _MILLIONTH: Final = Decimal("0.000001")
 _COLUMNS: Final = (
     evidence.c.at,
@@ -60,6 +61,13 @@ class Settled(NamedTuple):
     """Lines of which more is there than the order asks for."""
 
 
+class _Known(NamedTuple):
+    """A line as it stands."""
+
+    total: Total
+    expected: Decimal
+
+
 class _Moved(NamedTuple):
     """What changed of a line."""
 
@@ -67,23 +75,22 @@ class _Moved(NamedTuple):
     since: int
     """The earliest time at which something changed; what lies before is as it was."""
     only_more: bool
+    expected: Decimal = _NOTHING
 
 
 async def settle(connection: AsyncConnection, stored: Stored) -> Settled:
     """Count what was stored. Lines of which something was taken away are counted from the start."""
     anew = set(stored.lines)
     fresh = {row for row in stored.fresh if row.line not in anew}
-    moved = await _counted_anew(connection, anew)
-    moved |= await _added(connection, fresh)
+    counting: set[tuple[str, str]] = set()
+    moved = await _counted_anew(connection, anew, counting)
+    moved |= await _added(connection, fresh, counting)
     if not moved:
         return Settled()
     await _store_totals(connection, {line: found.total for line, found in moved.items()})
     await _store_levels(connection, moved)
-    over: set[str] = set()
-    for some in portions(moved):
-        statement = select(material_line.c.id).where(material_line.c.id.in_(some))
-        over.update((await connection.execute(statement.where(material_line.c.arrived > material_line.c.expected))).scalars())
-    return Settled(frozenset(moved), await _counting(connection, stored), frozenset(over))
+    over = frozenset(line for line, found in moved.items() if found.total.arrived > found.expected)
+    return Settled(frozenset(moved), frozenset(counting), over)
 
 
 async def settle_lines(connection: AsyncConnection, lines: Collection[str]) -> None:
@@ -104,8 +111,8 @@ async def settle_levels(connection: AsyncConnection, number: str, wanted: Iterab
             for line, quantity, only in sorted(rows)
         ],
     )
-    totals = await totals_of(connection, {line for line, _, _ in rows})
-    await _store_levels(connection, {line: _Moved(total, 0, only_more=False) for line, total in totals.items()})
+    known = await _totals(connection, {line for line, _, _ in rows})
+    await _store_levels(connection, {line: _Moved(one.total, 0, only_more=False) for line, one in known.items()})
 
 
 async def certify(connection: AsyncConnection, lines: Collection[str]) -> Stored:
@@ -130,13 +137,12 @@ async def certify(connection: AsyncConnection, lines: Collection[str]) -> Stored
     return Stored(lines=frozenset(changed))
 
 
-async def totals_of(connection: AsyncConnection, lines: Collection[str]) -> Mapping[str, Total]:
-    """How much of each line is there."""
-    table, found = material_line.c, dict[str, Total]()
+async def _totals(connection: AsyncConnection, lines: Collection[str]) -> Mapping[str, "_Known"]:
+    table, found = material_line.c, dict[str, _Known]()
+    columns = (table.id, table.arrived, table.certified, table.pieces, table.certified_pieces, table.expected)
     for some in portions(sorted(lines)):
-        statement = select(table.id, table.arrived, table.certified, table.pieces, table.certified_pieces)
-        for row in await connection.execute(statement.where(table.id.in_(some))):
-            found[row.id] = Total(*row[1:])
+        for row in await connection.execute(select(*columns).where(table.id.in_(some))):
+            found[row.id] = _Known(Total(*row[1:5]), row.expected)
     return found
 
 
@@ -154,30 +160,37 @@ def ceiling(quantity: Decimal) -> Decimal:
     return quantity.quantize(_MILLIONTH, ROUND_CEILING)
 
 
-async def _counted_anew(connection: AsyncConnection, lines: Collection[str]) -> dict[str, _Moved]:
-    totals = await totals_of(connection, lines)
-    found = {line: _Moved(Total(), 0, only_more=False) for line in totals}
-    for some in portions(sorted(totals), 50):
+async def _counted_anew(
+    connection: AsyncConnection, lines: Collection[str], counting: set[tuple[str, str]]
+) -> dict[str, _Moved]:
+    known = await _totals(connection, lines)
+    found = {line: _Moved(Total(), 0, only_more=False, expected=one.expected) for line, one in known.items()}
+    for some in portions(sorted(known), 50):
         rows = await _rows(connection, evidence.c.line_id.in_(some))
-        for line, delta in (await _recount(connection, rows, before=False)).items():
-            found[line] = _Moved(delta.total, 0, only_more=False)
+        for line, delta in (await _recount(connection, rows, counting, before=False)).items():
+            found[line] = found[line]._replace(total=delta.total)
     return found
 
 
-async def _added(connection: AsyncConnection, fresh: Collection[Row]) -> dict[str, _Moved]:
+async def _added(connection: AsyncConnection, fresh: Collection[Row], counting: set[tuple[str, str]]) -> dict[str, _Moved]:
     rows: list[Record[Any]] = []
     for some in portions(sorted(fresh), 400):
         rows += await _rows(connection, tuple_(evidence.c.line_id, evidence.c.piece).in_(some))
-    deltas = await _recount(connection, rows, before=True)
-    totals = await totals_of(connection, deltas)
-    return {line: delta._replace(total=_sum(totals[line], delta.total)) for line, delta in deltas.items()}
+    deltas = await _recount(connection, rows, counting, before=True)
+    known = await _totals(connection, deltas)
+    return {
+        line: delta._replace(total=_sum(known[line].total, delta.total), expected=known[line].expected)
+        for line, delta in deltas.items()
+    }
 
 
 async def _rows(connection: AsyncConnection, which: ColumnElement[bool]) -> Sequence[Record[Any]]:
     return (await connection.execute(_READ.where(which))).all()
 
 
-async def _recount(connection: AsyncConnection, rows: Sequence[Record[Any]], *, before: bool) -> dict[str, _Moved]:
+async def _recount(
+    connection: AsyncConnection, rows: Sequence[Record[Any]], counting: set[tuple[str, str]], *, before: bool
+) -> dict[str, _Moved]:
     """Say of each row what of it counts, and store that; what changed by line, from nothing or from what counted before."""
     by_line: dict[str, list[Record[Any]]] = defaultdict(list)
     for row in rows:
@@ -186,6 +199,7 @@ async def _recount(connection: AsyncConnection, rows: Sequence[Record[Any]], *, 
     updates: list[dict[str, Any]] = []
     for line, theirs in by_line.items():
         counts = {one.id: one for one in counted(_arrival(row) for row in theirs)}
+        counting.update((event_id, line) for event_id in counts)
         total, since, only_more = Total(), 2**63 - 1, True
         for row in theirs:
             one = counts.get(row.event_id)
@@ -247,13 +261,3 @@ async def _store_levels(connection: AsyncConnection, moved: Mapping[str, _Moved]
         table = line_level.c
         here = (table.line_id == bindparam("b_line")) & (table.quantity == bindparam("b_quantity"))
         await connection.execute(update(line_level).where(here & (table.certified == bindparam("b_only"))), updates)
-
-
-async def _counting(connection: AsyncConnection, stored: Stored) -> frozenset[tuple[str, str]]:
-    """Which of the scans in question count."""
-    ids = [scan.id for scan, _ in stored.found]
-    found: set[tuple[str, str]] = set()
-    for some in portions(ids):
-        here = evidence.c.event_id.in_(some) & (func.abs(evidence.c.counted) > 0)
-        found.update((row.event_id, row.line_id) for row in await connection.execute(select(*_COLUMNS).where(here)))
-    return frozenset(found)
