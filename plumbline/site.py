@@ -6,7 +6,7 @@ It may change while they run: all files are read again, and where one has a mist
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -117,6 +117,15 @@ class SiteFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, di
     def devices_by_id(self) -> Mapping[str, Device]:
         """Devices by id."""
         return {device.id: device for device in self.devices}
+
+    @cached_property
+    def devices_by_code(self) -> Mapping[str, Sequence[Device]]:
+        """Whose a code is: of a badge or a tag, or the id itself."""
+        found: dict[str, list[Device]] = {}
+        for device in self.devices:
+            for code in {device.id, *device.codes}:
+                found.setdefault(code, []).append(device)
+        return found
 
     @cached_property
     def near_devices(self) -> Near:

@@ -54,16 +54,16 @@ def claims_of(event: Event, site: SiteFile) -> Iterator[Claim]:
         zone = _zone_of(event.device, site)
         identity = identify(event.text, event.gs1)
         codes = (event.text, identity.sscc, identity.serial)
-        for device in _owners(site, codes, {"machine", "other", "camera", "scanner", "environment", "person"}):
+        for device in _owners(site, codes):
             if device.id != event.device:
                 yield Claim(event.id, device.id, site.id, event.at, "scan", event.device, zone, visible(event.text))
-        holder = _owners(site, (event.person,), {"person"}) if event.person else ()
+        holder = _owners(site, (event.person,), people=True) if event.person else ()
         for device in holder:
             if device.id != event.device:
                 yield Claim(event.id, device.id, site.id, event.at, "scan", event.device, zone, visible(event.person or ""))
     elif isinstance(event, CheckIn):
         zone = event.place if event.place in site.zones_by_id else _zone_of(event.device, site)
-        for device in _owners(site, (event.person,), {"person"}):
+        for device in _owners(site, (event.person,), people=True):
             if zone or device.id != event.device:
                 yield Claim(event.id, device.id, site.id, event.at, "check_in", event.device, zone, visible(event.person))
 
@@ -73,14 +73,11 @@ def _zone_of(device: str, site: SiteFile) -> str:
     return known.zone if known is not None and known.zone is not None else ""
 
 
-def _owners(site: SiteFile, codes: Sequence[str | None], kinds: set[str]) -> Sequence[Device]:
+def _owners(site: SiteFile, codes: Sequence[str | None], *, people: bool = False) -> Sequence[Device]:
     """The devices that carry one of these codes, or whose name it is, and that may move."""
-    asked = {code for code in codes if code}
-    return [
-        device
-        for device in site.devices
-        if device.kind in kinds and device.zone is None and (device.id in asked or not asked.isdisjoint(device.codes))
-    ]
+    asked = dict.fromkeys(code for code in codes if code)
+    found = {device.id: device for code in asked for device in site.devices_by_code.get(code, ())}
+    return [device for device in found.values() if device.zone is None and (device.kind == "person" or not people)]
 
 
 def judge(at: int, around: Sequence[Seen], later: Sequence[Seen], distance: Callable[[Seen], float]) -> Contradicted | None:

@@ -16,7 +16,7 @@ from tracking_service.geofence.fence import fences_of
 from tracking_service.geofence.folding import seen
 from tracking_service.geofence.stay import Seen
 from tracking_service.geofence.tables import claim, contradiction, movement
-from tracking_service.tables import insert, insert_new
+from tracking_service.tables import insert
 
 #: A scanner that moves stands where its own fix within this time says (ns).
 _STANDS_NS: Final = 120 * 1_000_000_000
@@ -41,7 +41,7 @@ async def keep(connection: AsyncConnection, events: Sequence[Event], sites: Mapp
     for one in unique.values():
         here = and_(claim.c.event_id == one.event_id, claim.c.device == one.device, claim.c.at != one.at)
         await connection.execute(update(claim).where(here).values(at=one.at))
-    await insert_new(connection, claim, [one._asdict() for one in unique.values()])
+    await connection.execute(insert(connection, claim).on_conflict_do_nothing(), [one._asdict() for one in unique.values()])
     return list(unique.values())
 
 

@@ -5,7 +5,7 @@ has caught up: nobody sees a visit go and come again because an old fix arrived.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline.site import SiteFile
 from tracking_service.geofence import fold
-from tracking_service.geofence.fence import RADIUS_68, digest_of, fences_of, sigma_of
+from tracking_service.geofence.fence import RADIUS_68, Fence, digest_of, fences_of, sigma_of
 from tracking_service.geofence.fold import Entered, Happening, Left, Silent, State
 from tracking_service.geofence.stay import Seen
 from tracking_service.geofence.tables import checkpoint, movement, silence, tracker, visit
@@ -41,24 +41,37 @@ _encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder(Redo)
 
 
+class Ground(NamedTuple):
+    """A site as the fold sees it."""
+
+    site: SiteFile
+    fences: Sequence[Fence]
+    digest: str
+
+
+def ground_of(site: SiteFile) -> Ground:
+    """What the fold needs of a site file: made once for many devices."""
+    return Ground(site, fences_of(site), digest_of(site))
+
+
 class Course:
     """The fold of one device, in the caller's transaction.
 
     Args:
         connection: in a transaction.
-        site: whose zones count.
+        ground: whose zones count.
         device: its id.
         row: of `tracker`; `None`: nothing of the device was folded yet.
     """
 
-    def __init__(self, connection: AsyncConnection, site: SiteFile, device: str, row: Row[Any] | None) -> None:
+    def __init__(self, connection: AsyncConnection, ground: Ground, device: str, row: Row[Any] | None) -> None:
         self._connection = connection
-        self._site = site
+        self._site = ground.site
         self.device = device
         self._known = row is not None
-        self._digest = digest_of(site)
-        self._fences = fences_of(site)
-        self._grid = site.grid
+        self._digest = ground.digest
+        self._fences = ground.fences
+        self._grid = ground.site.grid
         self._state = fold.decode(row.state) if row is not None else State()
         self._folded_with = row.fences if row is not None else self._digest
         self._redo = _decoder.decode(row.redo) if row is not None and row.redo is not None else None

@@ -19,10 +19,10 @@ from tracking_service.domain.notice import Change
 from tracking_service.geofence import contradictions, survey
 from tracking_service.geofence.claims import Claim
 from tracking_service.geofence.fence import digest_of, sigma_of
-from tracking_service.geofence.folding import Course, save
+from tracking_service.geofence.folding import Course, ground_of, save
 from tracking_service.geofence.stay import Seen
 from tracking_service.geofence.tables import movement, silence, tracker, visit
-from tracking_service.tables import insert_new
+from tracking_service.tables import insert
 
 #: So many fixes are folded anew with a batch, and with each call of `settle`.
 _AT_ONCE: Final = 2_000
@@ -220,7 +220,8 @@ async def _keep(
             late[row.site, row.device] += [row.at, fix.at]
             await connection.execute(update(movement).where(movement.c.event_id == fix.id).values(at=fix.at))
     rows = [_row(fix) for some in fresh.values() for fix in some]
-    await insert_new(connection, movement, rows)
+    if rows:
+        await connection.execute(insert(connection, movement).on_conflict_do_nothing(), rows)
     return fresh, late
 
 
@@ -250,12 +251,13 @@ async def _fold(
     for place in range(0, len(devices), _IDS):
         found = await connection.execute(_of(tracker, devices[place : place + _IDS]))
         rows |= {(row.site, row.device): row for row in found}
+    grounds = {name: ground_of(sites[name]) for name in {name for name, _ in devices}}
     anew = 0
     after: list[Course] = []
     for one in devices:
         site = sites[one[0]]
         fresh, late = work[one]
-        course = Course(connection, site, one[1], rows.get(one))
+        course = Course(connection, grounds[one[0]], one[1], rows.get(one))
         await course.take([_seen(site, fix) for fix in fresh], late)
         if course.behind and limit > anew:
             anew += await course.catch_up(limit - anew)
