@@ -3,6 +3,7 @@
 All numbers are made up within GS1's range for examples (company prefix 9506000).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
@@ -43,8 +44,8 @@ class Calendar:
     zone: ZoneInfo
 
     def __getitem__(self, hour: float) -> datetime:
-        """The real time of a story hour; from 24 on, that hour of the site's day so many real days later."""
-        if hour >= 24:
+        """The real time of a story hour; outside 0 to 24, that hour of the site's day so many real days later or earlier."""
+        if not 0 <= hour < 24:
             day = self.start.astimezone(self.zone).date() + timedelta(days=int(hour // 24))
             return datetime.combine(day, time(int(hour % 24)), self.zone).astimezone(UTC)
         return self.start + timedelta(seconds=(hour - self.start_hour) * self.seconds_per_hour)
@@ -65,17 +66,37 @@ class Line:
     pallets: tuple[tuple[str, int], ...] = ()
     """(SSCC, how many pieces stand on it)."""
     delivery_note: str = ""
+    supplier: str | None = None
+    promised_hour: float | None = None
 
 
 @dataclass(frozen=True)
 class Milestone:
-    """A milestone that material moves."""
+    """A milestone; `policy` says what completes it, where it is not that its lines have arrived."""
 
     key: str
     en: str
     zh: str
     lines: tuple[str, ...]
     due_hour: float
+    task: str | None = None
+    policy: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task of the work breakdown, from one hour to another; what it waits for."""
+
+    key: str
+    wbs: str
+    en: str
+    zh: str
+    start_hour: float
+    finish_hour: float
+    after: tuple[str, ...] = ()
+    parent: str | None = None
+    owner: str | None = None
+    percent: float | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +109,11 @@ class Order:
     customer: str
     lines: tuple[Line, ...]
     milestones: tuple[Milestone, ...]
+    start_hour: float | None
+    """When work towards its milestones begins; `None`: they are told by their dates alone."""
+    due_hour: float
+    tasks: tuple[Task, ...] = ()
+    inspections: tuple[Mapping[str, Any], ...] = ()
 
     def document(self, site: str, hour: Calendar) -> dict[str, Any]:
         """The JSON document that an ERP would post; `hour` gives the time of a story hour."""
@@ -96,6 +122,23 @@ class Order:
             "site": site,
             "title": {"en": self.en, "zh": self.zh},
             "customer": self.customer,
+            "start": _iso(hour[self.start_hour]) if self.start_hour is not None else None,
+            "due": _iso(hour[self.due_hour]),
+            "tasks": [
+                {
+                    "key": task.key,
+                    "wbs": task.wbs,
+                    "title": {"en": task.en, "zh": task.zh},
+                    "start": _iso(hour[task.start_hour]),
+                    "finish": _iso(hour[task.finish_hour]),
+                    "after": [{"task": other} for other in task.after],
+                    "parent": task.parent,
+                    "owner": task.owner,
+                    "percent": task.percent,
+                }
+                for task in self.tasks
+            ],
+            "inspections": list(self.inspections),
             "lines": [
                 {
                     "line": line.line,
@@ -104,6 +147,8 @@ class Order:
                     "batch": line.batch,
                     "unit": line.unit,
                     "quantity": line.quantity,
+                    "supplier": line.supplier,
+                    "promised": _iso(hour[line.promised_hour]) if line.promised_hour is not None else None,
                     "needed_by": _iso(hour[line.needed_hour]),
                 }
                 for line in self.lines
@@ -118,7 +163,8 @@ class Order:
                     "key": milestone.key,
                     "title": {"en": milestone.en, "zh": milestone.zh},
                     "due": _iso(hour[milestone.due_hour]),
-                    "policy": {"material_arrived": {"lines": list(milestone.lines), "ratio": 1.0}},
+                    "task": milestone.task,
+                    "policy": milestone.policy or {"material_arrived": {"lines": list(milestone.lines), "ratio": 1.0}},
                 }
                 for milestone in self.milestones
             ],
@@ -136,7 +182,9 @@ STEEL: Final = Order(
     "A 塔楼钢结构",
     "Harbour Development Co.",
     (
-        Line("10", "Steel columns HW400", "H 型钢柱 HW400", "pcs", 24, 24 * 4 + 7, delivery_note="DN-7701"),
+        Line(
+            "10", "Steel columns HW400", "H 型钢柱 HW400", "pcs", 24, 24 * 4 + 7, delivery_note="DN-7701", supplier="hb-steel"
+        ),
         Line("20", "Rebar HRB400 Ø25", "螺纹钢 HRB400 Ø25", "bundles", 16, 24 * 5 + 7, gtin(101), "H25-0917"),
         Line(
             "30",
@@ -150,8 +198,51 @@ STEEL: Final = Order(
         ),
     ),
     (
-        Milestone("columns-on-site", "Columns on site", "钢柱到场", ("10",), 24 * 4 + 12),
-        Milestone("steel-complete", "Tower A steel complete", "A 塔钢材齐套", ("10", "20", "30"), 24 * 6 + 17),
+        Milestone("columns-on-site", "Columns on site", "钢柱到场", ("10",), 24 * 4 + 12, "columns"),
+        Milestone("steel-complete", "Tower A steel complete", "A 塔钢材齐套", ("10", "20", "30"), 24 * 6 + 17, "steel"),
+        Milestone(
+            "erection-begun",
+            "Erection has begun",
+            "钢结构开始吊装",
+            (),
+            24 + 17,
+            policy={
+                "all_of": [
+                    {"crew_checked_in": {"place": "gate", "crew": [{"people": 6}]}},
+                    {"equipment_working": {"equipment": ["crane-1"], "minutes": 5}},
+                ]
+            },
+        ),
+        Milestone(
+            "columns-accepted",
+            "Columns accepted",
+            "钢柱验收",
+            (),
+            24 * 8 + 17,
+            "erect",
+            {
+                "all_of": [
+                    {"material_arrived": {"lines": ["10"]}},
+                    {"inspection_passed": {"checks": ["plumb"], "photos": 1}},
+                    {"signed_off": {"role": "supervisor", "after_rest": True}},
+                ]
+            },
+        ),
+    ),
+    -24 * 21 + 7,
+    24 * 20 + 17,
+    (
+        Task("a", "1", "Tower A, levels 1 to 3", "A 塔 1 至 3 层", -24 * 21 + 7, 24 * 20 + 17, owner="chen"),
+        Task("foundations", "1.1", "Foundations", "基础", -24 * 21 + 7, -24 * 6 + 17, (), "a", percent=100),
+        Task("columns", "1.2", "Columns delivered", "钢柱进场", 7, 24 * 4 + 12, (), "a"),
+        Task("steel", "1.3", "Rebar and bolts delivered", "钢筋与螺栓进场", 7, 24 * 6 + 17, (), "a"),
+        Task("erect", "1.4", "Erect columns", "吊装钢柱", 24 * 4 + 13, 24 * 11 + 17, ("foundations", "columns"), "a", "li"),
+        Task("deck", "1.5", "Composite deck", "组合楼板", 24 * 12 + 7, 24 * 16 + 17, ("erect", "steel"), "a", "li"),
+        Task("handover", "1.6", "Levels 1 to 3 handed over", "1 至 3 层移交", 24 * 20 + 17, 24 * 20 + 17, ("deck",), "a"),
+    ),
+    (
+        {"check": "plumb", "title": {"en": "Plumb of columns", "zh": "钢柱垂直度"}, "kind": "hold", "photo_required": True},
+        {"check": "bolts", "title": {"en": "Bolt torque", "zh": "螺栓扭矩"}, "kind": "witness", "role": "quality"},
     ),
 )
 FACADE: Final = Order(
@@ -161,9 +252,11 @@ FACADE: Final = Order(
     "Harbour Development Co.",
     (
         Line("10", "Precast panels P-B07", "预制墙板 P-B07", "pcs", 20, 13, delivery_note="DN-8102"),
-        Line("20", "Sealant, weatherproof", "耐候密封胶", "boxes", 12, 24 * 5 + 7, gtin(205), "S2-118"),
+        Line("20", "Sealant, weatherproof", "耐候密封胶", "boxes", 12, 24 * 5 + 7, gtin(205), "S2-118", supplier="seal"),
     ),
     (Milestone("panels-on-site", "Level 7 panels on site", "7 层墙板到场", ("10",), 14),),
+    None,
+    24 * 9 + 17,
 )
 SERVICES: Final = Order(
     "PO-2063",
@@ -181,8 +274,36 @@ SERVICES: Final = Order(
             pallets=tuple((sscc(600 + i), 1) for i in range(8)),
             delivery_note="DN-9004",
         ),
-        Line("20", "Circulation pumps", "循环水泵", "pcs", 4, 24 * 12 + 7, gtin(307), "CP-22"),
+        Line(
+            "20",
+            "Circulation pumps",
+            "循环水泵",
+            "pcs",
+            4,
+            24 * 12 + 7,
+            gtin(307),
+            "CP-22",
+            supplier="pumps",
+            promised_hour=24 * 13 + 9,
+        ),
     ),
     (Milestone("plant-room-ready", "Plant room material ready", "机房材料齐套", ("10", "20"), 24 * 12 + 17),),
+    7,
+    24 * 14 + 17,
 )
 ORDERS: Final = (STEEL, FACADE, SERVICES)
+#: Who works for the company that builds, and who delivers: what `plumbline tracking import` takes as a company document.
+COMPANY: Final[Mapping[str, Any]] = {
+    "company": "east-port-construction",
+    "title": {"en": "East Port Construction", "zh": "东港建设"},
+    "people": [
+        {"id": "chen", "name": "陈经理", "roles": ["project_manager"], "email": "pm@harbour-east.example", "language": "zh"},
+        {"id": "li", "name": "李工", "roles": ["site_engineer", "quality"], "language": "zh"},
+        {"id": "zhao", "name": "赵监理", "roles": ["supervisor"], "language": "zh"},
+    ],
+    "suppliers": [
+        {"id": "hb-steel", "title": {"en": "Hebei Steelworks", "zh": "河北钢厂"}},
+        {"id": "seal", "title": {"en": "Harbour Sealants", "zh": "海港密封材料"}},
+        {"id": "pumps", "title": {"en": "Delta Pumps", "zh": "三角洲水泵"}},
+    ],
+}

@@ -21,7 +21,7 @@ from plumbline.broker import OwnBroker
 from plumbline.demo import gateways, story, walks
 from plumbline.demo.devices import Camera, Sensors, SerialDevice, epoch
 from plumbline.demo.link import Link
-from plumbline.demo.orders import ORDERS, Calendar
+from plumbline.demo.orders import COMPANY, ORDERS, Calendar
 from plumbline.errors import PlumblineError
 from plumbline.event import Reading
 from plumbline.mqtt import Connection
@@ -267,6 +267,9 @@ async def _heard(site: str, broker: OwnBroker, stage: Stage, folder: Path) -> No
 
 async def _post_orders(api: str, site: str, calendar: Calendar) -> None:
     async with httpx.AsyncClient(base_url=api, timeout=30) as client:
+        told = await client.post("/api/acts", json={"kind": "company", "document": COMPANY})
+        if told.is_error:
+            raise PlumblineError(f"the demo's company was refused: {told.status_code} {told.text[:300]}")
         for order in ORDERS:
             answer = await client.post("/api/orders", json=order.document(site, calendar))
             if answer.is_error:
