@@ -13,6 +13,7 @@ from plumbline.site import SiteFile
 from tracking_service import company, log, office
 from tracking_service.acts import OrderAct
 from tracking_service.document import OrderDocument
+from tracking_service.document.naming import strangers
 from tracking_service.document.template import completed, lacking
 from tracking_service.errors import OrderRefusedError
 from tracking_service.outcome import Outcome
@@ -53,6 +54,8 @@ async def import_order(
         raise OrderRefusedError(
             f"order {document.number}: site: it belongs to '{known.site}' already; give the order on '{document.site}' a number of its own"
         )
+    if document.site in sites and (unknown := [*strangers(document, sites[document.site])]):
+        raise OrderRefusedError(f"order {document.number}: {'; '.join(unknown[:5])}")
     done = OrderAct(id=new_event_id(now), person=person, document=json.loads(document.canonical()))
     recorded = await office.record(connection, done, Ground(sites, zones, now))
     return Imported(document.number, "added" if known is None else "changed", recorded.outcome)

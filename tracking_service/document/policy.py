@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, ClassVar, Final, Self, cast
+from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, Self, cast
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, model_validator
 
@@ -44,6 +44,14 @@ class NOfDocument(Stated):
     def bind(self, scope: Scope) -> Policy:
         """The policies as one."""
         return Composed("n_of", self.n, tuple(part.bind(scope) for part in self.of))
+
+
+class Mention(NamedTuple):
+    """A name that a policy has from the site file."""
+
+    path: str
+    kind: Literal["zone", "device"]
+    name: str
 
 
 Parts = Annotated[tuple["PolicyDocument", ...], Field(min_length=1, max_length=50)]
@@ -111,6 +119,19 @@ class PolicyDocument(Stated):
             yield self.material_arrived
         for part in self.parts:
             yield from part.material()
+
+    def mentions(self, where: str) -> Iterator[Mention]:
+        """The zones and devices that it names; `where` is its own path."""
+        if self.equipment_working is not None:
+            path = f"{where}.equipment_working"
+            yield from (Mention(f"{path}.equipment", "device", name) for name in self.equipment_working.equipment)
+            if self.equipment_working.zone is not None:
+                yield Mention(f"{path}.zone", "zone", self.equipment_working.zone)
+        if self.reading_held is not None:
+            yield Mention(f"{where}.reading_held.device", "device", self.reading_held.device)
+        key = "all_of" if self.all_of else "any_of" if self.any_of else "n_of.of"
+        for place, part in enumerate(self.parts):
+            yield from part.mentions(f"{where}.{key}.{place}")
 
     @property
     def lines(self) -> Sequence[str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 from plumbline.text import Text, joined, visible
@@ -205,6 +206,7 @@ def _share(crew: Sequence[Crew], found: _There) -> Fraction:
     return Fraction(sum(len(found.get(each, ())) for each in crew), sum(each.people for each in crew))
 
 
+@lru_cache(maxsize=1024)
 def _role(role: str | None) -> str:
     """A role as it is compared: upper and lower case are the same."""
     return (role or "").strip().casefold()

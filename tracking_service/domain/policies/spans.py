@@ -26,7 +26,7 @@ def cover(spans: Iterable[Span[T]]) -> Sequence[Span[T]]:
     for span in spans:
         start = span.start if reached is None else max(span.start, reached)
         if start < span.end:
-            found.append(span._replace(start=start))
+            found.append(span if start == span.start else span._replace(start=start))
             reached = span.end
     return found
 
@@ -48,7 +48,7 @@ def overlaps(first: Sequence[Span[T]], second: Sequence[Span[U]]) -> Iterator[Sp
 
 def since(spans: Iterable[Span[T]], start: int) -> Iterator[Span[T]]:
     """What of spans lies at a time or later."""
-    return (span._replace(start=max(span.start, start)) for span in spans if span.end > start)
+    return (span if span.start >= start else span._replace(start=start) for span in spans if span.end > start)
 
 
 def known_until(facts: Facts, site: str, gateway: str, at: int) -> int:
