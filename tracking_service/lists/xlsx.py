@@ -2,20 +2,18 @@
 
 import re
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from io import BytesIO
 from typing import Final
 
+from tracking_service.archive import opened
 from tracking_service.errors import FileRefusedError
 from tracking_service.lists.table import MAX_CELL, MAX_COLUMNS, MAX_ROWS, Cell, Number, Row, Table, Trouble
 from tracking_service.schedules.elements import Each, Element, parse
 from tracking_service.schedules.fields import local_time
 
-#: A part of a workbook unpacked, and files in it: more is a bomb, or no list.
+#: A part of a workbook unpacked: more is a bomb, or no list.
 _MAX_PART: Final = 64 * 1024 * 1024
-_MAX_PARTS: Final = 5_000
 _MAX_STRINGS: Final = 1_000_000
 _REFERENCE: Final = re.compile(r"([A-Z]{1,3})([1-9]\d{0,6})\Z")
 #: Built-in formats of dates and times (18.8.30), those of East Asia among them.
@@ -31,21 +29,15 @@ def read(data: bytes, name: str, *, sheet: str | None = None) -> Table:
 
     A formula stands for the value that it had when the workbook was saved. Raises `FileRefusedError`.
     """
-    try:
-        with zipfile.ZipFile(BytesIO(data)) as archive:
-            return _Workbook(archive, name).table(sheet)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError, ValueError) as error:
-        raise FileRefusedError(f"{name}: the workbook is damaged ({str(error)[:100]}); save it again as .xlsx") from None
+    with opened(data, name) as archive:
+        return _Workbook(archive, name).table(sheet)
 
 
 class _Workbook:
     def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
         self._archive = archive
         self._name = name
-        parts = archive.infolist()
-        if len(parts) > _MAX_PARTS:
-            raise FileRefusedError(f"{name}: {len(parts)} files in the workbook, at most {_MAX_PARTS} are read")
-        self._parts = {part.filename.lstrip("/"): part for part in parts}
+        self._parts = {part.filename.lstrip("/"): part for part in archive.infolist()}
         if "xl/workbook.xml" not in self._parts:
             if "content.xml" in self._parts:
                 raise FileRefusedError(f"{name}: an OpenDocument table (.ods); save it as .xlsx or CSV")

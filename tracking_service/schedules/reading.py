@@ -1,10 +1,9 @@
 """Any planning file → the schedules in it, told by what the file begins with, never by its name."""
 
-import zipfile
 from collections.abc import Sequence
-from io import BytesIO
 from typing import Final
 
+from tracking_service.archive import opened
 from tracking_service.errors import FileRefusedError
 from tracking_service.schedules import mpx, mspdi, pmxml, xer
 from tracking_service.schedules.elements import root_of
@@ -42,7 +41,7 @@ def read(data: bytes, name: str, encoding: str | None = None) -> Sequence[Schedu
     if data.startswith(OLE):
         raise FileRefusedError(f"{name}: {_compound(data)}")
     if data.startswith(b"PK\x03\x04"):
-        raise FileRefusedError(f"{name}: {_archive(data)}")
+        raise FileRefusedError(f"{name}: {_archive(data, name)}")
     if begin.startswith(b"ERMHDR"):
         return xer.read(data, name, encoding)
     if begin.startswith(b"MPX"):
@@ -95,12 +94,9 @@ def _compound(data: bytes) -> str:
     return _MPP
 
 
-def _archive(data: bytes) -> str:
-    try:
-        with zipfile.ZipFile(BytesIO(data)) as archive:
-            names = archive.namelist()[:1_000]
-    except (zipfile.BadZipFile, ValueError, OSError):
-        return "a damaged archive; unpack it and name the planning file in it"
+def _archive(data: bytes, name: str) -> str:
+    with opened(data, name) as archive:
+        names = archive.namelist()
     if any(each.startswith("xl/") for each in names):
         return "an Excel workbook: import it as a list, with a mapping that says which column means what"
     return f"an archive ({', '.join(each[:40] for each in names[:3])} …); unpack it and name the planning file in it"

@@ -316,7 +316,7 @@ def test_mpx_of_china_of_france_and_of_america():
         (b"", "the file is empty"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "own format (.mpp)"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "Workbook".encode("utf-16-le"), "an old Excel workbook"),
-        (b"PK\x03\x04junk", "a damaged archive"),
+        (b"PK\x03\x04junk", "the archive is damaged"),
         (b"name,start\n", "not a planning file"),
         (b"<html><body/></html>", "first element is <html>"),
         (b"MPXabc", "not followed by a separator"),

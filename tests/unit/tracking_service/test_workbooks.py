@@ -107,9 +107,10 @@ def test_a_bomb_is_refused_before_it_is_unpacked_whole():
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"PK\x03\x04 and no more", "the workbook is damaged"),
-        (made('<row r="1"><c r="A1"><v>1</v></c></row>')[:-30], "the workbook is damaged"),
+        (b"PK\x03\x04 and no more", "the archive is damaged"),
+        (made('<row r="1"><c r="A1"><v>1</v></c></row>')[:-30], "the archive is damaged"),
         (made("<row"), "line 1"),
+        (b"PK\x03\x04" + b"PK\x01\x02" * 5_001, "5001 files in the archive"),
         (made("", relations='<!DOCTYPE x [<!ENTITY a "b">]><Relationships/>'), "a document type"),
         (made("", relations="<Relationships/>"), "no visible sheet"),
         (made("", book=BOOK.replace("sheetId", 'state="hidden" sheetId')), "no visible sheet"),
