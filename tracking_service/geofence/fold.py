@@ -38,6 +38,8 @@ _HELD_NS: Final = 120 * _SECOND
 _HELD_FIXES: Final = 3
 #: Longer than this, and than three times what is usual of the device, is silence.
 SILENT_NS: Final = 600 * _SECOND
+#: Who was silent for longer than this has left, and comes anew: a week away, or a clock that was years wrong.
+_GONE_NS: Final = 7 * 24 * 3600 * _SECOND
 _USUAL_OF: Final = 5
 _normal: Final = NormalDist()
 
@@ -151,6 +153,8 @@ def step(state: State, fix: Seen, fences: Sequence[Fence]) -> Sequence[Happening
         pause = fix.at - state.heard
         if pause > _patience(state):
             happened.append(Silent(state.heard, fix.at))
+        if pause > _GONE_NS:
+            happened += _begin_anew(state, fix)
         state.pauses = [*state.pauses[1 - _USUAL_OF :], pause]
     state.heard, state.heard_id = fix.at, fix.id
     if state.last is None:
@@ -168,6 +172,14 @@ def step(state: State, fix: Seen, fences: Sequence[Fence]) -> Sequence[Happening
             _believe(state, held.first, fences, happened)
             _believe(state, fix, fences, happened)
     return happened
+
+
+def _begin_anew(state: State, fix: Seen) -> Sequence[Happening]:
+    """Forget all; what the device was in, it left with the last fix that was believed."""
+    last = state.last.at if state.last is not None else state.heard
+    left = [Left(zone, side.visit, fix.id, max(last, side.turned), fix.at) for zone, side in state.sides.items() if side.inside]
+    state.last, state.stay, state.held, state.sides = None, None, None, {}
+    return left
 
 
 def _patience(state: State) -> int:

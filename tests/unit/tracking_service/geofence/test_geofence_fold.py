@@ -132,6 +132,20 @@ def test_who_was_silent_is_known_to_have_been_there_up_to_the_last_fix():
     assert seconds(left.at) == 570
 
 
+def test_after_a_week_of_silence_a_visit_begins_anew():
+    """Else a clock that was 19 years wrong (the rollover of GPS weeks) would make a visit of 19 years."""
+    years = 19 * 365 * 86_400
+    happened = told(fixes(*((30 * n, 40, 30) for n in range(20)), *((years + 30 * n, 40, 30) for n in range(20))))
+    assert [type(one) for one in happened] == [Entered, Silent, Left, Entered]
+    assert (seconds(happened[2].at), seconds(happened[3].at)) == (570, years)
+
+
+def test_a_machine_that_is_switched_off_over_the_weekend_has_one_visit():
+    weekend = 62 * 3600
+    happened = told(fixes(*((30 * n, 40, 30) for n in range(20)), *((weekend + 30 * n, 45, 32) for n in range(20))))
+    assert [type(one) for one in happened] == [Entered, Silent]
+
+
 def test_a_tracker_that_tells_its_place_once_an_hour_is_not_silent_between():
     hourly = [(3600 * n, 40, 30) for n in range(24)]
     silences = [one for one in told(fixes(*hourly)) if isinstance(one, Silent)]
