@@ -87,6 +87,8 @@ def _compound(data: bytes) -> str:
     """What a compound file is, told by the names of its streams (UTF-16)."""
     if "TBknd".encode("utf-16-le") in data:  # Project keeps its tables in streams of that name
         return _MPP
+    if "EncryptedPackage".encode("utf-16-le") in data:
+        return "a file that is protected by a password; save it without"
     if "Workbook".encode("utf-16-le") in data:
         return "an old Excel workbook (.xls); save it as .xlsx or CSV"
     if "WordDocument".encode("utf-16-le") in data:

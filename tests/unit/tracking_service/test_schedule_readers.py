@@ -259,6 +259,16 @@ def test_primavera_s_xml_of_every_version_has_the_same_plan(places):
     assert [(each.kind, each.lag) for each in tasks["A2"].predecessors] == [("FF", Span(1_440, elapsed=True))]
 
 
+def test_of_primavera_s_xml_with_several_projects_one_must_be_named():
+    other = "<Project><ObjectId>2</ObjectId><Id>P2</Id></Project>"
+    activity = "<Activity><ObjectId>7</ObjectId><ProjectObjectId>2</ProjectObjectId><Id>B1</Id><Name>Dredge</Name></Activity>"
+    data = PMXML.format(inside=PARTS, beside=other + activity).encode()
+    with pytest.raises(FileRefusedError, match=r"2 projects; say which one: 'P1' \(Quay\), 'P2' \(P2\)"):
+        one(data)
+    assert [each.title for each in chosen(read(data, "p"), "p", "P2").tasks] == ["Dredge"]
+    assert len(chosen(read(data, "p"), "p", "Quay").tasks) == 3
+
+
 def test_primavera_s_xml_names_the_part_that_is_wrong():
     with pytest.raises(FileRefusedError, match=r"q.xml: line .*Activity A1: <PlannedDuration> 'x' is no number"):
         read(PMXML.format(inside=PARTS.replace(">16<", ">x<"), beside="").encode(), "q.xml")
@@ -316,6 +326,7 @@ def test_mpx_of_china_of_france_and_of_america():
         (b"", "the file is empty"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "own format (.mpp)"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "Workbook".encode("utf-16-le"), "an old Excel workbook"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le"), "protected by a password"),
         (b"PK\x03\x04junk", "the archive is damaged"),
         (b"name,start\n", "not a planning file"),
         (b"<html><body/></html>", "first element is <html>"),
