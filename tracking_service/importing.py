@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from typing import Literal
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -21,6 +21,7 @@ from tracking_service.document import CompanyDocument, OrderDocument
 from tracking_service.errors import OrderChangedError, OrderRefusedError, UnknownThingError
 from tracking_service.lists import Listing, ListMapping
 from tracking_service.orders import Imported, import_order
+from tracking_service.outcome import Outcome
 from tracking_service.rooms.ground import Ground
 from tracking_service.schedules import Schedule
 from tracking_service.schedules.taking import taken
@@ -100,15 +101,22 @@ async def stored_or_none(connection: AsyncConnection, number: str) -> OrderDocum
     return OrderDocument.model_validate_json(text) if text is not None else None
 
 
-async def import_company(connection: AsyncConnection, document: CompanyDocument, ground: Ground) -> Status:
+class CompanyImported(NamedTuple):
+    """What became of a company document."""
+
+    status: Status
+    outcome: Outcome
+
+
+async def import_company(connection: AsyncConnection, document: CompanyDocument, ground: Ground) -> CompanyImported:
     """Take in a company document, in the caller's transaction; the same document again changes nothing."""
     await log.turn(connection)
     known = (await connection.execute(select(company.c.document))).scalars().first()
     if known == document.canonical():
-        return "unchanged"
+        return CompanyImported("unchanged", Outcome())
     act = CompanyAct(id=new_event_id(ground.now), document=json.loads(document.canonical()))
-    await office.record(connection, act, ground)
-    return "added" if known is None else "changed"
+    done = await office.record(connection, act, ground)
+    return CompanyImported("added" if known is None else "changed", done.outcome)
 
 
 def zone_of(order: OrderDocument, sites: Mapping[str, SiteFile]) -> tzinfo:

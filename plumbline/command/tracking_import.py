@@ -174,7 +174,8 @@ async def _pass(
 async def _do(connection: AsyncConnection, step: _Step, sites: Mapping[str, SiteFile]) -> _Done:
     zones = {one.id: ZoneInfo(one.timezone) for one in sites.values()}
     if isinstance(step.source, CompanyDocument):
-        return _Done(await importing.import_company(connection, step.source, Ground(sites, zones, time.time_ns())), (), (), "")
+        made_company = await importing.import_company(connection, step.source, Ground(sites, zones, time.time_ns()))
+        return _Done(made_company.status, (), (), "")
     remarks: Sequence[str] = ()
     try:
         before = await importing.stored_or_none(connection, step.number)

@@ -267,7 +267,7 @@ async def _heard(site: str, broker: OwnBroker, stage: Stage, folder: Path) -> No
 
 async def _post_orders(api: str, site: str, calendar: Calendar) -> None:
     async with httpx.AsyncClient(base_url=api, timeout=30) as client:
-        told = await client.post("/api/acts", json={"kind": "company", "document": COMPANY})
+        told = await client.post("/api/company", json=COMPANY)
         if told.is_error:
             raise PlumblineError(f"the demo's company was refused: {told.status_code} {told.text[:300]}")
         for order in ORDERS:

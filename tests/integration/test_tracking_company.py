@@ -2,6 +2,7 @@
 
 import json
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +10,9 @@ from sqlalchemy import select
 
 from tests import tracking_site as site
 from tracking_service import company
+from tracking_service.api import create_app
+from tracking_service.api.company import add_company
+from tracking_service.api.wall import Wall
 from tracking_service.company.tables import article_code, company_code, person
 from tracking_service.document import CompanyDocument, OrderDocument, read_company
 from tracking_service.document.template import completed, lacking
@@ -117,3 +121,16 @@ def test_a_mistake_is_named_with_its_place(changes, said):
 def test_any_bytes_are_a_company_or_refused(data):
     with pytest.raises(OrderRefusedError):
         read_company(data, "company.json")
+
+
+async def test_the_api_takes_a_company_and_gives_it_back(engine):
+    wall = Wall(engine=engine, series=site.MemorySeries(), sites=site.SITES, profiles={}, plans={}, ledger=None)
+    app = create_app(wall=wall, more=lambda app: add_company(app, wall, lambda _outcome: None))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test") as client:
+        assert (await client.get("/api/company")).status_code == 404
+        assert (await client.post("/api/company", json=DOCUMENT)).json() == {"company": "north", "status": "added"}
+        assert (await client.post("/api/company", json=DOCUMENT)).json()["status"] == "unchanged"
+        assert (await client.get("/api/company")).json()["people"][0]["name"] == "Li Na"
+        refused = await client.post("/api/company", json=DOCUMENT | {"people": [{"id": "x y", "name": "X"}]})
+        assert refused.status_code == 422
+        assert "people.0.id" in refused.json()["detail"]
