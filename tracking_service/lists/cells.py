@@ -6,7 +6,8 @@ from typing import Final, TypeVar
 from plumbline.text import visible
 from tracking_service.errors import FileRefusedError
 from tracking_service.lists.mapping import Layout, ListMapping
-from tracking_service.lists.table import Cell, Row, text_of
+from tracking_service.lists.table import MAX_COLUMNS, Cell, Number, Row, text_of
+from tracking_service.lists.values import Sign, sign_of
 
 T = TypeVar("T")
 
@@ -24,6 +25,7 @@ class Cells:
         self._mistakes: list[str] = []
         self._count = 0
         self._wrong: set[int] = set()
+        self._signs: dict[str, Sign | None] = {}
 
     def rows(self) -> Iterator[Row]:
         """The rows under the headings."""
@@ -48,6 +50,16 @@ class Cells:
         except ValueError as error:
             self.mistake(row, field, str(error))
             return None
+
+    def decimal(self, field: str) -> Sign | None:
+        """What stands before the decimals in a column: as the mapping says, else as its numbers show."""
+        if self.mapping.decimal is not None:
+            return self.mapping.decimal
+        if field not in self._signs:
+            column = self.layout.columns.get(field, MAX_COLUMNS)
+            cells = (row.at(column) for row in self.layout.rows)
+            self._signs[field] = sign_of(cell for cell in cells if isinstance(cell, str) and not isinstance(cell, Number))
+        return self._signs[field]
 
     def mistake(self, row: Row, field: str, why: str) -> None:
         """Note what is wrong with a field of a row."""

@@ -72,7 +72,7 @@ def with_deliveries(order: OrderDocument, cells: Cells, *, remove: bool) -> Take
             cells.mistake(row, "line", f"there is no such line in order {order.number}; import its materials first")
             continue
         values: dict[str, Any] = {"line": name, "sscc": cells.get(row, "sscc", code_of) or ""}
-        values["quantity"] = cells.get(row, "quantity", lambda cell: decimal_of(cell, cells.mapping.decimal))
+        values["quantity"] = cells.get(row, "quantity", lambda cell: decimal_of(cell, cells.decimal("quantity")))
         for field in ("batch", "delivery_note"):
             if text := cells.get(row, field, code_of):
                 values[field] = text
@@ -108,7 +108,7 @@ def _reading(cells: Cells, zone: tzinfo) -> Mapping[str, Callable[[Cell], Any]]:
         return tuple(dict.fromkeys(part.strip() for part in code_of(cell).split(_CODES) if part.strip()))
 
     reading: Mapping[str, Callable[[Cell], Any]] = {
-        "quantity": lambda cell: decimal_of(cell, cells.mapping.decimal),
+        "quantity": lambda cell: decimal_of(cell, cells.decimal("quantity")),
         "unit": text_of,
         "gtin": code_of,
         "batch": code_of,

@@ -68,7 +68,7 @@ class _Reading:
         cells = self._cells
         title = cells.get(row, "title", text_of) or cells.get(row, "title_zh", text_of) or cells.get(row, "title_en", text_of)
         wbs = cells.get(row, "wbs", code_of) or ""
-        level = cells.get(row, "level", lambda cell: decimal_of(cell, self._mapping.decimal))
+        level = cells.get(row, "level", lambda cell: decimal_of(cell, self._cells.decimal("level")))
         duration = cells.get(row, "duration_days", self._duration)
         percent = cells.get(row, "percent", self._percent)
         start = cells.get(row, "start", lambda cell: time_of(cell, self._mapping.dates))
@@ -105,9 +105,9 @@ class _Reading:
     def _percent(self, cell: Cell) -> float | None:
         text = text_of(cell)
         value = (
-            decimal_of(text.rstrip("% "), self._mapping.decimal)
+            decimal_of(text.rstrip("% "), self._cells.decimal("percent"))
             if text.endswith("%")
-            else decimal_of(cell, self._mapping.decimal)
+            else decimal_of(cell, self._cells.decimal("percent"))
         )
         if value is None:
             return None

@@ -1,6 +1,7 @@
 """What stands in the cells of a list → numbers, times, yes and no."""
 
 import re
+from collections.abc import Iterable
 from datetime import datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Final, Literal
@@ -12,20 +13,31 @@ _YES: Final = frozenset({"yes", "y", "true", "1", "x", "ja", "oui", "是", "需�
 _NO: Final = frozenset({"no", "n", "false", "0", "-", "nein", "non", "否", "不需要", "无", ""})
 _ISO: Final = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?)?\Z")
 _SHORT: Final = re.compile(r"(\d{1,4})[-/. ](\d{1,2})[-/. ](\d{1,4})(?: +(\d{1,2}):(\d{2})(?::(\d{2}))?)?\Z")
+#: One group of three digits behind a sign: thousands or decimals.
+_GROUPED: Final = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")
 _ROUNDED: Final = re.compile(r"\d[.,]\d+E\+\d+\Z", re.IGNORECASE)
 #: A day without a time ends then.
 EVENING: Final = time(23, 59)
 
 
-def decimal_of(cell: Cell, decimal: Literal[".", ","] | None) -> Decimal | None:
-    """A number; `1,234.5` and `1.234,5` where it is plain which is which. Raises `ValueError`."""
+Sign = Literal[".", ","]
+
+
+def sign_of(texts: Iterable[str]) -> Sign | None:
+    """What stands before the decimals in a column, where its numbers show it: `0,5` and `1.234,56` do, `1,234` does not."""
+    signs = {sign for text in texts if (sign := _shown_by(_without_spaces(text))) is not None}
+    return signs.pop() if len(signs) == 1 else None
+
+
+def decimal_of(cell: Cell, decimal: Sign | None) -> Decimal | None:
+    """A number; `decimal` is what stands before the decimals of texts, where that is known. Raises `ValueError`."""
     if isinstance(cell, datetime):
         raise ValueError("is a date, expected a number; format the column as number")  # noqa: TRY004 - what people entered
     text = text_of(cell)
     if not text:
         return None
     if not isinstance(cell, Number):
-        text = _with_point(re.sub(r"[ \u00a0\u202f']", "", text), decimal)
+        text = _with_point(_without_spaces(text), decimal)
     try:
         value = Decimal(text)
     except InvalidOperation:
@@ -35,19 +47,32 @@ def decimal_of(cell: Cell, decimal: Literal[".", ","] | None) -> Decimal | None:
     return value
 
 
-def _with_point(text: str, decimal: Literal[".", ","] | None) -> str:
-    if decimal == ",":
-        return text.replace(".", "").replace(",", ".")
-    if decimal == ".":
-        return text.replace(",", "")
+def _without_spaces(text: str) -> str:
+    return re.sub(r"[ \u00a0\u202f']", "", text)
+
+
+def _shown_by(text: str) -> Sign | None:
+    """The sign of decimals in one number, where it can be only one."""
+    if _GROUPED.fullmatch(text):
+        return None
     if "," in text and "." in text:
-        last, other = (",", ".") if text.rindex(",") > text.rindex(".") else (".", ",")
-        return text.replace(other, "").replace(last, ".")
-    if text.count(",") > 1 or re.fullmatch(r"[+-]?\d{1,3},\d{3}", text):
-        if text.count(",") == 1:
-            raise ValueError('may be thousands or decimals; say which in the mapping (decimal = "." or ",")')
-        return text.replace(",", "")
-    return text.replace(",", ".")
+        return "," if text.rindex(",") > text.rindex(".") else "."
+    pairs: tuple[tuple[Sign, Sign], ...] = ((",", "."), (".", ","))
+    for sign, other in pairs:
+        if text.count(sign) == 1:
+            return sign
+        if text.count(sign) > 1:  # groups of thousands
+            return other
+    return None
+
+
+def _with_point(text: str, decimal: Sign | None) -> str:
+    sign = decimal or _shown_by(text)
+    if sign is None and _GROUPED.fullmatch(text):
+        raise ValueError('may be thousands or decimals; say which in the mapping (decimal = "." or ",")')
+    if sign == ",":
+        return text.replace(".", "").replace(",", ".")
+    return text.replace(",", "")
 
 
 def code_of(cell: Cell) -> str:

@@ -172,6 +172,29 @@ def test_every_wrong_row_is_told_with_its_column_and_why():
         assert part in said
 
 
+@pytest.mark.parametrize(
+    ("quantities", "told"),
+    [
+        (["1,234", "2,5"], ["1.234", "2.5"]),
+        (["1.234", "2,5"], ["1234", "2.5"]),
+        (["1,234", "0.5"], ["1234", "0.5"]),
+        (["1.234", "0.5", "1 000"], ["1.234", "0.5", "1000"]),
+        (["1,234,567", "1,234"], ["1234567", "1234"]),
+        (["0.125", "0,250"], ["0.125", "0.25"]),
+        (["1'250.75", "12"], ["1250.75", "12"]),
+    ],
+)
+def test_thousands_and_decimals_are_told_by_the_other_numbers_of_the_column(quantities, told):
+    rows = "".join(f"{place};A;{each}\n" for place, each in enumerate(quantities))
+    lines = read("line;title;quantity\n" + rows).document.lines[1:]
+    assert [each.quantity for each in lines] == [Decimal(each) for each in told]
+
+
+@pytest.mark.parametrize("quantity", ["1,234", "1.234"])
+def test_a_number_that_may_be_two_is_refused(quantity):
+    assert "may be thousands or decimals" in refused(f"line;title;quantity\n1;A;{quantity}\n")
+
+
 def test_of_many_mistakes_the_first_are_told():
     said = refused("line,title,quantity\n" + "".join(f"{each},A,x\n" for each in range(1_000)))
     assert said.count("is no number") == 20
