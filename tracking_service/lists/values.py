@@ -56,7 +56,8 @@ def _shown_by(text: str) -> Sign | None:
     if _GROUPED.fullmatch(text):
         return None
     if "," in text and "." in text:
-        return "," if text.rindex(",") > text.rindex(".") else "."
+        last: Sign = "," if text.rindex(",") > text.rindex(".") else "."
+        return last
     pairs: tuple[tuple[Sign, Sign], ...] = ((",", "."), (".", ","))
     for sign, other in pairs:
         if text.count(sign) == 1:
