@@ -91,7 +91,7 @@ class Task:
     wbs: str
     en: str
     zh: str
-    start_hour: float
+    start_hour: float | None
     finish_hour: float
     after: tuple[str, ...] = ()
     parent: str | None = None
@@ -129,7 +129,7 @@ class Order:
                     "key": task.key,
                     "wbs": task.wbs,
                     "title": {"en": task.en, "zh": task.zh},
-                    "start": _iso(hour[task.start_hour]),
+                    "start": _iso(hour[task.start_hour]) if task.start_hour is not None else None,
                     "finish": _iso(hour[task.finish_hour]),
                     "after": [{"task": other} for other in task.after],
                     "parent": task.parent,
@@ -206,7 +206,8 @@ STEEL: Final = Order(
             "钢结构开始吊装",
             (),
             24 + 17,
-            policy={
+            "ready",
+            {
                 "all_of": [
                     {"crew_checked_in": {"place": "gate", "crew": [{"people": 6}]}},
                     {"equipment_working": {"equipment": ["crane-1"], "minutes": 5}},
@@ -236,9 +237,20 @@ STEEL: Final = Order(
         Task("foundations", "1.1", "Foundations", "基础", -24 * 21 + 7, -24 * 6 + 17, (), "a", percent=100),
         Task("columns", "1.2", "Columns delivered", "钢柱进场", 7, 24 * 4 + 12, (), "a"),
         Task("steel", "1.3", "Rebar and bolts delivered", "钢筋与螺栓进场", 7, 24 * 6 + 17, (), "a"),
-        Task("erect", "1.4", "Erect columns", "吊装钢柱", 24 * 4 + 13, 24 * 11 + 17, ("foundations", "columns"), "a", "li"),
-        Task("deck", "1.5", "Composite deck", "组合楼板", 24 * 12 + 7, 24 * 16 + 17, ("erect", "steel"), "a", "li"),
-        Task("handover", "1.6", "Levels 1 to 3 handed over", "1 至 3 层移交", 24 * 20 + 17, 24 * 20 + 17, ("deck",), "a"),
+        Task("ready", "1.4", "Crane and crew ready", "塔吊与班组就位", 7, 24 + 17, (), "a", "li"),
+        Task(
+            "erect",
+            "1.5",
+            "Erect columns",
+            "吊装钢柱",
+            24 * 4 + 13,
+            24 * 11 + 17,
+            ("foundations", "columns", "ready"),
+            "a",
+            "li",
+        ),
+        Task("deck", "1.6", "Composite deck", "组合楼板", 24 * 12 + 7, 24 * 16 + 17, ("erect", "steel"), "a", "li"),
+        Task("handover", "1.7", "Levels 1 to 3 handed over", "1 至 3 层移交", None, 24 * 20 + 17, ("deck",), "a"),
     ),
     (
         {"check": "plumb", "title": {"en": "Plumb of columns", "zh": "钢柱垂直度"}, "kind": "hold", "photo_required": True},

@@ -105,10 +105,10 @@ def _why(shown: str, should: Decimal | None, percent: Decimal, due: int, now: in
     left = _left(due - now)
     if should is None:
         return Text(f"{shown} % done, {left.en}", f"已完成 {shown}%，{left.zh}")
-    by_plan, behind = amount(should.quantize(Decimal("0.1"), ROUND_DOWN)), should - percent
+    by_plan, behind = amount(should.quantize(Decimal("0.1"), ROUND_DOWN)), (should - percent).quantize(Decimal("0.1"))
     if behind <= 0:
         return Text(f"{shown} % done, {by_plan} % by plan, {left.en}", f"已完成 {shown}%，计划 {by_plan}%，{left.zh}")
-    gap = amount(behind.quantize(Decimal("0.1")))
+    gap = amount(behind)
     return Text(
         f"{shown} % done, {by_plan} % by plan: {gap} % behind, {left.en}",
         f"已完成 {shown}%，计划 {by_plan}%：落后 {gap}%，{left.zh}",
