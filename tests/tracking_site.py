@@ -4,6 +4,7 @@ import asyncio
 import email
 import email.message
 import email.policy
+import ssl
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -200,17 +201,28 @@ class Mail(NamedTuple):
 
 
 class Mailbox:
-    """A real SMTP server on the loopback, in a thread of its own."""
+    """A real SMTP server on the loopback, in a thread of its own; with `tls` it speaks TLS from the first byte."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
+        self.unknown: set[str] = set()
+        """Addresses that there are not."""
         self.port = free_port()
         self.taken: list[Mail] = []
         self.refusals = 0
         """So many mails are still to be refused."""
         self._changed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port, ssl_context=tls)
         self._controller.start()
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
+        self, _server: object, _session: object, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        """Take an address, or not."""
+        if address in self.unknown:
+            return "550 5.1.1 no such user"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, _server: object, _session: object, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         """Take a mail."""

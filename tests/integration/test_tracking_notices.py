@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 import time
 from collections.abc import AsyncIterator
 
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from plumbline.errors import SettingsError
 from tests import tracking_site as site
+from tests.certificates import Signer
 from tests.servers import free_port
 from tracking_service.mail import Mail
 from tracking_service.notices import LEASE_NS, NoticeError, Notices, Outgoing
@@ -145,6 +147,65 @@ async def test_two_senders_never_take_the_same_notice(engine, mails):
     await asyncio.gather(*(sender.send() for sender in senders))
     assert len(mails.taken) == 12
     assert len({mail.notice for mail in mails.taken}) == 12
+
+
+async def test_an_address_that_is_refused_for_good_is_dead_at_once(engine, mails):
+    mails.unknown.add("li@example.org")
+    await put(engine)
+    await put(engine, recipient="ann@example.org")
+    await put(engine, recipient="not an address")
+    assert await Notices(engine=engine, notifier=smtp(mails.port)).send() == 3
+    gone, sent, wrong = await stored(engine)
+    assert (gone.state, sent.state, wrong.state) == ("dead", "sent", "dead")
+    assert "550 5.1.1 no such user" in gone.last_error
+    assert "is not an address" in wrong.last_error
+
+
+async def test_what_goes_by_a_way_that_is_not_there_waits_for_it(engine, mails):
+    await put(engine, way="site-chat", recipient="site-chat:")
+    assert await Notices(engine=engine, notifier=smtp(mails.port)).send() == 0
+    took = []
+
+    class Chat:
+        async def send(self, outgoing: Outgoing) -> None:
+            took.append(outgoing)
+
+    assert await Notices(engine=engine, ways={"site-chat": Chat()}).send() == 1
+    assert (took[0].way, took[0].to) == ("site-chat", "")
+
+
+async def test_a_way_that_hangs_holds_up_no_other(engine, mails):
+    await put(engine, way="site-chat", recipient="site-chat:")
+    await put(engine)
+    sent = asyncio.Event()
+
+    class Hangs:
+        async def send(self, _outgoing: Outgoing) -> None:
+            await sent.wait()
+
+    sending = asyncio.create_task(Notices(engine=engine, notifier=smtp(mails.port), ways={"site-chat": Hangs()}).send())
+    await mails.hold(1)
+    sent.set()
+    assert await sending == 2
+
+
+async def test_a_mail_server_is_spoken_with_in_private_and_only_if_it_is_the_one(tmp_path, monkeypatch):
+    signer = Signer(tmp_path / "ca")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*signer.sign("localhost"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(signer.ca))
+    mailbox = site.Mailbox(tls=context)
+    told = Outgoing("k", "li@example.org", "李工", "s", "b", html="<p>b</p>")
+    try:
+        await Mail(f"smtps://localhost:{mailbox.port}?from=site@example.org").send(told)
+        with pytest.raises(NoticeError, match="certificate"):
+            await Mail(f"smtps://127.0.0.1:{mailbox.port}?from=site@example.org").send(told)
+    finally:
+        mailbox.stop()
+    (mail,) = mailbox.taken
+    assert mail.message.get_body(("html",)).get_content().strip() == "<p>b</p>"
+    assert mail.message["auto-submitted"] == "auto-generated"
+    assert str(mail.message["to"]) == "李工 <li@example.org>"
 
 
 async def test_the_mail_server_says_why(mails):
