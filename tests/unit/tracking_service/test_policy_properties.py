@@ -1,5 +1,6 @@
 """What holds of every policy, whatever was seen and in whatever order it came."""
 
+from dataclasses import replace
 from datetime import UTC
 from decimal import Decimal
 
@@ -47,6 +48,7 @@ DATED = '{"date_reached": {"at": "1970-01-01T01:00:00Z"}}'
 HOLD = f'{{"all_of": [{MATERIAL}, {INSPECTED}, {{"signed_off": {{"role": "boss", "after_rest": true}}}}]}}'
 EITHER = f'{{"any_of": [{WORKED}, {TOGETHER}, {SIGNED}]}}'
 SOME = f'{{"n_of": {{"n": 2, "of": [{CERTIFIED}, {SIGNED}, {EITHER}, {DATED}]}}}}'
+SEVERAL = f'{{"n_of": {{"n": 2, "of": [{ANYWHERE}, {TOGETHER}, {HELD}, {PRESENT}]}}}}'
 MONOTONE = (MATERIAL, HELD, CERTIFIED, WORKED, ANYWHERE, PRESENT, TOGETHER, SHIFT, SIGNED, DATED, EITHER, SOME)
 EVERY = (*MONOTONE, UNBROKEN, INSPECTED, HOLD)
 
@@ -260,6 +262,26 @@ def test_what_is_seen_besides_never_lowers(text, observations, more):
     if before.done_at is not None:
         assert after.done_at is not None
         assert after.done_at <= before.done_at
+
+
+@pytest.mark.parametrize("text", [WORKED, ANYWHERE, PRESENT, UNBROKEN, TOGETHER, SHIFT, HELD, SEVERAL])
+@settings(max_examples=30)
+@given(observations=seen)
+def test_what_is_seen_after_it_was_done_changes_nothing(text, observations):
+    result = evaluated(text, observations)
+    if result.done_at is not None:
+        until = result.done_at + 3 * MINUTE  # a gap may lie over the end
+        until_then = evaluated(text, [each for each in observations if _at(each) <= until])
+        assert replace(until_then, parts=()) == replace(result, parts=())
+
+
+def _at(observation):
+    match observation:
+        case Visit():
+            return observation.since
+        case (str(), Stated() as state):
+            return state.at
+    return observation.at
 
 
 @pytest.mark.parametrize("text", EVERY)

@@ -78,10 +78,10 @@ class Composed:
         if done_at is not None and self.kind != "all_of":
             which = [result.why for result in results if result.done_at is not None and result.done_at <= done_at]
             said = several(which[: self.n])
-            return (
-                said
-                if self.n == 1
-                else Text(f"{done} of {len(results)} are so: {said.en}", f"{len(results)} 项中 {done} 项满足：{said.zh}")
+            if self.n == 1:
+                return said
+            return Text(
+                f"{len(which)} of {len(results)} are so: {said.en}", f"{len(results)} 项中 {len(which)} 项满足：{said.zh}"
             )
         if done_at is not None:
             return Text(f"All {len(results)} are so", f"{len(results)} 项全部满足")

@@ -139,7 +139,7 @@ class EquipmentWorking:
                 done_at = before - (so_far - self.duration) // rate
                 break
             so_far, rate, before = so_far + more, rate + change, at
-        counted = [span for own in spent for span in own if done_at is None or span.start < done_at]
+        counted = _until([span for own in spent for span in own], done_at)
         running = [own[-1] for own in spent if own and own[-1].open]
         known = max((span.end for span in running), default=0)
         return _Found(counted, self.duration if done_at is not None else so_far, done_at, len(running), known)
@@ -151,7 +151,7 @@ class EquipmentWorking:
         if long_enough:
             first = min(long_enough, key=lambda each: (each[0].start, each[0].proof.machine.name.id))
             done_at = first[0].start + self.duration
-            return _Found([span for span in first if span.start < done_at], self.duration, done_at, 0, 0)
+            return _Found(_until(first, done_at), self.duration, done_at, 0, 0)
         last = [found[-1] for own in spent if (found := _stretches(own))]
         if not last:
             return _Found([], 0, None, 0, 0)
@@ -218,6 +218,13 @@ class _Found(NamedTuple):
     """How many machines go on as far as is known."""
     known: int
     """How far that is."""
+
+
+def _until(spent: Sequence[_Spent], done_at: int | None) -> Sequence[_Spent]:
+    """What counts of the time: what came after it was done does not."""
+    if done_at is None:
+        return spent
+    return [span._replace(end=min(span.end, done_at)) for span in spent if span.start < done_at]
 
 
 def _stretches(spent: Sequence[_Spent]) -> list[list[_Spent]]:
