@@ -25,7 +25,7 @@ Sign = Literal[".", ","]
 
 def sign_of(texts: Iterable[str]) -> Sign | None:
     """What stands before the decimals in a column, where its numbers show it: `0,5` and `1.234,56` do, `1,234` does not."""
-    signs = {sign for text in texts if (sign := _shown_by(_without_spaces(text))) is not None}
+    signs: set[Sign] = {sign for text in texts if (sign := _shown_by(_without_spaces(text))) is not None}
     return signs.pop() if len(signs) == 1 else None
 
 

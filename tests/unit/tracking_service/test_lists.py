@@ -1,5 +1,6 @@
 """Lists from spreadsheets: headings in two languages, units, dates, numbers; every wrong row told."""
 
+import csv
 import io
 from datetime import date
 from decimal import Decimal
@@ -7,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 import openpyxl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tracking_service.difference import difference
 from tracking_service.document import OrderDocument
@@ -302,3 +305,50 @@ def test_lists_and_mappings_that_cannot_be_read_say_why(text, mapping, said):
 
 def test_a_mapping_without_headings_of_its_kind_is_not_needed_for_known_words():
     assert ListMapping() == read_mapping(b"", "m")
+
+
+CELLS = st.one_of(
+    st.text(alphabet=st.characters(exclude_characters="\r\n\0", exclude_categories=("Cs",)), max_size=12),
+    st.sampled_from(
+        [
+            "1",
+            "10",
+            "1,5",
+            "1.234,5",
+            "-3",
+            "1e400",
+            "nan",
+            "50%",
+            "yes",
+            "2024-05-06",
+            "31.4.24",
+            "5d",
+            "1FS+2d",
+            "2;3",
+            "合计",
+        ]
+    ),
+)
+HEADS = st.sampled_from(
+    [
+        ["line", "title", "quantity", "gtin", "needed_by", "certificate_required", "codes"],
+        ["sscc", "line", "quantity", "batch", "delivery_note"],
+        ["id", "title", "wbs", "level", "start", "finish", "duration_days", "percent", "predecessors", "milestone"],
+        ["id", "title", "parent", "predecessors"],
+    ]
+)
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_whatever_stands_in_the_cells_of_a_list_it_is_taken_or_refused(data):
+    head = data.draw(HEADS)
+    rows = data.draw(st.lists(st.lists(CELLS, max_size=len(head)), max_size=6))
+    file = io.StringIO()
+    csv.writer(file).writerows([head, *rows])
+    try:
+        made = read(file.getvalue(), before=order()).document
+    except (FileRefusedError, OrderRefusedError) as refusal:
+        assert str(refusal).startswith(("list.csv: ", "order PO-1: "))  # noqa: PT017 - it may as well be taken
+    else:
+        assert OrderDocument.model_validate_json(made.canonical()).canonical() == made.canonical()
