@@ -27,6 +27,8 @@ _SETTLED_M: Final = 30.0
 #: So many fixes in a row outside, over so long, end it.
 _AWAY_FIXES: Final = 3
 _AWAY_NS: Final = 10 * _SECOND
+#: So many end what is no stay yet; one, where that is one fix itself.
+_PASSING_FIXES: Final = 2
 #: What counts as the place: the mean of two hours; as lately: of five minutes (seconds).
 _PLACE_S: Final = 7200.0
 _LATELY_S: Final = 300.0
@@ -115,11 +117,12 @@ class Stay(Struct, array_like=True):
             self._learn(fix, squared, elapsed_s)
             self.settled = self.settled or self._settles(fix.at - self.since)
             return began(fix, self.lately_east, self.lately_north) if self.settled and self._wandered_off() else self
-        if not self.settled:
-            return began(fix, fix.east, fix.north)
         self.away_since = self.away_since if self.away else fix.at
         self.away += 1
-        gone = self.away >= _AWAY_FIXES and fix.at - self.away_since >= _AWAY_NS
+        if self.settled:
+            gone = self.away >= _AWAY_FIXES and fix.at - self.away_since >= _AWAY_NS
+        else:
+            gone = self.away >= min(_PASSING_FIXES, self.fixes)
         return began(fix, fix.east, fix.north) if gone else self
 
     def _settles(self, lasted: int) -> bool:
