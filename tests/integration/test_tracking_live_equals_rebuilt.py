@@ -15,7 +15,7 @@ from msgspec import structs
 from sqlalchemy import delete, select, update
 
 from plumbline import codec
-from plumbline.event import ClockReading, Inspection
+from plumbline.event import ClockReading, Fix, Inspection
 from plumbline.inbox import inbox
 from tests import tracking_site as site
 from tracking_service import acts, document, office, progress
@@ -48,6 +48,10 @@ def order(**changes):
         "both": {"all_of": [BEAMS, SIGNED]},
         "any": {"any_of": [half, bolts]},
         "mixed": {"all_of": [bolts, {"material_arrived": {"lines": ["20"]}}]},
+        "weld": {"inspection_passed": {"checks": ["weld"]}},
+        "crew": {"crew_checked_in": {"place": "gate", "crew": [{"people": 1}]}},
+        "crane": {"equipment_working": {"equipment": ["crane-1"], "minutes": 10}},
+        "digger": {"equipment_working": {"equipment": ["digger"], "zone": "gate", "minutes": 10, "working": False}},
     }
     document["milestones"] = [
         {"key": key, "title": {"en": key, "zh": key}, "policy": policy} for key, policy in plans.items()
@@ -70,6 +74,22 @@ def inspection(result, at):
     return Inspection(check="weld", result=result, order="PO-1", person="Li", **site.header(at=at))
 
 
+def fix(at, *, inside):
+    """A machine in the gate's zone, or a kilometre east of it."""
+    where = {"lat": 31.2, "lon": 121.5 if inside else 121.51, "accuracy_m": 3.0}
+    return Fix(**where, **site.header(device="digger", at=at))
+
+
+COMPANY = [
+    {"company": "acme", "title": {"en": "Acme", "zh": "甲"}},
+    {
+        "company": "acme",
+        "title": {"en": "Acme", "zh": "甲"},
+        "articles": [{"code": "BOLT", "title": {"en": "Bolt", "zh": "螺栓"}, "gtins": [site.GTIN], "also": ["stranger"]}],
+    },
+]
+
+
 class Company:
     """A database, and what people and machines do to it."""
 
@@ -88,7 +108,9 @@ class Company:
         self.now += S
         while await self.intake.take():
             pass
-        await self.intake.tick()
+        for _ in range(3):  # what moves on wakes what waits for it
+            self.now += S
+            await self.intake.tick()
 
     async def place(self, told) -> None:
         self.now += S
@@ -186,6 +208,14 @@ class Live(RuleBasedStateMachine):
     def others(self, at, direction, word) -> None:
         self.run(self.company.post(site.check_in("Li", direction, at=at), site.state(word, at=at), inspection("passed", at)))
 
+    @rule(at=EARLY, inside=st.booleans())
+    def fixes(self, at, inside) -> None:
+        self.run(self.company.post(*(fix(at + minute * 60 * S, inside=inside) for minute in range(4))))
+
+    @rule(which=st.integers(0, 1))
+    def company_document(self, which) -> None:
+        self.run(self.company.do(kind="company", document=COMPANY[which]))
+
     @rule()
     def take(self) -> None:
         self.run(self.company.take())
@@ -211,7 +241,11 @@ class Live(RuleBasedStateMachine):
     @rule(data=st.data(), kind=st.sampled_from(["link", "unlink", "quantity"]), line=LINES, quantity=st.integers(1, 5))
     def decide(self, data, kind, line, quantity) -> None:
         told = {"kind": kind, "event": data.draw(st.sampled_from(self.company.events)).id}
-        told |= {"link": {"line": line}, "unlink": {"why": "x"}, "quantity": {"quantity": quantity, "why": "x"}}[kind]
+        told |= {
+            "link": {"line": line, "teach": quantity > 2},
+            "unlink": {"why": "x"},
+            "quantity": {"quantity": quantity, "why": "x"},
+        }[kind]
         self.run(self.company.do(**told))
 
     @rule(line=LINES, quantity=st.integers(1, 3))
@@ -268,17 +302,19 @@ async def everything(company) -> None:
     await company.place(order())
     await company.post(*beams[3:], site.scan("stranger", at=NOW), site.check_in("Li", at=NOW), site.state("working", at=NOW))
     await company.post(site.state("idle", at=NOW - 5), site.scan("y", (("00", site.SSCC),), at=NOW), inspection("passed", NOW))
+    await company.post(*(fix(NOW - (20 - minute) * 60 * S, inside=minute < 12) for minute in range(20)))
     await company.take()
+    assert await company.do(kind="company", document=COMPANY[1])
     assert await company.do(kind="certificate", line="PO-1~20", document="3.1")
     assert await company.do(kind="sign_off", milestone="PO-1~signed", role="engineer", person="Wang")
-    assert await company.do(kind="link", event=company.events[6].id, line="PO-1~30", quantity=2)
+    assert await company.do(kind="link", event=company.events[6].id, line="PO-1~30", quantity=2, teach=True)
     assert await company.do(kind="return", line="PO-1~10", quantity=1, why="bent", event=beams[0].id)
     assert await company.do(kind="void", ref=beams[1].id, why="test scan")
     assert await company.do(kind="quantity", event=company.events[3].id, quantity=4, why="counted")
     await company.correct(beams[2], NOW - 100 * S)
     await company.take()
     assert await company.do(kind="restore", ref=beams[1].id, why="no test")
-    assert await company.do(kind="void", ref=company.acts[0], why="wrong paper")
+    assert await company.do(kind="void", ref=company.acts[1], why="wrong paper")
 
 
 async def test_live_equals_rebuilt_on_both_databases(company):
