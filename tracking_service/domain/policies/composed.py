@@ -81,20 +81,24 @@ class Composed:
             if self.n == 1:
                 return said
             return Text(
-                f"{len(which)} of {len(results)} are so: {said.en}", f"{len(results)} 项中 {len(which)} 项满足：{said.zh}"
+                f"{len(which)} of {len(results)} conditions met: {said.en}",
+                f"{len(results)} 项条件已满足 {len(which)} 项：{said.zh}",
             )
         if done_at is not None:
-            return Text(f"All {len(results)} are so", f"{len(results)} 项全部满足")
+            last = next(result.why for result in results if result.done_at == done_at)
+            return Text(
+                f"All {len(results)} conditions met, last: {last.en}", f"{len(results)} 项条件全部满足，最后一项：{last.zh}"
+            )
         open_ = [result.why for result in results if result.done_at is None]
         en, zh = "; ".join(each.en for each in open_[:4]), "；".join(each.zh for each in open_[:4])
         more = Text("; …", "；…") if len(open_) > 4 else Text("", "")
         if self.kind == "any_of":
-            return Text(f"None of {len(results)} is so: {en}{more.en}", f"{len(results)} 项均未满足：{zh}{more.zh}")
+            return Text(
+                f"None of {len(results)} conditions met: {en}{more.en}", f"{len(results)} 项条件均未满足：{zh}{more.zh}"
+            )
+        needed = " needed" if self.kind == "n_of" else ""
         return Text(
-            f"{done} of {self.n} needed are so: {en}{more.en}"
-            if self.kind == "n_of"
-            else f"{done} of {self.n} done: {en}{more.en}",
-            f"需 {self.n} 项，已满足 {done} 项：{zh}{more.zh}",
+            f"{done} of {self.n}{needed} conditions met: {en}{more.en}", f"需 {self.n} 项条件，已满足 {done} 项：{zh}{more.zh}"
         )
 
 

@@ -158,7 +158,7 @@ class ReadingHeld:
         so_far, start = lasting(_long(held)), clock(held[0].at, self.zone)
         going = Text(
             f"{who.en} has stayed {bounds.en} for {so_far.en} of {long.en}, since {start}",
-            f"{who.zh}自 {start} 起{bounds.zh}已 {so_far.zh}，需 {long.zh}",
+            f"{who.zh}自 {start} 起{bounds.zh}，已 {so_far.zh}，需 {long.zh}",
         )
         return both((going, self._break(rows, held) if held[-1] == rows[-1] else self._broken_off(rows, held), silent))
 
