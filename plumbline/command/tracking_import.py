@@ -99,8 +99,9 @@ class _Done:
 
 def _step(path: Path, choices: Choices) -> _Step:
     data = _bytes(path, schedules.MAX_BYTES)
-    begin = data[:1_000].removeprefix(b"\xef\xbb\xbf").lstrip()
-    if begin.startswith(b"{") or path.suffix.lower() == ".json":
+    told = data.removeprefix(b"\xef\xbb\xbf")  # editors on Windows put it there; JSON has none (RFC 8259, 8.1)
+    if told[:1_000].lstrip().startswith(b"{") or path.suffix.lower() == ".json":
+        data = told
         if _is_company(data):
             company = document.read_company(data, str(path))
             return _Step(path, company, company.company)

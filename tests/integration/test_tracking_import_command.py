@@ -90,7 +90,7 @@ def test_a_person_is_asked(run, answer, status, after):
 
 def test_a_company_document_comes_first_and_only_once(run, tmp_path):
     told = {"company": "acme", "title": {"en": "Acme", "zh": "某某"}, "people": [{"id": "wang", "name": "王工"}]}
-    (tmp_path / "company.json").write_text(json.dumps(told))
+    (tmp_path / "company.json").write_text(json.dumps(told), encoding="utf-8-sig")
     done = run("order.json", "company.json")
     assert [line.split()[:2] for line in done.stdout.splitlines()] == [["added", "acme"], ["added", "PO-1"]]
     assert run("company.json").stdout.split()[0] == "unchanged"
