@@ -17,6 +17,7 @@ from tracking_service.log.tables import transition
 from tracking_service.plans import Plan
 from tracking_service.rooms.ground import Ground, portions
 from tracking_service.tables import milestone, milestone_need
+from tracking_service.webhooks.tables import webhook
 
 #: A move names so many of the events and acts that caused it.
 _NAMED: Final = 20
@@ -98,6 +99,7 @@ async def move(connection: AsyncConnection, ids: Collection[str], ground: Ground
     found = await evaluate(connection, ids, ground)
     updates: list[dict[str, Any]] = []
     before: dict[str, Standing] = {}
+    quiet: dict[str, Standing] = {}
     moves: list[dict[str, Any]] = []
     for one in found:
         row, values = one.plan.row, one.values
@@ -106,14 +108,15 @@ async def move(connection: AsyncConnection, ids: Collection[str], ground: Ground
         stood = Standing(row.percent, row.done_at)
         stands = Standing(one.result.percent, one.result.done_at)
         if stood != stands:
-            if _worth_telling(stood, stands):
-                before[row.id] = stood
+            (before if _worth_telling(stood, stands) else quiet)[row.id] = stood
             moves.append(_transition(one, stood, cause, ground.now))
     if updates:
         await connection.execute(update(milestone).where(milestone.c.id == bindparam("b_id")), updates)
     changes: Sequence[Change] = ()
     if moves:
         await connection.execute(insert(transition), moves)
+    if quiet and await _systems_listen(connection):  # other systems hear of every move
+        before |= quiet
     if before:
         changes = await notices.moved(connection, before, ground.now, zones=ground.zones, cause=cause.why, at=cause.at)
     return Moved(changes, frozenset(one.plan.row.order_number for one in found))
@@ -130,6 +133,10 @@ def _worth_telling(before: Standing, after: Standing) -> bool:
     if before.done_at is not None or after.done_at is not None or after.percent < before.percent:
         return True
     return any(before.percent < step <= after.percent for step in STEPS)
+
+
+async def _systems_listen(connection: AsyncConnection) -> bool:
+    return (await connection.execute(select(webhook.c.id).where(webhook.c.enabled).limit(1))).first() is not None
 
 
 def _transition(one: Evaluated, stood: Standing, cause: Cause, now: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 from pathlib import Path
 
@@ -58,6 +59,21 @@ def test_one_refused_order_refuses_them_all_with_file_path_and_reason(environmen
     assert done.returncode == 2
     assert f"{bad}: order PO-2: site: 'elsewhere' is not known; use harbour" in done.stderr
     assert run(environment, "import", good).stdout.split()[0] == "added"
+
+
+def test_a_rebuild_says_that_live_equals_it_or_what_differs_and_adopts(environment, tmp_path):
+    run(environment, "import", order_file(tmp_path, "a.json"))
+    done = run(environment, "rebuild", "--json")
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["equal"], found["entries"]) == (0, True, 1)
+    with sqlite3.connect(tmp_path / "plumbline.db") as database:
+        database.execute("UPDATE material_line SET arrived = 1 WHERE id = 'PO-1~10'")
+    done = run(environment, "rebuild")
+    assert done.returncode == 1
+    assert "material_line PO-1~10: is" in done.stdout
+    assert "--adopt" in done.stdout
+    assert "is in place" in run(environment, "rebuild", "--adopt").stdout
+    assert run(environment, "rebuild").returncode == 0
 
 
 def test_the_service_runs_serves_follows_its_site_files_and_ends_on_sigterm(environment):
