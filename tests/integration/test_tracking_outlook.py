@@ -60,6 +60,29 @@ async def told(engine):
         return list(await connection.execute(select(notice).order_by(notice.c.id)))
 
 
+async def test_an_order_says_what_its_plan_asks_for_by_now_when_lines_are_promised_and_who_must_sign(engine):
+    now = time.time_ns()
+    signed = {"key": "accepted", "title": {"en": "Accepted", "zh": "验收"}, "policy": {"signed_off": {"role": "supervisor"}}}
+    half = site.order()["milestones"][0] | {"due": iso(now + 10 * DAY)}
+    lines = [line | {"promised": iso(now + DAY), "supplier": "acme"} for line in site.order()["lines"]]
+    changes = {"start": iso(now - 10 * DAY), "milestones": [half, signed], "lines": lines}
+    document = OrderDocument.model_validate(site.order(**changes))
+    async with engine.begin() as connection:
+        await import_order(connection, document, sites=site.SITES, zones=ZONES, now=now)
+    wall = Wall(engine=engine, series=site.MemorySeries(), sites=site.SITES, profiles={}, plans={}, ledger=None)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=create_app(wall=wall)), base_url="http://test") as client:
+        order = (await client.get("/api/orders/PO-1")).json()
+        act = {"person": "Li Wei", "role": "supervisor"}
+        assert (await client.post("/api/milestones/PO-1~accepted/sign-off", json=act)).is_success
+        after = (await client.get("/api/orders/PO-1")).json()
+    arrived, accepted = order["milestones"]
+    assert (order["site"], order["lines"][0]["supplier"]) == (site.SITE, "acme")
+    assert datetime.fromisoformat(order["lines"][0]["promised"]) == datetime.fromisoformat(iso(now + DAY))
+    assert (arrived["planned"], arrived["roles"], arrived["done_at"]) == (50.0, [], None)
+    assert (accepted["planned"], accepted["roles"]) == (None, ["supervisor"])
+    assert after["milestones"][1]["done_at"] is not None
+
+
 async def test_the_api_shows_an_order_against_its_plan(engine):
     now = time.time_ns()
     await place(engine, now)

@@ -79,23 +79,32 @@ class LineModel(BaseModel):
     expected: float
     arrived: float
     needed_by: str | None
+    promised: str | None
+    supplier: str | None
     state: LineState
 
 
 class MilestoneModel(BaseModel):
-    """A milestone; `policy` says when it is done, `why` what is there and what is missing, `rule` how its colour comes about."""
+    """A milestone; `policy` says when it is done, `why` what is there and what is missing, `rule` how its colour comes about.
+
+    `planned`: percent that its plan asks for by now, null where it has none; `roles`: whose signature its policy asks for.
+    """
 
     id: str
     title: Text
     percent: float
     state: Standing
     rag: Rag
+    start: str | None
     due: str | None
+    planned: float | None
+    done_at: str | None
     reason: Text
     evidence: int
     policy: Text
     rule: Text
     why: Text
+    roles: list[str]
 
 
 class OrderModel(BaseModel):
@@ -103,6 +112,7 @@ class OrderModel(BaseModel):
 
     id: str
     number: str
+    site: str
     title: Text
     customer: str
     percent: float

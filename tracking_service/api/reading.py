@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, func, select
@@ -30,9 +30,9 @@ from tracking_service.api.models import (
 from tracking_service.domain.milestone import Silence, longest, worst
 from tracking_service.domain.notice import local
 from tracking_service.domain.order import line_state, order_percent
-from tracking_service.domain.policies import sentence
+from tracking_service.domain.policies import Policy, sentence
 from tracking_service.draft import device_title
-from tracking_service.planning.colour import DEFAULT, assess
+from tracking_service.planning.colour import DEFAULT, assess, planned
 from tracking_service.rooms.ground import Ground
 from tracking_service.tables import (
     equipment_state,
@@ -87,6 +87,7 @@ def _order(row: Row[Any], lines: list[LineModel], milestones: list[MilestoneMode
     return OrderModel(
         id=row.number,
         number=row.number,
+        site=row.site,
         title=Text(en=row.title_en, zh=row.title_zh),
         customer=row.customer,
         percent=order_percent(percents),
@@ -104,36 +105,54 @@ def _line(row: Row[Any], now: int) -> LineModel:
         expected=float(row.expected),
         arrived=float(row.arrived),
         needed_by=iso_or_none(row.needed_by),
+        promised=iso_or_none(row.promised),
+        supplier=row.supplier,
         state=line_state(expected=row.expected, arrived=row.arrived, needed_by=row.needed_by, now=now),
     )
 
 
+class _Said(NamedTuple):
+    """What a milestone's policy tells people."""
+
+    sentence: text.Text
+    roles: Sequence[str]
+
+
 async def _policies(
     connection: AsyncConnection, found: Sequence[Row[Any]], zones: Mapping[str, ZoneInfo]
-) -> Mapping[str, text.Text]:
-    """The sentence of each milestone's policy, by its id."""
+) -> Mapping[str, _Said]:
+    """What each milestone's policy says, by its id."""
     numbers = [row.number for row in found]
     ids = (await connection.execute(select(milestone.c.id).where(milestone.c.order_number.in_(numbers)))).scalars().all()
     read = await plans.read(connection, ids, Ground({}, zones, 0))
-    return {one.row.id: sentence(one.policy) for one in read.plans}
+    return {one.row.id: _Said(sentence(one.policy), _roles(one.policy)) for one in read.plans}
 
 
-def _milestone(row: Row[Any], policy: text.Text, now: int, silent: Sequence[Silence], zone: ZoneInfo) -> MilestoneModel:
+def _roles(policy: Policy) -> Sequence[str]:
+    return sorted(need.key.partition("/")[2] for need in policy.needs() if need.kind == "role")
+
+
+def _milestone(row: Row[Any], policy: _Said, now: int, silent: Sequence[Silence], zone: ZoneInfo) -> MilestoneModel:
     quiet = longest(silent, now)
     clock = local(quiet.since, zone) if quiet else ""
     found = assess(percent=row.percent, done_at=row.done_at, start=row.start, due=row.due, now=now, silent=silent, clock=clock)
+    should = planned(row.start, row.due, now)
     return MilestoneModel(
         id=row.id,
         title=Text(en=row.title_en, zh=row.title_zh),
         percent=float(row.percent),
         state=found.state,
         rag=found.rag,
+        start=iso_or_none(row.start),
         due=iso_or_none(row.due),
+        planned=None if should is None else round(float(should), 1),
+        done_at=iso_or_none(row.done_at),
         reason=both(found.reason),
         evidence=row.evidence,
-        policy=both(policy),
+        policy=both(policy.sentence),
         rule=both(DEFAULT.sentence),
         why=Text(en=row.why_en, zh=row.why_zh),
+        roles=list(policy.roles),
     )
 
 
