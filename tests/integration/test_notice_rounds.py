@@ -1,41 +1,25 @@
-"""What time brings, through a real mail server: digests, weekly reports, and matters that nobody takes on."""
+"""What time brings, through a real mail server: digests, and matters that nobody takes on."""
 
 import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
-from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from plumbline import inbox
-from plumbline.text import Text
 from tests import tracking_site as site
+from tests.notice_site import DAY, NOW, ZONES, Clock, S, html_of, place, put, sender_of, states, tell, work
 from tracking_service import notices
-from tracking_service.domain.notice import Change, Said
 from tracking_service.errors import UnknownThingError
 from tracking_service.mail import Mail
-from tracking_service.notices import Notices, Outgoing, recipients
+from tracking_service.notices import Notices, Outgoing
 from tracking_service.notices.acknowledging import VALID_S, Links, acknowledge
 from tracking_service.notices.recipients import RecipientDocument
 from tracking_service.notices.rounds import PATIENCE_NS
-from tracking_service.tables import evidence, insert_new, material_line, milestone, notice, orders
-
-ZONES = {site.SITE: ZoneInfo("Asia/Shanghai")}
-S = 10**9
-NOW = 1_790_042_400 * S  # Tuesday 2026-09-22 10:00 in Shanghai
-DAY = 24 * site.HOUR
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.ns = NOW
-
-    def __call__(self) -> int:
-        return self.ns
+from tracking_service.tables import milestone, notice
 
 
 @pytest.fixture
@@ -59,49 +43,7 @@ def clock():
 
 @pytest.fixture
 def sender(engine, mails, clock):
-    links = Links(engine=engine, base=lambda: "https://plumbline.example", now_ns=clock)
-    mail = Mail(f"smtp://127.0.0.1:{mails.port}?from=site@example.org")
-    return Notices(engine=engine, notifier=mail, zones=ZONES, links=links, now_ns=clock)
-
-
-async def work(sender):
-    await sender.go_round()
-    while await sender.send():
-        pass
-
-
-async def put(engine, name, *, wishes=({"mode": "immediate"},), **more):
-    document = RecipientDocument.model_validate(
-        {"name": name.title(), "ways": [{"way": "mail", "to": f"{name}@example.org"}], "wishes": list(wishes), **more}
-    )
-    async with engine.begin() as connection:
-        await recipients.put(connection, name, document, ways=[], now=1)
-
-
-async def tell(engine, clock, *keys, kind="task", order="PO-1", at=None):
-    changes = [
-        Change(
-            event=Said(kind, key),
-            site=site.SITE,
-            order=order,
-            subject=f"thing-{key}",
-            headline=Text(f"Thing {key}", f"事 {key}"),
-            details=(Text(f"more of {key}", f"{key} 详情"),),
-            at=clock.ns if at is None else at,
-        )
-        for key in keys
-    ]
-    async with engine.begin() as connection:
-        await notices.tell(connection, changes, clock.ns, zones=ZONES)
-
-
-async def states(engine):
-    async with engine.connect() as connection:
-        return [row.state for row in await connection.execute(select(notice).order_by(notice.c.id))]
-
-
-def html_of(mail: site.Mail) -> str:
-    return mail.message.get_body(("html",)).get_content()
+    return sender_of(engine, mails, clock)
 
 
 async def test_a_digest_comes_once_a_day_at_the_persons_hour(engine, mails, clock, sender):
@@ -301,99 +243,6 @@ async def test_a_digest_with_pressing_matters_has_one_link_for_all_of_them(engin
     clock.ns += DAY
     await work(sender)
     assert len(mails.taken) == 1
-
-
-async def place(engine, number="PO-1"):
-    texts = {"title_en": "Tower <steel>", "title_zh": "塔楼钢材"}
-    line = {"unit": "pcs", "expected": Decimal(24), "arrived": Decimal(18), "certificate_required": False}
-    async with engine.begin() as connection:
-        order = {"number": number, "site": site.SITE, "customer": "Harbour Ltd", "document": "{}", "imported_at": 1, **texts}
-        await insert_new(connection, orders, [order])
-        plans = [(100, NOW - 2 * DAY, NOW - DAY), (62, None, NOW + 2 * DAY), (0, None, None)]
-        rows = [
-            {
-                "id": f"{number}~m{n}",
-                "order_number": number,
-                "ordinal": n,
-                "title_en": f"Step {n}",
-                "title_zh": f"步骤 {n}",
-                "percent": Decimal(percent),
-                "evidence": 1,
-                "policy": "{}",
-                "done_at": done,
-                "due": due,
-            }
-            for n, (percent, done, due) in enumerate(plans)
-        ]
-        await insert_new(connection, milestone, rows)
-        known = {
-            "id": f"{number}~10",
-            "order_number": number,
-            "ordinal": 0,
-            "line": "10",
-            "title_en": "Beam",
-            "title_zh": "钢梁",
-        }
-        await insert_new(connection, material_line, [known | line])
-        came = {
-            "line_id": f"{number}~10",
-            "site": site.SITE,
-            "device": "scanner-1",
-            "quantity": Decimal(3),
-            "counted": Decimal(3),
-        }
-        times = [NOW - 2 * DAY, NOW - 3 * DAY, NOW - 20 * DAY]
-        await insert_new(
-            connection,
-            evidence,
-            [came | {"event_id": f"{number}-{n}", "at": at, "piece": str(n)} for n, at in enumerate(times)],
-        )
-
-
-async def test_the_weekly_report_comes_on_its_day_in_the_customers_language(engine, mails, clock, sender):
-    await place(engine)
-    await put(engine, "mei", language="zh", wishes=[{"order": "PO-1", "mode": "weekly"}], weekday=2, digest_at="10:30")
-    await work(sender)
-    assert mails.taken == []
-    clock.ns += site.HOUR
-    await work(sender)
-    clock.ns += site.HOUR
-    await work(sender)
-    (mail,) = mails.taken
-    assert mail.subject == "[PO-1] 每周进度报告: 塔楼钢材"
-    assert "总进度 54%，3 个里程碑已完成 1 个" in mail.body
-    assert "  + 6 pcs  钢梁  (18 / 24)" in mail.body
-    assert "步骤 1" in html_of(mail)
-    clock.ns += 7 * DAY
-    await work(sender)
-    assert len(mails.taken) == 2
-
-
-async def test_a_report_of_all_orders_of_a_site_is_one_mail_and_safe_to_show(engine, mails, clock, sender):
-    await place(engine, "PO-1")
-    await place(engine, "PO-2")
-    await put(engine, "ann", wishes=[{"site": site.SITE, "mode": "weekly"}], weekday=2, digest_at="09:00")
-    await work(sender)
-    (mail,) = mails.taken
-    assert mail.subject == "Weekly report: 2 orders"
-    assert "Tower <steel>" in mail.body
-    assert "Tower &lt;steel&gt;" in html_of(mail)
-    assert "<script" not in html_of(mail)
-
-
-async def test_a_report_says_what_it_cannot_know(engine, mails, clock, sender):
-    await place(engine)
-    await site.put_gateway(engine, online=False, since=NOW - DAY, data_until=NOW - DAY)
-    await put(engine, "ann", wishes=[{"order": "PO-1", "mode": "weekly"}], weekday=2, digest_at="09:00")
-    await work(sender)
-    assert "has not been heard since 2026-09-21 10:00" in mails.taken[0].body
-
-
-async def test_a_report_that_is_long_overdue_is_left_out(engine, mails, clock, sender):
-    await place(engine)
-    await put(engine, "ann", wishes=[{"order": "PO-1", "mode": "weekly"}], weekday=5, digest_at="09:00")
-    await work(sender)
-    assert mails.taken == []
 
 
 async def test_two_services_make_one_digest_and_one_report(engine, mails, clock, sender):

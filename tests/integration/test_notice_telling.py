@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select, update
@@ -10,16 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from plumbline.text import Text
 from tests import tracking_site as site
+from tests.notice_site import DAY, NOW, ZONES, S, put
 from tracking_service import notices
 from tracking_service.domain.notice import Change, Said, Standing
 from tracking_service.notices import recipients
 from tracking_service.notices.recipients import RecipientDocument
 from tracking_service.tables import insert_new, milestone, notice, orders, subscription
 
-ZONES = {site.SITE: ZoneInfo("Asia/Shanghai")}
-S = 10**9
-NOW = 1_790_042_400 * S  # 2026-09-22 10:00 in Shanghai
-DAY = 24 * site.HOUR
 BEAMS = "PO-1~beams"
 VOID = Text("a scan was void: wrong pallet", "扫描作废：托盘有误")
 
@@ -67,14 +63,6 @@ async def due(engine, at, now):
             return []
     async with engine.begin() as connection:
         return await notices.tell_due(connection, now, zones=ZONES)
-
-
-async def put(engine, name, *, wishes=({"mode": "immediate"},), **more):
-    document = RecipientDocument.model_validate(
-        {"name": name.title(), "ways": [{"way": "mail", "to": f"{name}@example.org"}], "wishes": list(wishes), **more}
-    )
-    async with engine.begin() as connection:
-        await recipients.put(connection, name, document, ways=["site-chat"], now=1)
 
 
 async def outbox(engine, **values):

@@ -6,7 +6,6 @@ never take the same one. Whoever dies between sending and recording sends again 
 """
 
 import asyncio
-import contextlib
 import json
 import random
 import time
@@ -17,13 +16,13 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import structlog
 from sqlalchemy import Row, select, update
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from plumbline.backoff import delay_s
 from tracking_service.notices.acknowledging import Links
 from tracking_service.notices.report import Forecaster
 from tracking_service.notices.rounds import Rounds
+from tracking_service.polled import Polled
 from tracking_service.tables import notice
 
 _log = structlog.get_logger()
@@ -106,32 +105,23 @@ class Notices:
         self._ways: dict[str, Notifier] = dict(ways or {}) | ({"mail": notifier} if notifier is not None else {})
         self._links = links
         self._rounds = Rounds(engine=engine, zones=zones or {}, now_ns=now_ns, forecast=forecast)
-        self._poll_s = poll_s
+        self._polled = Polled("notices", self._work, poll_s=poll_s, chance=chance)
         self._max_attempts = max_attempts
         self._now_ns = now_ns
         self._chance = chance
-        self._woken = asyncio.Event()
 
     def wake(self) -> None:
         """Say that notices may be waiting. Call from the event loop's thread."""
-        self._woken.set()
+        self._polled.wake()
 
     async def run(self) -> None:
         """Send until cancelled. A database that is away is waited for."""
-        failures = 0
-        while True:
-            self._woken.clear()
-            try:
-                await self._rounds.go()
-                while await self.send():
-                    pass
-                failures, pause = 0, self._poll_s
-            except (SQLAlchemyError, OSError) as error:
-                failures += 1
-                pause = delay_s(failures, self._chance)
-                _log.warning("tracking.notices.database_unavailable", error=str(error), retry_in_s=round(pause, 1))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), pause)
+        await self._polled.run()
+
+    async def _work(self) -> None:
+        await self._rounds.go()
+        while await self.send():
+            pass
 
     async def go_round(self) -> None:
         """Do what time alone brings: digests, weekly reports, and what nobody acknowledged."""

@@ -1,7 +1,6 @@
 """Send what waits in the outbox of webhooks: signed, each order's messages one after the other, again until it is taken."""
 
 import asyncio
-import contextlib
 import email.utils
 import random
 import ssl
@@ -12,11 +11,11 @@ from typing import Any, Final, NamedTuple
 import httpx
 import structlog
 from sqlalchemy import Row, func, select, update
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from plumbline import __version__
 from plumbline.backoff import delay_s
+from tracking_service.polled import Polled
 from tracking_service.webhooks.address import Network, Target, WebhookRefusedError, addresses, parse
 from tracking_service.webhooks.signature import headers
 from tracking_service.webhooks.tables import delivery, webhook
@@ -75,31 +74,22 @@ class Webhooks:
         self._engine = engine
         self._reader = engine.execution_options(read_only=True)
         self.allowed = allowed
-        self._poll_s = poll_s
+        self._polled = Polled("webhooks", self._work, poll_s=poll_s, chance=chance)
         self._max_attempts = max_attempts
         self._now_ns = now_ns
         self._chance = chance
-        self._woken = asyncio.Event()
 
     def wake(self) -> None:
         """Say that messages may be waiting. Call from the event loop's thread."""
-        self._woken.set()
+        self._polled.wake()
 
     async def run(self) -> None:
         """Send until cancelled. A database that is away is waited for."""
-        failures = 0
-        while True:
-            self._woken.clear()
-            try:
-                while await self.send():
-                    pass
-                failures, pause = 0, self._poll_s
-            except (SQLAlchemyError, OSError) as error:
-                failures += 1
-                pause = delay_s(failures, self._chance)
-                _log.warning("tracking.webhooks.database_unavailable", error=str(error), retry_in_s=round(pause, 1))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), pause)
+        await self._polled.run()
+
+    async def _work(self) -> None:
+        while await self.send():
+            pass
 
     async def send(self) -> int:
         """Send the next message of every lane that is due; returns how many were tried."""
