@@ -1,17 +1,9 @@
 """How long a machine worked in each zone: where it was and what it said it did, as far as both are known."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Literal, NamedTuple
+from typing import NamedTuple
 
-Spent = Literal["working", "idle", "off", "fault", "unknown"]
-STATES: Final[tuple[Spent, ...]] = ("working", "idle", "off", "fault", "unknown")
-
-
-class Said(NamedTuple):
-    """A machine told its state (UTC, ns); it lasts until it tells another one."""
-
-    at: int
-    state: Spent
+from tracking_service.domain.machine import STATES, Said, Spent
 
 
 class Stood(NamedTuple):

@@ -9,9 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline import inbox
 from plumbline.site import SiteFile
+from tracking_service.domain.machine import Said, Spent
 from tracking_service.geofence import hours, onsite
 from tracking_service.geofence.fence import fences_of
-from tracking_service.geofence.hours import Said, Stood
+from tracking_service.geofence.hours import Stood
 from tracking_service.geofence.onsite import Badge, Tracked
 from tracking_service.geofence.tables import claim, contradiction, silence, tracker, visit
 from tracking_service.tables import machine_state, presence
@@ -25,7 +26,7 @@ class Worked(NamedTuple):
 
     device: str
     zone: str
-    spent: Mapping[hours.Spent, int]
+    spent: Mapping[Spent, int]
 
 
 async def tracked(connection: AsyncConnection, site: SiteFile) -> Sequence[Tracked]:

@@ -7,8 +7,9 @@ from sqlalchemy import Row, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from plumbline.inbox import gateway
+from tracking_service.domain.machine import MachineState, Said
 from tracking_service.mirror.send import Send
-from tracking_service.mirror.utilisation import HOUR, MachineState, Said, hours, point
+from tracking_service.mirror.utilisation import HOUR, hours, point
 from tracking_service.tables import machine_hours, machine_state
 
 #: So many hours of a machine are written in one go.

@@ -1,25 +1,16 @@
 """How long a machine was in each state, by clock hour: arithmetic on what it told, nothing else."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from plumbline.series import Point
+from tracking_service.domain.machine import STATES, Said, Spent
 
 HOUR: Final = 3_600_000_000_000
 """Clock hours are UTC's: a site's day is for reports."""
 
-MachineState = Literal["off", "idle", "working", "fault"]
-Spent = Literal["working", "idle", "off", "fault", "unknown"]
-STATES: Final[tuple[Spent, ...]] = ("working", "idle", "off", "fault", "unknown")
 #: In these a machine could have worked.
 _MANNED: Final[tuple[Spent, ...]] = ("working", "idle", "fault")
-
-
-class Said(NamedTuple):
-    """A machine told its state at a time (UTC, ns); it lasts until it tells another one."""
-
-    at: int
-    state: MachineState
 
 
 class MachineHour(NamedTuple):

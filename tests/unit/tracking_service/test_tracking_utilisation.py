@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracking_service.mirror.utilisation import HOUR, STATES, MachineHour, Said, hours, point
+from tracking_service.domain.machine import STATES, Said
+from tracking_service.mirror.utilisation import HOUR, MachineHour, hours, point
 
 SECOND = 1_000_000_000
 _states = st.sampled_from(["off", "idle", "working", "fault"])

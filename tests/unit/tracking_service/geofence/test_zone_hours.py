@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracking_service.geofence.hours import Said, Stood, spent
+from tracking_service.domain.machine import Said
+from tracking_service.geofence.hours import Stood, spent
 
 
 def test_what_it_did_is_counted_where_it_did_it():
