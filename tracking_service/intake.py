@@ -192,7 +192,7 @@ class Intake:
                 return
         async with self._engine.begin() as connection:
             await turn(connection)
-            ids = await progress.counting_on(connection, await minutes.follow(connection))
+            ids = await minutes.follow(connection)
             moved = await progress.move(connection, ids, self._ground(now), Cause("seen"))
             entries = await activity.add(connection, activity.of_changes(moved.changes, now))
         if moved.changes:

@@ -1,20 +1,22 @@
 """What metrics were by the minute: ingest writes it, for the metrics that some policy names (`plumbline.inbox`).
 
 There is no copy of it here: a minute is what ingest says now, and may be told anew. `watch` says which metrics are wanted,
-`follow` which of them changed since it was asked last.
+`follow` which milestones that may have moved since it was asked last.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import delete, insert, select, tuple_, update
+from sqlalchemy import delete, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline.inbox import minute_summary, summary_count, watched
 from plumbline.rollup import MINUTE_NS
 from tracking_service.domain.facts import Minute, Need
 from tracking_service.rooms.ground import portions
-from tracking_service.tables import insert_new, milestone_need
+from tracking_service.tables import insert_new, milestone, milestone_need
 
+#: The longest gap that a policy may allow, which may lie over the moment at which a milestone was done.
+_GAP_NS = 25 * 60 * MINUTE_NS
 #: Rows copied at once.
 _ROWS = 5_000
 _METRIC = (watched.c.site, watched.c.device, watched.c.metric)
@@ -42,16 +44,31 @@ async def waits(connection: AsyncConnection) -> bool:
     return counts["written"] > counts["read"]
 
 
-async def follow(connection: AsyncConnection) -> set[Need]:
-    """The metrics of which minutes were written since the last call that was committed."""
+async def follow(connection: AsyncConnection) -> set[str]:
+    """Milestones that minutes written since the last call may have moved; the call counts once it is committed.
+
+    What came after a milestone was done does not move it: else each minute of a probe that goes on for years would have all
+    that ever counted on it looked at again.
+    """
     counts = await _counts(connection)
     written, read = counts["written"], counts["read"]
     if written <= read:
         return set()
     changed = minute_summary.c.changed
-    rows = await connection.execute(select(*_SUMMED).where(changed > read, changed <= written).distinct())
+    earliest = select(*_SUMMED, func.min(minute_summary.c.minute)).where(changed > read, changed <= written)
+    since = {"/".join(row[:3]): row[3] * MINUTE_NS for row in await connection.execute(earliest.group_by(*_SUMMED))}
     await connection.execute(update(summary_count).where(summary_count.c.name == "read").values(number=written))
-    return {Need("metric", "/".join(row)) for row in rows}
+    found: set[str] = set()
+    for some in portions(sorted(since)):
+        counting = (
+            select(milestone.c.id, milestone.c.done_at, milestone_need.c.key)
+            .join(milestone_need, milestone_need.c.milestone_id == milestone.c.id)
+            .where(milestone_need.c.kind == "metric", milestone_need.c.key.in_(some))
+        )
+        for row in await connection.execute(counting):
+            if row.done_at is None or row.done_at + _GAP_NS >= since[row.key]:
+                found.add(row.id)
+    return found
 
 
 async def facts(connection: AsyncConnection, needs: Collection[Need]) -> Mapping[str, Sequence[Minute]]:

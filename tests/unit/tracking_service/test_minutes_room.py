@@ -69,19 +69,32 @@ async def test_what_milestones_count_on_is_watched_and_nothing_else(engine):
         assert (await connection.execute(select(minute_summary))).all() == []
 
 
+@pytest.mark.usefixtures("milestones")
 async def test_who_follows_is_told_of_each_change_once(engine):
     async with engine.begin() as connection:
+        await count_on(connection, TEMPERATURE.key, "yard/other/temp_c")
         assert not await minutes.waits(connection)
         await tell(connection, 7, 5.0)
         assert await minutes.waits(connection)
     async with engine.connect() as connection:
-        assert await minutes.follow(connection) == {TEMPERATURE}
+        assert await minutes.follow(connection) == {"m0"}
         await connection.rollback()
     async with engine.begin() as connection:
-        assert await minutes.follow(connection) == {TEMPERATURE}
+        assert await minutes.follow(connection) == {"m0"}
         assert await minutes.follow(connection) == set()
         await tell(connection, 7, 6.0)
-        assert await minutes.follow(connection) == {TEMPERATURE}
+        assert await minutes.follow(connection) == {"m0"}
+
+
+@pytest.mark.usefixtures("milestones")
+async def test_what_comes_after_a_milestone_was_done_does_not_have_it_looked_at(engine):
+    async with engine.begin() as connection:
+        await count_on(connection, TEMPERATURE.key)
+        await connection.execute(update(milestone).where(milestone.c.id == "m0").values(done_at=7 * MINUTE_NS))
+        await tell(connection, 7 + 2 * 24 * 60, 5.0)
+        assert await minutes.follow(connection) == set()
+        await tell(connection, 3, 5.0)  # late: it may be out of range
+        assert await minutes.follow(connection) == {"m0"}
 
 
 async def test_a_minute_is_what_was_told_last_of_all_measurements(engine):
