@@ -52,7 +52,10 @@ class Stated(NamedTuple):
 
 
 class Visit(NamedTuple):
-    """A machine or a person was in a zone, as geofences found; `until`: `None` while it is there."""
+    """A machine or a person was in a zone, as geofences found.
+
+    `until` of a visit that goes on is the newest fix: so far it is proved. `None`: it stands there by the site file.
+    """
 
     since: int
     until: int | None
