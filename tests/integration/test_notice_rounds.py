@@ -18,7 +18,7 @@ from tracking_service.mail import Mail
 from tracking_service.notices import Notices, Outgoing
 from tracking_service.notices.acknowledging import VALID_S, Links, acknowledge
 from tracking_service.notices.recipients import RecipientDocument
-from tracking_service.notices.rounds import PATIENCE_NS
+from tracking_service.notices.rounds import KEPT_NS, PATIENCE_NS
 from tracking_service.tables import milestone, notice
 
 
@@ -267,6 +267,17 @@ async def test_what_turned_out_wrong_while_it_was_gathered_is_in_no_digest(engin
     clock.ns += DAY
     await work(sender)
     assert [mail.subject for mail in mails.taken] == ["[PO-1] Thing 2"]
+
+
+async def test_what_was_told_two_years_ago_is_forgotten_and_what_could_not_be_sent_is_not(engine, mails, clock, sender):
+    await put(engine, "ann")
+    await tell(engine, clock, "1", "2")
+    await work(sender)
+    async with engine.begin() as connection:
+        await connection.execute(update(notice).where(notice.c.about == "thing-2").values(state="dead"))
+    clock.ns += KEPT_NS + DAY
+    await work(sender)
+    assert await states(engine) == ["dead"]
 
 
 def test_a_recipient_is_put_and_read_the_same():

@@ -19,7 +19,7 @@ from tracking_service.errors import UnknownThingError
 from tracking_service.webhooks import hooks, put
 from tracking_service.webhooks.address import WebhookRefusedError, networks
 from tracking_service.webhooks.hooks import WebhookDocument
-from tracking_service.webhooks.sender import LEASE_NS, Webhooks
+from tracking_service.webhooks.sender import KEPT_NS, LEASE_NS, Webhooks
 from tracking_service.webhooks.tables import delivery, webhook
 
 HERE = networks("127.0.0.1")
@@ -276,6 +276,17 @@ async def test_where_nobody_may_be_called_is_refused_when_it_is_asked_for():
         with pytest.raises(WebhookRefusedError):
             await hooks.check(url, [])
     await hooks.check("http://127.0.0.1/", HERE)
+
+
+async def test_what_was_taken_a_month_ago_is_forgotten(engine, erp):
+    clock = Clock()
+    await add(engine, erp.url)
+    await tell(engine, change())
+    webhooks = sender(engine, clock)
+    await drain(webhooks)
+    clock.ns += KEPT_NS + site.HOUR
+    await webhooks._work()
+    assert await stored(engine) == []
 
 
 async def test_a_webhook_that_is_removed_takes_its_messages_along(engine, erp):

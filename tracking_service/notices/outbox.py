@@ -109,6 +109,7 @@ class Notices:
         self._max_attempts = max_attempts
         self._now_ns = now_ns
         self._chance = chance
+        self._looked = False
 
     def wake(self) -> None:
         """Say that notices may be waiting. Call from the event loop's thread."""
@@ -119,9 +120,20 @@ class Notices:
         await self._polled.run()
 
     async def _work(self) -> None:
+        if not self._looked:
+            self._looked = True
+            await self._miss_ways()
         await self._rounds.go()
         while await self.send():
             pass
+
+    async def _miss_ways(self) -> None:
+        """Say once which ways are wanted and are not there."""
+        wanted = select(notice.c.way).where(notice.c.state == "waiting", notice.c.way.not_in(self._ways)).distinct()
+        async with self._reader.connect() as connection:
+            for way in (await connection.execute(wanted)).scalars():
+                remedy = "set PLUMBLINE_SMTP" if way == "mail" else "put it into the file of PLUMBLINE_WAYS"
+                _log.warning("tracking.notices.no_such_way", way=way, remedy=f"{remedy}; its notices wait in the outbox")
 
     async def go_round(self) -> None:
         """Do what time alone brings: digests, weekly reports, and what nobody acknowledged."""

@@ -12,7 +12,7 @@ from datetime import UTC, tzinfo
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from plumbline.text import Language
@@ -34,6 +34,9 @@ PATIENCE_NS: Final = 30 * 60 * _SECOND
 #: A report that could not be made within so long of its hour is left out: the next one tells the same.
 _STALE_NS: Final = 3 * 24 * 3600 * _SECOND
 _REPORTS_EVERY_NS: Final = 30 * _SECOND
+#: What was sent is kept for two years, as long as the measurements it tells of.
+KEPT_NS: Final = 730 * 24 * 3600 * _SECOND
+_FORGET_EVERY_NS: Final = 6 * 3600 * _SECOND
 #: A matter is passed on to so many people one after the other.
 _PASSED_ON: Final = 10
 _AT_ONCE: Final = 2_000
@@ -63,12 +66,14 @@ class Rounds:
         self._now_ns = now_ns
         self._forecast = forecast
         self._looked = 0
+        self._forgot = 0
 
     async def go(self) -> None:
         """Do what is due now."""
         await self._release()
         await self._pass_on()
         await self._report()
+        await self._forget()
 
     async def _release(self) -> None:
         """Let go what was held: alone as it is, several as a digest."""
@@ -219,6 +224,21 @@ class Rounds:
         for name, wishes in wanted.items():
             if name in people:
                 await self._report_to(people[name], wishes, now)
+
+    async def _forget(self) -> None:
+        """Drop what was told long ago."""
+        now = self._now_ns()
+        if 0 <= now - self._forgot < _FORGET_EVERY_NS:
+            return
+        self._forgot = now
+        over = notice.c.state.in_(("sent", "folded", "recalled")) & (notice.c.created_at < now - KEPT_NS)
+        async with self._reader.connect() as connection:
+            if (await connection.execute(select(notice.c.id).where(over).limit(1))).first() is None:
+                return
+        async with self._engine.begin() as connection:
+            matters = select(notice.c.matter).where(over)
+            await connection.execute(delete(acknowledgement).where(acknowledgement.c.matter.in_(matters)))
+            await connection.execute(delete(notice).where(over))
 
     async def _report_to(self, person: Person, wishes: Sequence[Row[Any]], now: int) -> None:
         async with self._reader.connect() as connection:

@@ -7,6 +7,7 @@ Ways stand in a file of the operator's (`ways.toml`), for their URLs are secrets
 
     [ways.sms]
     url = "twilio://SID:TOKEN@+15551234567/{to}"      # {to}: the address that a person has there
+    short = true                                      # the headline alone
 
 A URL may stand in a file of its own (`url_file`) or in the environment (`url_env`).
 """
@@ -41,16 +42,18 @@ class AppriseWay:
     Args:
         name: as people name it.
         url: Apprise's; where it has `{to}`, the address of each person there takes its place.
+        short: send the headline alone, as a text message.
 
     Raises `SettingsError`, without the URL, where Apprise cannot read it.
     """
 
-    def __init__(self, name: str, url: str) -> None:
+    def __init__(self, name: str, url: str, *, short: bool = False) -> None:
         _logger.propagate = False  # what it logs has URLs in it and comes back as our own error
         _logger.setLevel(logging.DEBUG)
         logging.getLogger("urllib3").setLevel(logging.ERROR)  # it names paths, in which tokens stand
         self._url = url
         self._name = name
+        self._short = short
         self.needs_address = _TO in url
         if _sender(url.replace(_TO, "15551234567")) is None:
             raise SettingsError(f"ways: {name}: Apprise cannot read this URL; see its page of services for how it is written")
@@ -64,6 +67,8 @@ class AppriseWay:
         sender = _sender(url)
         if sender is None:
             raise NoticeError(f"'{outgoing.to}' is not an address that '{self._name}' can send to", permanent=True)
+        if self._short:
+            outgoing = outgoing._replace(subject="", body=outgoing.subject)
         try:
             async with asyncio.timeout(_TIMEOUT_S):
                 sent, why = await asyncio.to_thread(_notify, sender, outgoing)
@@ -111,18 +116,27 @@ def read_ways(path: Path, environment: Mapping[str, str] | None = None) -> Mappi
         if not _NAME.fullmatch(name) or name == "mail":
             raise SettingsError(f"{path}: ways.{name}: a way is called by small letters and digits, and not 'mail'")
         try:
-            found[name] = AppriseWay(name, _url(path, name, way, os.environ if environment is None else environment))
+            url, short = _told(path, name, way, os.environ if environment is None else environment)
+            found[name] = AppriseWay(name, url, short=short)
         except SettingsError as error:
             raise error if str(error).startswith(str(path)) else SettingsError(f"{path}: {error}") from None
     return found
 
 
-def _url(path: Path, name: str, way: Any, environment: Mapping[str, str]) -> str:
+def _told(path: Path, name: str, way: Any, environment: Mapping[str, str]) -> tuple[str, bool]:
+    """The URL of a way, and whether it is short."""
     where = f"{path}: ways.{name}"
-    given: dict[str, Any] = cast("dict[str, Any]", way) if isinstance(way, dict) else {}
+    given: dict[str, Any] = dict(cast("dict[str, Any]", way)) if isinstance(way, dict) else {}
+    short = given.pop("short", False)
+    if not isinstance(short, bool):
+        raise SettingsError(f"{where}.short: has to be true or false")
     if len(given) != 1 or next(iter(given)) not in _KEYS or not isinstance(next(iter(given.values())), str):
         raise SettingsError(f"{where}: has to have one of {', '.join(_KEYS)}, a text")
     ((key, value),) = given.items()
+    return _url(path, where, key, value, environment), short
+
+
+def _url(path: Path, where: str, key: str, value: str, environment: Mapping[str, str]) -> str:
     if key == "url_env":
         if not environment.get(value):
             raise SettingsError(f"{where}: the environment has no {value}; set it to Apprise's URL")
@@ -133,7 +147,7 @@ def _url(path: Path, name: str, way: Any, environment: Mapping[str, str]) -> str
             return file.read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError):
             raise SettingsError(f"{where}: {file} cannot be read; it has to hold Apprise's URL") from None
-    return str(value)
+    return value
 
 
 def _sender(url: str) -> Any:

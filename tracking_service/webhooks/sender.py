@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import httpx
 import structlog
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from plumbline import __version__
@@ -29,6 +29,9 @@ ANSWER_S: Final = 15.0
 LEASE_NS: Final = 90 * _SECOND
 #: Tries before a message is dead: with the back-off, about three days.
 MAX_ATTEMPTS: Final = 28
+#: What was taken is kept so long.
+KEPT_NS: Final = 30 * 24 * 3600 * _SECOND
+_FORGET_EVERY_NS: Final = 3600 * _SECOND
 _FIRST_S: Final = 5.0
 _CAP_S: Final = 6 * 3600.0
 _AT_ONCE: Final = 16
@@ -78,6 +81,7 @@ class Webhooks:
         self._max_attempts = max_attempts
         self._now_ns = now_ns
         self._chance = chance
+        self._forgot = 0
 
     def wake(self) -> None:
         """Say that messages may be waiting. Call from the event loop's thread."""
@@ -90,6 +94,20 @@ class Webhooks:
     async def _work(self) -> None:
         while await self.send():
             pass
+        await self._forget()
+
+    async def _forget(self) -> None:
+        """Drop what was taken long ago."""
+        now = self._now_ns()
+        if 0 <= now - self._forgot < _FORGET_EVERY_NS:
+            return
+        self._forgot = now
+        over = (delivery.c.state == "sent") & (delivery.c.created_at < now - KEPT_NS)
+        async with self._reader.connect() as connection:
+            if (await connection.execute(select(delivery.c.id).where(over).limit(1))).first() is None:
+                return
+        async with self._engine.begin() as connection:
+            await connection.execute(delete(delivery).where(over))
 
     async def send(self) -> int:
         """Send the next message of every lane that is due; returns how many were tried."""

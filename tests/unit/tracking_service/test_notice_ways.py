@@ -32,6 +32,11 @@ async def test_a_notice_goes_out_as_it_was_written(server):
     assert (taken.told["title"], taken.told["message"]) == (TOLD.subject, TOLD.body.strip())
 
 
+async def test_a_text_message_is_the_headline_alone(server):
+    await AppriseWay("sms", url_of(server), short=True).send(TOLD)
+    assert (server.taken[0].told["title"], server.taken[0].told["message"]) == ("", TOLD.subject)
+
+
 async def test_each_person_of_a_way_is_reached_at_their_address(server):
     way = AppriseWay("sms", url_of(server, "/send/{to}"))
     await way.send(TOLD._replace(to="+86 138/../x"))
@@ -105,6 +110,7 @@ def test_a_file_of_ways_is_read_with_urls_from_elsewhere(tmp_path):
         ("[ways.a]\nurl = 'json://h'\nurl_env = 'X'", "one of url, url_file, url_env"),
         ("[ways.a]\nurl = 3", "one of url, url_file, url_env"),
         ("[ways]\na = 'json://h'", "one of url, url_file, url_env"),
+        ("[ways.a]\nurl = 'json://h'\nshort = 1", "true or false"),
         ("[ways.a]\nurl_env = 'NOT_SET'", "the environment has no NOT_SET"),
         ("[ways.a]\nurl_file = 'gone'", "cannot be read"),
     ],
