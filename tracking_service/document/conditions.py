@@ -4,7 +4,7 @@ from datetime import date, datetime, time, tzinfo
 from decimal import Decimal
 from typing import Annotated, ClassVar, Final, Literal, Self, cast
 
-from pydantic import AwareDatetime, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, model_validator
 
 from plumbline.near import Near
 from plumbline.text import visible
@@ -22,8 +22,17 @@ from tracking_service.domain.policies.sign_off import SignedOff
 _MINUTE: Final = 60_000_000_000
 _YEAR_MINUTES: Final = 366 * 24 * 60
 
+
+def _near(when: date) -> date:
+    """Let pass what clocks and databases can hold as nanoseconds, and what may be meant; raises `ValueError`."""
+    if not 1970 <= when.year <= 2200:
+        raise ValueError(f"{when.year} is no year in which something is built here; from 1970 to 2200")
+    return when
+
+
+Moment = Annotated[AwareDatetime | date, AfterValidator(_near)]
 Since = Annotated[
-    AwareDatetime | date | None,
+    Moment | None,
     Field(description="What was before does not count: a time with its offset, or a day, which begins by the site's clock."),
 ]
 
@@ -240,7 +249,7 @@ class InspectionPassedDocument(Stated):
 class DateReachedDocument(Stated):
     """Done when the time has come."""
 
-    at: AwareDatetime | date
+    at: Moment
     """A time with its offset, or a day, which begins by the site's clock."""
 
     def bind(self, scope: Scope) -> Policy:

@@ -119,6 +119,15 @@ def test_who_forgets_to_check_out_is_gone_after_the_longest_stay():
     assert at_gate(first, now=60).wake_at == 16 * HOUR
 
 
+def test_a_check_in_by_a_fast_clock_counts_when_its_time_has_come():
+    acts = [(0, "a", "in", "welder"), (10, "b", "in", "welder")]
+    early = at_gate(*acts, now=9)
+    assert (early.percent, early.wake_at) == (50, 10 * MINUTE)
+    assert at_gate(*acts, now=10).done_at == 10 * MINUTE
+    end_of_time = at_gate(acts[0], ((2**63 - 1) / MINUTE, "b", "in", "welder"), now=60)
+    assert (end_of_time.percent, end_of_time.wake_at) == (50, 16 * HOUR)
+
+
 def test_over_a_shift_everybody_of_it_counts_by_the_clock_of_the_site():
     shanghai = Scope("s", "o", "o~m", ZoneInfo("Asia/Shanghai"), {})
     shift = {"starts": "07:00", "ends": "16:00"}
@@ -250,6 +259,8 @@ def test_a_day_begins_by_the_clock_of_the_site():
         ({"reading_held": {"device": "a", "metric": "b", "hours": 72}}, "reading_held", "at least one of them is needed"),
         ({"reading_held": {"device": "a", "metric": "b", "hours": 1, "above": 3, "below": 2}}, "reading_held", "swap them"),
         ({"equipment_working": {"equipment": ["a"], "minutes": 1, "working": False}}, "equipment_working", "name the zone"),
+        ({"date_reached": {"at": "9999-12-31T23:59:59Z"}}, "date_reached.at", "from 1970 to 2200"),
+        ({"date_reached": {"at": "0001-01-01"}}, "date_reached.at", "from 1970 to 2200"),
         ({"all_of": [{"all_of": [{"date_reached": {}}]}]}, "all_of.0.all_of.0.date_reached.at", "Field required"),
     ],
 )

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from fractions import Fraction
 from functools import lru_cache
@@ -67,14 +67,16 @@ class CrewCheckedIn:
         """How many of the people wanted are there now; over a shift: were there during the best one."""
         acts = set(facts.check_ins.get(self.need.key, ()))
         stays = list(since(_stays(acts, self.stay), self.since))
-        horizon = max((act.at for act in acts), default=facts.now)
-        horizon = max(horizon, facts.now)
-        return self._together(stays, horizon) if self.shift is None else self._over(self.shift, stays, horizon)
+        come = [stay for stay in stays if stay.start <= facts.now]
+        coming = min((stay.start for stay in stays if stay.start > facts.now), default=None)  # by a clock that is fast
+        found = self._together(come, facts.now) if self.shift is None else self._over(self.shift, come, facts.now)
+        wakes = [at for at in (found.wake_at, coming) if at is not None]
+        return found if found.done_at is not None else replace(found, wake_at=min(wakes, default=None))
 
-    def _together(self, stays: Sequence[_Stay], horizon: int) -> Result:
+    def _together(self, stays: Sequence[_Stay], now: int) -> Result:
         there: dict[str, _Stay] = {}
         steps = sorted(
-            [(stay.end, 0, stay.proof.person, stay) for stay in stays if stay.end <= horizon]
+            [(stay.end, 0, stay.proof.person, stay) for stay in stays if stay.end <= now]
             + [(stay.start, 1, stay.proof.person, stay) for stay in stays],
             key=lambda step: (step[0], step[1], step[2], step[3].proof.id),
         )
@@ -92,13 +94,13 @@ class CrewCheckedIn:
         found = self._matched(there.values())
         return self._result(found, None, min((stay.end for stay in there.values()), default=None))
 
-    def _over(self, shift: Shift, stays: Sequence[_Stay], horizon: int) -> Result:
+    def _over(self, shift: Shift, stays: Sequence[_Stay], now: int) -> Result:
         """Of each shift everybody who was there in it."""
         days: defaultdict[date, dict[tuple[str, str], _Stay]] = defaultdict(dict)
         upcoming: list[int] = []
         for stay in stays:
             for day, start, end in _shifts(shift, stay, self.zone):
-                if start > horizon:
+                if start > now:
                     upcoming.append(start)
                 elif start < stay.end and stay.start < end:
                     came = stay._replace(start=max(stay.start, start))

@@ -14,6 +14,8 @@ from tracking_service.domain.policies.policy import Named, both, clock, lasting,
 _MINUTE: Final = 60_000_000_000
 _HOUR: Final = 60 * _MINUTE
 _DAY: Final = 24 * _HOUR
+#: A clock that is set to the end of time wakes nobody.
+_LATEST: Final = 2**63 - 1 - _MINUTE
 #: Of what is held longer a piece of evidence is a day, else an hour.
 _LONG: Final = 7 * _DAY
 
@@ -71,6 +73,8 @@ class ReadingHeld:
         over_at = None
         for minute in facts.minutes.get(self.need.key, ()):
             if minute.at + _MINUTE > facts.now:  # it is not over: what it will be is not known
+                if minute.at > _LATEST:
+                    continue
                 over_at = min(minute.at + _MINUTE, over_at or minute.at + _MINUTE)
             elif minute.at >= self.since and minute.readings:
                 known = told.get(minute.at, minute)
