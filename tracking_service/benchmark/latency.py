@@ -3,13 +3,16 @@
 import asyncio
 import contextlib
 import json
+import math
+import multiprocessing
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from plumbline.database import open_engine
 from plumbline.event import Scan
 from plumbline.inbox import inbox
 from plumbline.site import Zones
@@ -38,7 +41,7 @@ class Latency(NamedTuple):
 
 async def latency(engine: AsyncEngine, *, per_s: float, events: int, orders: int = 20, stocked: int = 0) -> Latency:
     """Scan new pieces of `orders` orders at a steady rate into a migrated database, where `stocked` have arrived of each line."""
-    quantity = max(company.QUANTITY, stocked + events + _WARM)
+    quantity = stocked + max(4, math.ceil((_WARM + events) / (orders * company.LINES)))  # so that milestones pass their steps
     zones = Zones(company.SITES)
     for number in range(orders):
         async with engine.begin() as connection:
@@ -50,17 +53,26 @@ async def latency(engine: AsyncEngine, *, per_s: float, events: int, orders: int
     intake = Intake(engine=engine, sites=company.SITES, heard=listener.heard)
     task = asyncio.create_task(intake.run(), name="bench-intake")
     try:
-        await _drive(engine, intake, listener, [_piece(place, orders, stocked) for place in range(_WARM)], per_s)
+        await _drive(engine, intake, listener, _Part(0, _WARM, orders, stocked, per_s))
         before = await _notices(engine)
         began = time.perf_counter()
-        measured = [_piece(_WARM + place, orders, stocked) for place in range(events)]
-        seconds = await _drive(engine, intake, listener, measured, per_s)
+        seconds = await _drive(engine, intake, listener, _Part(_WARM, events, orders, stocked, per_s))
         took = time.perf_counter() - began
         return Latency(seconds, await _notices(engine) - before, events / took)
     finally:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+class _Part(NamedTuple):
+    """Scans that are written at a steady rate."""
+
+    first: int
+    scans: int
+    orders: int
+    stocked: int
+    per_s: float
 
 
 def _piece(place: int, orders: int, stocked: int) -> Scan:
@@ -85,30 +97,56 @@ async def _stock(engine: AsyncEngine, orders: int, stocked: int) -> None:
         pass
 
 
-async def _drive(
-    engine: AsyncEngine, intake: Intake, listener: "_Listener", scans: Sequence[Scan], per_s: float
-) -> Sequence[float]:
-    """Write each at its time, whether those before are through or not; returns how long each took."""
-    began = time.perf_counter()
-    writing: set[asyncio.Task[None]] = set()
-    listener.expect(len(scans))
-    for place, scan in enumerate(scans):
-        await asyncio.sleep(max(0.0, began + place / per_s - time.perf_counter()))
-        listener.sent[scan.id] = time.perf_counter()
-        task = asyncio.create_task(_post(engine, intake, scan))
-        writing.add(task)
-        task.add_done_callback(writing.discard)
-    await asyncio.wait_for(listener.complete.wait(), _PATIENCE_S)
+async def _drive(engine: AsyncEngine, intake: Intake, listener: "_Listener", part: _Part) -> Sequence[float]:
+    """Write each at its time, whether those before are through or not; returns how long each took.
+
+    On PostgreSQL another process writes, as ingest does; SQLite is for one machine, where both are one process.
+    """
+    listener.expect(part.scans)
+    if engine.dialect.name == "postgresql":
+        url = engine.url.render_as_string(hide_password=False)
+        writer = multiprocessing.get_context("spawn").Process(target=_alone, args=(url, part), daemon=True)
+        writer.start()
+        try:
+            await asyncio.wait_for(listener.complete.wait(), _PATIENCE_S)
+        finally:
+            await asyncio.to_thread(writer.join, 10)
+            writer.kill()
+    else:
+        await _write(engine, part, intake.wake)
+        await asyncio.wait_for(listener.complete.wait(), _PATIENCE_S)
     return listener.took
 
 
-async def _post(engine: AsyncEngine, intake: Intake, scan: Scan) -> None:
-    async with engine.begin() as connection:
-        await connection.execute(insert(inbox), [company.row(scan, received_at=time.time_ns())])
-        if engine.dialect.name == "postgresql":
-            await connection.execute(text("NOTIFY plumbline_inbox"))
-    if engine.dialect.name != "postgresql":
-        intake.wake()
+def _alone(url: str, part: _Part) -> None:
+    """A process that only writes."""
+
+    async def write() -> None:
+        engine = open_engine(url)
+        try:
+            await _write(engine, part, lambda: None)
+        finally:
+            await engine.dispose()
+
+    asyncio.run(write())
+
+
+async def _write(engine: AsyncEngine, part: _Part, wake: Callable[[], None]) -> None:
+    """Write what is due, together what fell due meanwhile: so does ingest."""
+    began = time.perf_counter()
+    place = 0
+    while place < part.scans:
+        await asyncio.sleep(max(0.0, began + place / part.per_s - time.perf_counter()))
+        due = min(part.scans, int((time.perf_counter() - began) * part.per_s) + 1)
+        if due <= place:
+            continue
+        scans = [_piece(part.first + each, part.orders, part.stocked) for each in range(place, due)]
+        place = due
+        async with engine.begin() as connection:
+            await connection.execute(insert(inbox), [company.row(scan, received_at=scan.at) for scan in scans])
+            if engine.dialect.name == "postgresql":
+                await connection.execute(text("NOTIFY plumbline_inbox"))
+        wake()
 
 
 async def _notices(engine: AsyncEngine) -> int:
@@ -120,17 +158,18 @@ class _Listener:
     """Hears what was committed."""
 
     def __init__(self) -> None:
-        self.sent: dict[str, float] = {}
         self.took: list[float] = []
         self.complete = asyncio.Event()
         self._expected = 0
 
     def expect(self, count: int) -> None:
-        self.sent, self.took, self._expected = {}, [], count
+        """Begin anew."""
+        self.took, self._expected = [], count
         self.complete.clear()
 
     def heard(self, outcome: Outcome) -> None:
-        now = time.perf_counter()
-        self.took += [now - self.sent[row.event_id] for row in outcome.observed if row.event_id in self.sent]
+        """A scan's time is when it was about to be written."""
+        now = time.time_ns()
+        self.took += [(now - row.at) / 1e9 for row in outcome.observed]
         if len(self.took) >= self._expected:
             self.complete.set()
