@@ -309,6 +309,26 @@ async def test_other_rooms_tell_their_own_news_once(engine):
     assert row.order_number is None
 
 
+async def test_whatever_another_room_says_can_be_told(engine):
+    wild = "a\0b#1\n" * 100
+    changes = [
+        Change(
+            event=Said("task", wild + end),
+            site=site.SITE,
+            order="PO-1",
+            subject=wild,
+            headline=Text(wild, wild),
+            details=(Text(wild, wild),),
+            at=NOW,
+        )
+        for end in "xyx"
+    ]
+    for _ in range(2):
+        async with engine.begin() as connection:
+            await notices.tell(connection, changes, NOW, zones=ZONES)
+    assert len(await outbox(engine, recipient="ann@example.org")) == 2
+
+
 async def test_a_transaction_that_fails_tells_nobody(engine):
     async def failing():
         async with engine.begin() as connection:

@@ -4,13 +4,14 @@ A `Change` is one thing that people should hear. What it claims of a milestone c
 whether a claim that was told still agrees with what is known.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, Final, Literal, NamedTuple
 
-from plumbline.text import Language, Text, amount
+from plumbline.text import Language, Text, amount, visible
 from tracking_service.domain.milestone import STEPS, Completed, MilestoneEvent, Passed, Reopened, ShortAtDue
 
 Kind = Literal[
@@ -140,6 +141,8 @@ def stands(kind: str, claim: int, now: Standing) -> bool:
 
 
 _MINUTE: Final = 60_000_000_000
+#: A longer key, of another room's making, ends in its hash.
+_LONGEST_KEY: Final = 280
 
 
 class LineStanding(NamedTuple):
@@ -247,7 +250,10 @@ def dedup_key(event: Happening, subject: str) -> str:
             what = f"{kind}|{key}"
         case Moved():
             what = "moved"
-    return f"{subject}|{what}"
+    key = visible(f"{subject}|{what}", 4_000)
+    if len(key) <= _LONGEST_KEY:
+        return key
+    return f"{key[: _LONGEST_KEY - 65]}|{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def compose(event: MilestoneEvent | Unknown | Moved, brief: MilestoneBrief, language: Language) -> Message:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, Final, NamedTuple
 
-from plumbline.text import Language
+from plumbline.text import Language, visible
 from tracking_service.domain.hours import next_daily
 from tracking_service.domain.notice import Change, Message, written
 from tracking_service.notices.people import Address, Mode, Person
@@ -36,6 +36,11 @@ def time_for(person: Person, mode: Mode, kind: str, *, now: int, zone: tzinfo, a
     return Timing("waiting", now) if quiet is None else Timing("gathered", quiet)
 
 
+def about(change: Change) -> str:
+    """What a change is about, as the outbox keeps it."""
+    return visible(change.subject, 130)
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A notice to one person, before it is addressed."""
@@ -56,8 +61,8 @@ class Draft:
             "recipient": address.recipient,
             "name": person.name,
             "language": person.language,
-            "subject": self.message.subject[:512],
-            "body": self.message.body,
+            "subject": visible(self.message.subject, 512),
+            "body": self.message.body.replace("\0", "␀"),  # which PostgreSQL refuses
             "state": self.timing.state,
             "attempts": 0,
             "created_at": self.now,
@@ -65,10 +70,10 @@ class Draft:
             "way": address.way,
             "person": person.id,
             "kind": self.kind,
-            "about": change.subject[:130],
+            "about": about(change),
             "site": change.site,
             "order_number": change.order,
-            "matter": change.dedup_key[:300],
+            "matter": change.dedup_key,
             "claim": change.claim,
             "catch_up": self.timing.catch_up,
             "next_at": self.timing.at + (person.next_after_s or 0) * _SECOND if passes_on else None,

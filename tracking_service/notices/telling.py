@@ -14,14 +14,14 @@ from typing import Any, Final, cast
 from sqlalchemy import Row, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from plumbline.text import Text
+from plumbline.text import Text, visible
 from tracking_service import webhooks
 from tracking_service.domain import notice as words
 from tracking_service.domain.milestone import Completed
 from tracking_service.domain.notice import Change, Standing
 from tracking_service.notices import briefs
 from tracking_service.notices.people import Address, Circle, Person, circle
-from tracking_service.notices.rows import OLD_NS, Draft, time_for
+from tracking_service.notices.rows import OLD_NS, Draft, about, time_for
 from tracking_service.tables import insert_new, notice
 
 #: What is read of notices that were told; not their texts.
@@ -63,12 +63,12 @@ async def tell(connection: AsyncConnection, changes: Sequence[Change], now: int,
     orders = {change.order for change in changes if change.order is not None}
     people = await circle(connection, {change.site for change in changes}, orders)
     told: dict[str, list[Row[Any]]] = defaultdict(list)
-    about = notice.c.about.in_({change.subject[:130] for change in changes})
-    for row in await connection.execute(_READ.where(about).order_by(notice.c.id)):
+    same = notice.c.about.in_({about(change) for change in changes})
+    for row in await connection.execute(_READ.where(same).order_by(notice.c.id)):
         told[row.about].append(cast("Row[Any]", row))
     rows: list[dict[str, Any]] = []
     for change in changes:
-        rows += await _Told(connection, change, told[change.subject[:130]], people, zones, now).rows()
+        rows += await _Told(connection, change, told[about(change)], people, zones, now).rows()
     await insert_new(connection, notice, rows)
     await webhooks.put(connection, changes, now)
 
@@ -138,7 +138,7 @@ class _Told:
             matter = words.dedup_key(Completed(standing.done_at), self.change.subject)
             if (key := self._key(matter, row.recipient)) is not None:
                 message = words.written(self.change, row.language)
-                values = {"subject": message.subject[:512], "body": message.body, "claim": standing.done_at}
+                values = {"subject": visible(message.subject, 512), "body": message.body, "claim": standing.done_at}
                 values |= {"dedup_key": key, "matter": matter}
         # refused and to be tried again is unsent; claimed without an answer yet is not
         held = (notice.c.state == "waiting") & ((notice.c.attempts == 0) | notice.c.last_error.is_not(None))
