@@ -153,6 +153,9 @@ async def test_a_matter_is_taken_on_by_the_api_once(api, engine):
     assert (again.json()["first"], again.json()["person"]) == (False, "Wang")
     assert all(row.next_at is None for row in await stored(engine))
     assert (await api.post("/api/notices/99/acknowledge", json={"person": "Li"})).status_code == 404
+    for nobody in ("", "a\0b", "x" * 129, None):
+        assert (await api.post(f"/api/notices/{number}/acknowledge", json={"person": nobody})).status_code == 422
+    assert (await api.get("/api/notices", params={"order": "a\0b"})).status_code == 422
     assert (await api.post("/api/notices/0/acknowledge", json={"person": "Li"})).status_code == 422
 
 

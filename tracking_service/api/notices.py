@@ -6,13 +6,14 @@ from typing import Annotated, Any, Final
 
 from fastapi import FastAPI, Path, Query
 from fastapi.responses import HTMLResponse
-from pydantic import AfterValidator, BaseModel
+from pydantic import AfterValidator, BaseModel, Field
 from sqlalchemy import Row
 
 from tracking_service import document
 from tracking_service.api import problems
 from tracking_service.api.models import iso, iso_or_none
 from tracking_service.api.wall import Wall
+from tracking_service.document.fields import Short
 from tracking_service.domain.notice import local
 from tracking_service.errors import UnknownThingError
 from tracking_service.notices import letters, page, recipients
@@ -21,6 +22,7 @@ from tracking_service.notices.letters import State
 from tracking_service.notices.recipients import RecipientDocument, StoredRecipient
 
 Name = Annotated[str, Path(max_length=64), AfterValidator(document.named)]
+Named = Annotated[str, AfterValidator(document.named)]
 Limit = Annotated[int, Query(ge=1, le=letters.MOST)]
 #: What a database numbers its rows with.
 Number = Annotated[int, Path(ge=1, le=2**62)]
@@ -58,7 +60,7 @@ class TakenOn(BaseModel):
 class TakeOn(BaseModel):
     """Who takes it on."""
 
-    person: Annotated[str, Query(min_length=1, max_length=128)]
+    person: Annotated[Short, Field(max_length=128)]
 
 
 class Replayed(BaseModel):
@@ -113,7 +115,7 @@ def _add_letters(app: FastAPI, wall: Wall, wake: Callable[[], None]) -> None:
     @app.get("/api/notices")
     async def notices(
         state: State | None = None,
-        order: Annotated[str | None, Query(max_length=64)] = None,
+        order: Annotated[Named | None, Query(max_length=64)] = None,
         limit: Limit = 100,
         before: Annotated[int | None, Query(ge=1, le=2**62)] = None,
     ) -> list[NoticeModel]:
