@@ -1,5 +1,5 @@
 /** The wall's contract with the tracking service: what each endpoint and each stream event carries. */
-import { flag, list, maybe, number, pair, record, text, time, word, type Read, type Shape } from './shape';
+import { anything, flag, list, maybe, number, pair, record, text, time, word, type Read, type Shape } from './shape';
 
 /** A text in both languages. */
 export const bilingual = record({ en: text, zh: text });
@@ -15,7 +15,7 @@ const zone = record({
 });
 
 /** The picture's corners are top left, top right, bottom right, bottom left, each longitude then latitude. */
-const plan = record({ url: text, corners: list(pair) });
+const picture = record({ url: text, corners: list(pair) });
 
 const site = record({
   id: text,
@@ -24,7 +24,7 @@ const site = record({
   lat: number,
   lon: number,
   cell_m: number,
-  plan: maybe(plan),
+  plan: maybe(picture),
   zones: list(zone),
 });
 
@@ -40,6 +40,8 @@ const line = record({
   expected: number,
   arrived: number,
   needed_by: maybe(time),
+  promised: maybe(time),
+  supplier: maybe(text),
   state: word(['waiting', 'partial', 'arrived', 'over', 'short'], 'waiting'),
 });
 
@@ -49,14 +51,24 @@ const milestone = record({
   percent: number,
   state: word(['open', 'done', 'unknown'], 'unknown'),
   rag,
+  start: maybe(time),
   due: maybe(time),
+  /** Percent that its plan asks for by now; null: it has no plan. */
+  planned: maybe(number),
+  done_at: maybe(time),
   reason: bilingual,
   evidence: number,
+  policy: maybe(bilingual),
+  rule: maybe(bilingual),
+  why: maybe(bilingual),
+  /** Whose signature its policy asks for. */
+  roles: maybe(list(text)),
 });
 
-const order = record({
+export const order = record({
   id: text,
   number: text,
+  site: maybe(text),
   title: bilingual,
   customer: text,
   percent: number,
@@ -131,10 +143,100 @@ export const evidence = list(
     quantity: maybe(number),
     sentence: bilingual,
     raw: maybe(text),
+    kind: word(['event', 'act', 'series'], 'event'),
+    person: maybe(text),
   }),
 );
 
 export const unlinkedScans = list(record({ event_id: text, at: time, device: text, text, reason: bilingual }));
+
+/** The moves of a milestone, newest first; `causes` are ids of events and acts. */
+export const transitions = list(
+  record({
+    at: time,
+    recorded_at: time,
+    before: number,
+    after: number,
+    done_before: maybe(time),
+    done_after: maybe(time),
+    why: bilingual,
+    cause: text,
+    causes: list(text),
+  }),
+);
+
+/** A task against the plan: `start` and `finish` as planned, the others as it looks now. */
+const task = record({
+  key: text,
+  title: bilingual,
+  wbs: text,
+  parent: maybe(text),
+  owner: maybe(text),
+  after: list(text),
+  start: maybe(time),
+  finish: maybe(time),
+  percent: number,
+  done_at: maybe(time),
+  early_start: time,
+  early_finish: time,
+  late_finish: time,
+  float_days: number,
+  critical: flag,
+  rag,
+  reason: bilingual,
+});
+
+const shortage = record({
+  line: text,
+  kind: word(['missing', 'soon', 'promised_late', 'likely_late'], 'soon'),
+  missing: number,
+  needed_by: time,
+  expected_at: maybe(time),
+  reason: bilingual,
+});
+
+const expectedFinish = record({ p50: time, p80: time, paces: number, delays: number });
+
+const health = record({
+  points: number,
+  parts: list(record({ name: text, points: number, of: number, reason: bilingual })),
+});
+
+/** An order against its plan. */
+export const plan = record({
+  order: text,
+  due: maybe(time),
+  finish: maybe(time),
+  critical: list(text),
+  behind: maybe(number),
+  rule: bilingual,
+  tasks: list(task),
+  shortages: list(shortage),
+  expected: maybe(expectedFinish),
+  health: maybe(health),
+});
+
+const side = record({
+  event_id: text,
+  at: time,
+  device: text,
+  lat: maybe(number),
+  lon: maybe(number),
+  accuracy_m: maybe(number),
+  zone: maybe(text),
+});
+
+/** Two sources that cannot both be right. */
+export const contradictions = list(
+  record({ id: text, title: bilingual, sentence: bilingual, seen: side, fix: side, distance_m: number, text }),
+);
+
+/** What became of an act. */
+export const recorded = record({ id: text, status: word(['recorded', 'known'], 'recorded') });
+
+export const acts = list(
+  record({ id: text, kind: text, at: time, person: maybe(text), about: maybe(text), void: flag, body: maybe(anything) }),
+);
 
 export const history = list(record({ device: text, title: bilingual, points: list(pair) }));
 
@@ -156,6 +258,13 @@ export type Evidence = Read<typeof evidence>[number];
 export type UnlinkedScan = Read<typeof unlinkedScans>[number];
 export type History = Read<typeof history>;
 export type Rag = Read<typeof rag>;
+export type Transition = Read<typeof transitions>[number];
+export type Plan = Read<typeof plan>;
+export type Task = Read<typeof task>;
+export type Shortage = Read<typeof shortage>;
+export type Health = Read<typeof health>;
+export type Contradiction = Read<typeof contradictions>[number];
+export type Act = Read<typeof acts>[number];
 export type PartName = keyof typeof parts;
 
 /** The server answered, but not with what was asked for. */
@@ -175,8 +284,27 @@ export class ApiError extends Error {
  */
 export async function get<T>(path: string, shape: Shape<T>, signal?: AbortSignal): Promise<T> {
   const answer = await fetch(path, { headers: { accept: 'application/json' }, ...(signal ? { signal } : {}) });
-  if (!answer.ok) throw new ApiError(answer.status, `${path}: HTTP ${String(answer.status)}`);
+  if (!answer.ok) throw new ApiError(answer.status, await problemOf(answer, path));
   return shape(await answer.json(), path);
+}
+
+/** Send one act; throws as `get` does. The same body sent again is the same act. */
+export async function post<T>(path: string, body: object, shape: Shape<T>): Promise<T> {
+  const headers = { accept: 'application/json', 'content-type': 'application/json' };
+  const answer = await fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
+  if (!answer.ok) throw new ApiError(answer.status, await problemOf(answer, path));
+  return shape(await answer.json(), path);
+}
+
+/** What the server says is wrong (RFC 9457), or the status where it says nothing. */
+async function problemOf(answer: Response, path: string): Promise<string> {
+  const fallback = `${path}: HTTP ${String(answer.status)}`;
+  try {
+    const found = (await answer.json()) as { detail?: unknown } | null;
+    return typeof found?.detail === 'string' && found.detail ? found.detail : fallback;
+  } catch {
+    return fallback;
+  }
 }
 
 /** `/api/…` with its query; empty values are left out. */

@@ -44,6 +44,24 @@ export function shortDay(at: When, zone: string, language: Language): string {
   return formatter(language, zone, { day: 'numeric', month: 'short' }).format(moment(at));
 }
 
+/** `Sat 22 Nov`, `11月22日周六`; with the year where it is another one than now. */
+export function longDay(at: When, now: number, zone: string, language: Language): string {
+  const year = (time: When): string => formatter(language, zone, { year: 'numeric' }).format(moment(time));
+  const options = { weekday: 'short', day: 'numeric', month: 'short' } as const;
+  const whole = year(at) === year(now) ? options : { ...options, year: 'numeric' as const };
+  return formatter(language, zone, whole).format(moment(at));
+}
+
+/** What stands at a tick of a line of time: `22` or `22 Nov`, `Nov`, `2026`. */
+export function tickText(at: When, step: 'day' | 'week' | 'month' | 'quarter' | 'year', zone: string, language: Language): string {
+  if (step === 'year') return formatter(language, zone, { year: 'numeric' }).format(moment(at));
+  if (step === 'month' || step === 'quarter') {
+    const january = formatter('en', zone, { month: 'numeric' }).format(moment(at)) === '1';
+    return formatter(language, zone, january ? { year: 'numeric', month: 'short' } : { month: 'short' }).format(moment(at));
+  }
+  return shortDay(at, zone, language);
+}
+
 /** The clock time on the site's own today, else the day with the time. */
 export function clockOrDay(at: When, now: number, zone: string, language: Language): string {
   const time = clock(at, zone, language);
@@ -54,6 +72,12 @@ export function clockOrDay(at: When, now: number, zone: string, language: Langua
 export function quantity(value: number, language: Language): string {
   const digits = Number.isInteger(value) || Math.abs(value) >= 100 ? 0 : 1;
   return value.toLocaleString(LOCALE[language], { maximumFractionDigits: digits, minimumFractionDigits: 0 });
+}
+
+/** A distance: `15 m`, `12.4 km`. */
+export function distance(metres: number, language: Language): string {
+  if (metres < 1000) return `${quantity(Math.round(metres), language)} m`;
+  return `${quantity(Math.round(metres / 100) / 10, language)} km`;
 }
 
 /** A percentage, whole; 100 only when it is reached, 0 only when nothing is. */

@@ -23,6 +23,9 @@ export const number: Shape<number> = (value, path) =>
 
 export const flag: Shape<boolean> = (value, path) => (typeof value === 'boolean' ? value : refuse(path, 'true or false', value));
 
+/** Whatever came; only passed on or looked into with care. */
+export const anything: Shape<unknown> = (value) => value;
+
 /** An ISO 8601 time; kept as it came. */
 export const time: Shape<string> = (value, path) =>
   typeof value === 'string' && !Number.isNaN(Date.parse(value)) ? value : refuse(path, 'an ISO 8601 time', value);

@@ -30,9 +30,10 @@ describe('what is known', () => {
 test('milestones that need eyes come first and the done last', () => {
   const mark = (id: string, rag: Milestone['rag'], state: Milestone['state'], due: string | null): Milestone => ({
     id, rag, state, due, title: { en: id, zh: id }, percent: 0, reason: { en: '', zh: '' }, evidence: 0,
+    start: null, planned: null, done_at: null, policy: null, rule: null, why: null, roles: null,
   });
   const order = {
-    id: 'o', number: 'PO', title: { en: '', zh: '' }, customer: '', percent: 0, rag: 'green', lines: [],
+    id: 'o', number: 'PO', site: null, title: { en: '', zh: '' }, customer: '', percent: 0, rag: 'green', lines: [],
     milestones: [
       mark('done', 'red', 'done', AT), mark('green', 'green', 'open', null), mark('unknown', 'unknown', 'unknown', AT),
       mark('later', 'red', 'open', '2026-03-03T06:00:00Z'), mark('now', 'red', 'open', AT), mark('yellow', 'yellow', 'open', null),

@@ -1,5 +1,6 @@
 /** How each state looks: always a colour, an icon and a word together, so that no one has to tell colours apart. */
-import type { Activity, Equipment, Gateway, Line, Milestone } from '../api';
+import type { Activity, Equipment, Gateway, Line, Milestone, Shortage } from '../api';
+import type { Delivery } from '../linking';
 import type { Key } from '../text/catalogue';
 import type { IconName } from './icons';
 
@@ -70,3 +71,41 @@ export const ACTIVITY: Record<Activity['kind'], IconName> = {
   unlinked: 'unlinked',
   inspection: 'clipboard',
 };
+
+export const SHORTAGE: Record<Shortage['kind'], Meaning> = {
+  missing: { tone: 'bad', icon: 'warning', word: 'shortage.missing' },
+  soon: { tone: 'warn', icon: 'clock', word: 'shortage.soon' },
+  promised_late: { tone: 'bad', icon: 'truck', word: 'shortage.promised_late' },
+  likely_late: { tone: 'warn', icon: 'truck', word: 'shortage.likely_late' },
+};
+
+export const DELIVERY: Record<Delivery['status'], Meaning> = {
+  expected: { tone: 'mute', icon: 'clock', word: 'delivery.expected' },
+  partial: { tone: 'info', icon: 'part', word: 'delivery.partial' },
+  arrived: { tone: 'good', icon: 'check', word: 'delivery.arrived' },
+};
+
+/** The parts of a health score. */
+export const PARTS = {
+  schedule: 'health.schedule',
+  material: 'health.material',
+  quality: 'health.quality',
+  data: 'health.data',
+  open_questions: 'health.open_questions',
+} as const satisfies Record<string, Key>;
+
+/** What moved a milestone. */
+export const CAUSES = {
+  seen: 'cause.seen',
+  corrected: 'cause.corrected',
+  order: 'cause.order',
+  time: 'cause.time',
+  rebuild: 'cause.rebuild',
+} as const satisfies Record<string, Key>;
+
+/** How good so many points of so many are: from four fifths good, from half worth an eye, else bad. */
+export function toneOf(points: number, of: number): Tone {
+  if (of <= 0) return 'mute';
+  const part = points / of;
+  return part >= 0.8 ? 'good' : part >= 0.5 ? 'warn' : 'bad';
+}
