@@ -95,15 +95,19 @@ async def _compare(
 ) -> None:
     for place, table in enumerate(TABLES, 1):
         apart: list[Difference] = []
+        whole, count = adopt or table is milestone, 0
         async for one in differences(table, live, rebuilt):
             if isinstance(one, int):
                 found.rows += one
             else:
-                apart.append(one)
+                count += 1
+                if whole or count <= SHOWN:
+                    apart.append(one)
         if table is milestone:
             apart = await _not_of_time(apart, live, rebuilt, ground)
-        if apart:
-            found.differing[table.name] = len(apart)
+            count = len(apart)
+        if count:
+            found.differing[table.name] = count
             found.shown += apart[:SHOWN]
             if adopt:
                 await _put(table, apart, live, rebuilt, ground)
