@@ -20,13 +20,15 @@ _MOSTLY: Final = 2.0
 #: a device that drives slowly away must not pass for one whose fixes scatter more and more.
 _USUAL_M: Final = 10.0
 _MOST_M: Final = 30.0
+#: Around a place where it rests the scatter is taken as no less than this: a way shorter than the gate then shows in the mean.
+_AT_REST_M: Final = 15.0
 #: Fixes within the scatter for so long, so many, and with so little way between them (metres), are a stay.
 _SETTLED_NS: Final = 120 * _SECOND
 _SETTLED_FIXES: Final = 4
 _SETTLED_M: Final = 30.0
 #: So many fixes in a row outside, over so long, end it.
 _AWAY_FIXES: Final = 3
-_AWAY_NS: Final = 10 * _SECOND
+_AWAY_NS: Final = 20 * _SECOND
 #: So many end what is no stay yet; one, where that is one fix itself.
 _PASSING_FIXES: Final = 2
 #: What counts as the place: the mean of two hours; as lately: of five minutes (seconds).
@@ -109,7 +111,7 @@ class Stay(Struct, array_like=True):
 
     def take(self, fix: Seen, elapsed_s: float) -> "Stay":
         """The stay with one fix more: itself, or a new one where the device has moved."""
-        scatter = max(math.sqrt(self.variance), fix.sigma)
+        scatter = max(math.sqrt(self.variance), fix.sigma, _AT_REST_M if self.settled else 0.0)
         east, north = fix.east - self.east, fix.north - self.north
         squared = east * east + north * north
         if squared <= (_GATE * scatter) ** 2:
