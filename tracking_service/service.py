@@ -21,6 +21,7 @@ from tracking_service.api import create_app
 from tracking_service.api.app import STATIC
 from tracking_service.api.company import add_company
 from tracking_service.api.cross_origin import ANY
+from tracking_service.api.linking import add_linking
 from tracking_service.api.notices import add_notices
 from tracking_service.api.plan import add_plan
 from tracking_service.api.reading import Ledger
@@ -122,6 +123,7 @@ class TrackingService:
 
         def more(app: FastAPI) -> None:
             add_plan(app, wall)
+            add_linking(app, wall)
             add_company(app, wall, self._heard)
             add_notices(app, wall, links=links, ways=tuple(ways or ()), wake=self._wake_notices)
             add_webhooks(app, wall, allowed=webhook_networks, wake=self._webhooks.wake)
