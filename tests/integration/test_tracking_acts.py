@@ -1,9 +1,11 @@
 """The office's acts over HTTP: taken once, refused with a sentence, and every number opens to what it rests on."""
 
+import asyncio
 import time
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from plumbline.event import Inspection
 from plumbline.ids import new_event_id
@@ -11,6 +13,7 @@ from tests import tracking_site as site
 from tracking_service.api import create_app
 from tracking_service.api.wall import Wall
 from tracking_service.intake import Intake
+from tracking_service.log import log
 
 MATERIAL = {"material_arrived": {"lines": ["10"]}}
 PLANS = {
@@ -162,3 +165,20 @@ async def test_a_body_that_is_no_json_and_one_that_is_too_long_are_refused(clien
     assert (await client.post("/api/acts", content=b"{")).status_code == 422
     assert (await client.post("/api/acts", content=b'{"kind":"' + b"x" * 70_000 + b'"}')).status_code == 422
     assert (await client.post("/api/lines/PO-1~10/return", content=b"[" * 60_000)).status_code == 422
+
+
+async def test_positions_of_the_log_have_no_holes_whoever_writes_at_once(client, engine):
+    await site.post(engine, *(site.beam(piece) for piece in range(20)))
+    workers = [Intake(engine=engine, sites=site.SITES, batch=3) for _ in range(2)]
+
+    async def work(intake):
+        while await intake.take():
+            pass
+
+    signed = {"kind": "sign_off", "milestone": "PO-1~signed", "role": "engineer"}
+    acts = [client.post("/api/acts", json=signed | {"person": f"engineer {number}"}) for number in range(5)]
+    await asyncio.gather(*map(work, workers), *acts)
+    await drain(engine)
+    async with engine.connect() as connection:
+        positions = (await connection.execute(select(log.c.position).order_by(log.c.position))).scalars().all()
+    assert positions == list(range(1, 27))  # the order, 20 scans, 5 signatures
