@@ -1,5 +1,7 @@
 """Who wants which notices, when and by which way; corrections, digests, escalation; outgoing webhooks."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -9,7 +11,7 @@ branch_labels = None
 depends_on = None
 
 
-def _added() -> tuple[sa.Column, ...]:
+def _added() -> tuple[sa.Column[Any], ...]:
     return (
         sa.Column("way", sa.String(length=32), nullable=False, server_default="mail"),
         sa.Column("person", sa.String(length=64), nullable=True),
