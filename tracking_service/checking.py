@@ -13,7 +13,7 @@ from plumbline.errors import CodecError
 from plumbline.event import Scan
 from plumbline.inbox import inbox
 from plumbline.text import amount
-from tracking_service import acts, order_rows
+from tracking_service import acts, company, order_rows
 from tracking_service.document import nanoseconds
 from tracking_service.errors import ActRefusedError, UnknownThingError
 from tracking_service.log.tables import act, log, voided
@@ -54,7 +54,7 @@ async def check(connection: AsyncConnection, done: Any, ground: Any) -> Placed:
     return placed
 
 
-async def placed_again(connection: AsyncConnection, done: Any, *, site: str, recorded_at: int) -> Placed:
+async def placed_again(connection: AsyncConnection, done: Any, *, site: str, recorded_at: int) -> Placed:  # noqa: PLR0911 - a way out for each kind
     """Where an act belongs that stands in the log."""
     at = nanoseconds(done.at.astimezone(UTC)) if done.at is not None else recorded_at
     assert at is not None
@@ -66,8 +66,9 @@ async def placed_again(connection: AsyncConnection, done: Any, *, site: str, rec
         case acts.InspectionAct():
             return Placed(site, done.order, done.order, at)
         case acts.VoidAct() | acts.RestoreAct():
-            found = (await connection.execute(select(act.c.order_number).where(act.c.id == done.ref))).first()
-            return Placed(site, found.order_number if found is not None else None, done.ref, at)
+            return Placed(site, await _order_of(connection, done.ref), done.ref, at)
+        case acts.UnlinkAct() | acts.QuantityAct():
+            return Placed(site, await _order_of(connection, done.event), done.event, at)
         case acts.SignOffAct():
             return Placed(site, done.milestone.partition("~")[0], done.milestone, at)
         case _:
@@ -88,8 +89,7 @@ async def locate(connection: AsyncConnection, done: Any, at: int) -> Placed:  # 
             return Placed(row.site, row.order_number, done.subject, at)
         case acts.UnlinkAct() | acts.QuantityAct():
             scan = await _scan(connection, done.event)
-            line = done.line if isinstance(done, acts.QuantityAct) else None
-            return Placed(scan.site, line.partition("~")[0] if line else None, done.event, at)
+            return Placed(scan.site, await _order_of(connection, done.event), done.event, at)
         case acts.VoidAct() | acts.RestoreAct():
             return await _referred(connection, done.ref, at)
         case acts.InspectionAct():
@@ -120,7 +120,19 @@ async def _referred(connection: AsyncConnection, ref: str, at: int) -> Placed:
     entry = (await connection.execute(select(log.c.site).where(log.c.ref == ref).limit(1))).first()
     if entry is None:
         raise UnknownThingError(f"ref: there is no event and no act '{ref}'")
-    return Placed(entry.site, None, ref, at)
+    return Placed(entry.site, await _order_of(connection, ref), ref, at)
+
+
+async def _order_of(connection: AsyncConnection, ref: str) -> str | None:
+    """The order that an event or an act belongs to: an act's own, that of what a scan brought, else of what was done about it."""
+    own = (await connection.execute(select(act.c.order_number).where(act.c.id == ref))).first()
+    if own is not None:
+        return own.order_number
+    brought = select(evidence.c.line_id).where(evidence.c.event_id == ref).order_by(evidence.c.line_id).limit(1)
+    if (line := (await connection.execute(brought)).scalar_one_or_none()) is not None:
+        return str(line).partition("~")[0]
+    about = select(act.c.order_number).where(act.c.about == ref, act.c.order_number.is_not(None))
+    return (await connection.execute(about.order_by(act.c.position.desc()).limit(1))).scalar_one_or_none()
 
 
 async def _line(connection: AsyncConnection, line_id: str) -> Row[Any]:
@@ -213,6 +225,9 @@ async def _check_inspection(connection: AsyncConnection, done: acts.InspectionAc
     if asked is None and done.check not in known:
         listed = f"; it has {_some(known)}" if known else ""
         raise ActRefusedError(f"check: order {done.order} has no inspection '{done.check}'{listed}")
+    role = next((point.role for point in document.inspections if point.check == done.check), None)
+    if role is not None:
+        await _check_entitled(connection, role, done.person)
 
 
 async def _check_role(connection: AsyncConnection, done: acts.SignOffAct, _placed: Placed) -> None:
@@ -222,6 +237,15 @@ async def _check_role(connection: AsyncConnection, done: acts.SignOffAct, _place
     if done.role not in roles:
         asked = f"it asks for {_some(roles)}" if roles else "it asks for no signature"
         raise ActRefusedError(f"role: {done.milestone} is not signed off by '{done.role}'; {asked}")
+    await _check_entitled(connection, done.role, done.person)
+
+
+async def _check_entitled(connection: AsyncConnection, role: str, name: str | None) -> None:
+    """Where the company names people of a role, nobody else acts in it."""
+    entitled = [one for one in (await company.people(connection)).values() if role in one.roles]
+    if entitled and name not in {told for one in entitled for told in (one.id, one.name)}:
+        who = f"'{name}' has not the role '{role}'" if name is not None else f"is needed, of somebody with the role '{role}'"
+        raise ActRefusedError(f"person: {who}; the company document names {_some([one.name for one in entitled])}")
 
 
 _Rule = Callable[[AsyncConnection, Any, Placed], Awaitable[None]]

@@ -10,10 +10,13 @@ from sqlalchemy import select
 from plumbline.event import Inspection
 from plumbline.ids import new_event_id
 from tests import tracking_site as site
+from tracking_service import office
+from tracking_service.acts import CompanyAct
 from tracking_service.api import create_app
 from tracking_service.api.wall import Wall
 from tracking_service.intake import Intake
 from tracking_service.log import log
+from tracking_service.rooms.ground import Ground
 
 MATERIAL = {"material_arrived": {"lines": ["10"]}}
 PLANS = {
@@ -165,6 +168,18 @@ async def test_a_body_that_is_no_json_and_one_that_is_too_long_are_refused(clien
     assert (await client.post("/api/acts", content=b"{")).status_code == 422
     assert (await client.post("/api/acts", content=b'{"kind":"' + b"x" * 70_000 + b'"}')).status_code == 422
     assert (await client.post("/api/lines/PO-1~10/return", content=b"[" * 60_000)).status_code == 422
+
+
+async def test_where_the_company_names_who_has_a_role_nobody_else_signs(client, engine):
+    title = {"en": "Acme", "zh": "甲"}
+    people = [{"id": "wang", "name": "Wang", "roles": ["engineer"]}, {"id": "li", "name": "Li"}]
+    done = CompanyAct(document={"company": "acme", "title": title, "people": people})
+    async with engine.begin() as connection:
+        await office.record(connection, done, Ground(site.SITES, {}, time.time_ns()))
+    path = "/api/milestones/PO-1~signed/sign-off"
+    refused = await client.post(path, json={"role": "engineer", "person": "Li"})
+    assert refused.json()["detail"] == "person: 'Li' has not the role 'engineer'; the company document names Wang"
+    assert (await client.post(path, json={"role": "engineer", "person": "wang"})).status_code == 200
 
 
 async def test_positions_of_the_log_have_no_holes_whoever_writes_at_once(client, engine):
