@@ -28,8 +28,9 @@ from tracking_service.rooms.arrivals import OFFICE
 from tracking_service.rooms.ground import portions
 from tracking_service.tables import delivery_unit, evidence, material_line, orders, unlinked_scan
 
-#: So many lines come in by each way.
+#: So many lines come in by each way that a code names; so many by what says less.
 _LINES: Final = 100
+_FEW: Final = 40
 #: So many codes are asked for at once.
 _ASKED: Final = 2_000
 #: So many codes before and behind the scanned one are looked at: they begin like it.
@@ -135,7 +136,7 @@ async def _neighbours(connection: AsyncConnection, code: str) -> set[str]:
     return {one for one in found if begins_alike(code, one)}
 
 
-async def _add(connection: AsyncConnection, net: _Net, waiting: Waiting, which: Any) -> None:
+async def _add(connection: AsyncConnection, net: _Net, waiting: Waiting, which: Any, limit: int = _LINES) -> None:
     """Add lines: those of the site before others, open ones before complete ones, the most urgent first."""
     line = material_line.c
     statement = (
@@ -143,7 +144,7 @@ async def _add(connection: AsyncConnection, net: _Net, waiting: Waiting, which: 
         .join(orders, orders.c.number == line.order_number)
         .where(which)
         .order_by(case((orders.c.site == waiting.site, 0), else_=1), *_urgent())
-        .limit(_LINES)
+        .limit(limit)
     )
     net.lines.update((await connection.execute(statement)).scalars())
 
@@ -164,7 +165,8 @@ async def _by_units(connection: AsyncConnection, waiting: Waiting, net: _Net) ->
     if (sscc := waiting.identity.sscc) is not None and "\0" not in sscc:
         for side, order in ((unit > sscc, unit.asc()), (unit < sscc, unit.desc())):
             statement = select(unit).where(side).distinct().order_by(order).limit(2 * IN_A_ROW)
-            found.update((await connection.execute(statement)).scalars())
+            near = (await connection.execute(statement)).scalars()
+            found.update(one for one in near if sscc.isdigit() and abs(int(one[:-1]) - int(sscc[:-1])) <= IN_A_ROW)
     net.units |= found
     for some in portions(sorted(found)):
         of_units = select(delivery_unit.c.line_id).where(unit.in_(some))
@@ -182,7 +184,9 @@ async def _by_own_label(connection: AsyncConnection, waiting: Waiting, net: _Net
     line, known = material_line.c, list[str]()
     for some in portions(near):
         known += (await connection.execute(select(orders.c.number).where(orders.c.number.in_(some)))).scalars()
-    await _add(connection, net, waiting, line.order_number == order)
+    await _add(connection, net, waiting, line.order_number == order, _FEW)
+    for some in portions(sorted(one for one in variants(number) if len(one) <= 64), _ASKED):
+        await _add(connection, net, waiting, (line.order_number == order) & line.line.in_(some))
     await _add(connection, net, waiting, line.order_number.in_(known[:_LINES]) & (line.line == number))
 
 
@@ -191,7 +195,7 @@ async def _by_supplier(connection: AsyncConnection, waiting: Waiting, net: _Net)
         return
     line = material_line.c
     here = and_(line.supplier == waiting.supplier, line.arrived < line.expected, orders.c.site == waiting.site)
-    await _add(connection, net, waiting, here)
+    await _add(connection, net, waiting, here, _FEW)
 
 
 async def _by_company(connection: AsyncConnection, scan: Scan, net: _Net) -> None:
@@ -213,7 +217,7 @@ async def _by_company(connection: AsyncConnection, scan: Scan, net: _Net) -> Non
     line = material_line.c
     if net.orders:
         statement = select(line.id).where(line.order_number.in_(sorted(net.orders)), line.arrived < line.expected)
-        net.lines.update((await connection.execute(statement.order_by(*_urgent()).limit(_LINES))).scalars())
+        net.lines.update((await connection.execute(statement.order_by(*_urgent()).limit(_FEW))).scalars())
 
 
 async def _arrivals_around(connection: AsyncConnection, scan: Scan) -> Sequence[Row[Any]]:
