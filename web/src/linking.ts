@@ -22,18 +22,37 @@ export const suggestions = list(
   }),
 );
 
-/** Delivery notes of an order with what of them is there. */
+/** So much of a line; `expected` is null where it came in no unit, 0 where the delivery note lists another line. */
+const portion = record({
+  line: text,
+  title: bilingual,
+  unit: text,
+  expected: maybe(number),
+  arrived: number,
+  returned: number,
+});
+
+/** Delivery notes of an order with what of them is there; `note` null: what came under none. */
 export const deliveries = list(
   record({
-    note: text,
-    sscc: maybe(text),
-    supplier: maybe(text),
-    status: word(['expected', 'partial', 'arrived'], 'expected'),
+    note: maybe(text),
+    short: flag,
     first_at: maybe(time),
-    last_at: maybe(time),
-    lines: list(record({ line: text, title: bilingual, unit: text, expected: number, arrived: number })),
+    units: list(
+      record({
+        sscc: text,
+        state: word(['expected', 'waiting', 'unknown', 'missing', 'arrived', 'short', 'over', 'returned'], 'unknown'),
+        arrived_at: maybe(time),
+        lines: list(portion),
+        reason: bilingual,
+      }),
+    ),
+    loose: list(portion),
+    reason: bilingual,
   }),
 );
 
 export type Suggestion = Read<typeof suggestions>[number];
 export type Delivery = Read<typeof deliveries>[number];
+export type Portion = Read<typeof portion>;
+export type UnitState = Delivery['units'][number]['state'];

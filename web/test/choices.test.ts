@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Line, Order } from '../src/api';
-import { choicesOf, quantityOf, search, teachable, type Choice } from '../src/inbox/choices';
+import { choicesOf, likely, quantityOf, search, teachable, type Choice } from '../src/inbox/choices';
 import type { Suggestion } from '../src/linking';
 
 const t = (text: string) => ({ en: text, zh: text });
@@ -55,6 +55,15 @@ test.each([
 test('what the line knows already need not be learnt, and without a line there is nothing to learn', () => {
   expect(teachable('SUP-1', { ...choice, exact: true })).toBe(false);
   expect(teachable('SUP-1', null)).toBe(false);
+});
+
+test('only what is likely stands under Enter, and a mere guess is neither chosen nor learnt by itself', () => {
+  const guess = { ...choice, score: 27 };
+  expect(likely([guess])).toBeNull();
+  expect(likely([])).toBeNull();
+  expect(likely([choice, guess])).toBe(choice);
+  expect(likely([{ ...choice, score: null }])?.line).toBe(choice.line);
+  expect(teachable('SUP-1', guess)).toBe(false);
 });
 
 test.each([

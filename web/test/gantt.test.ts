@@ -40,8 +40,8 @@ describe('the rows of a plan', () => {
   });
 
   test('mark as critical only what is still to be done', () => {
-    const given = plan([task('a', null, { critical: true }), task('b', null, { critical: true, done_at: D(4) })]);
-    expect(rowsOf(given, [], new Set()).map((row) => row.critical)).toEqual([true, false]);
+    const given = { ...plan([task('a'), task('b', null, { done_at: D(4) }), task('c')]), critical: ['a', 'b'] };
+    expect(rowsOf(given, [], new Set()).map((row) => row.critical)).toEqual([true, false, false]);
   });
 
   test('survive a nesting deeper than a stack', () => {

@@ -55,12 +55,22 @@ const OWN_LABEL = /^(PL1|PLZ1):/;
 /** An SSCC: application identifier 00 and 18 digits, however it was written. */
 const SSCC = /^(\]?[A-Za-z]?\d?)?\(?00\)?\d{18}(\D|$)/;
 
+/** From this score on a suggestion is chosen beforehand; what speaks for less is for the clerk to choose. */
+const LIKELY = 40;
+
+/** The choice that stands under Enter before the clerk has chosen: what is likely, or what they searched for. */
+export function likely(choices: readonly Choice[]): Choice | null {
+  const best = choices[0];
+  return best && (best.score === null || best.score >= LIKELY) ? best : null;
+}
+
 /**
  * Whether it makes sense to remember a code for its line: it may come again. A logistic unit's number never does, one of
- * our own labels already says its line, and a code that is the line's own need not be learnt.
+ * our own labels already says its line, and a code that is the line's own need not be learnt. A mere guess is not, either.
  */
 export function teachable(text: string, choice: Choice | null): boolean {
-  return choice !== null && !choice.exact && !OWN_LABEL.test(text) && !SSCC.test(text);
+  if (choice === null || choice.exact || (choice.score !== null && choice.score < LIKELY)) return false;
+  return !OWN_LABEL.test(text) && !SSCC.test(text);
 }
 
 /** A quantity as it was typed: more than nothing, at most six decimals; null: it is none. */

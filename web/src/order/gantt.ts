@@ -39,6 +39,7 @@ export function rowsOf(plan: Plan, milestones: readonly Milestone[], folded: Rea
 
   const inside = new Map<string | null, Task[]>();
   const grounded = groundedOf(tasks);
+  const critical = new Set(plan.critical);
   for (const task of plan.tasks) {
     const parent = task.parent !== null && tasks.has(task.parent) && grounded.get(task.key) ? task.parent : null;
     const parts = inside.get(parent);
@@ -49,7 +50,7 @@ export function rowsOf(plan: Plan, milestones: readonly Milestone[], folded: Rea
   const waiting = (inside.get(null) ?? []).map((task) => ({ task, depth: 0 })).reverse();
   for (let next = waiting.pop(); next; next = waiting.pop()) {
     const { task, depth } = next;
-    rows.push(ofTask(task, depth, parents.has(task.key), byKey.get(task.key)));
+    rows.push(ofTask(task, { depth, summary: parents.has(task.key), critical: critical.has(task.key), milestone: byKey.get(task.key) }));
     if (folded.has(task.key)) continue;
     for (const part of [...(inside.get(task.key) ?? [])].reverse()) waiting.push({ task: part, depth: depth + 1 });
   }
@@ -90,7 +91,14 @@ function groundedOf(tasks: ReadonlyMap<string, Task>): Map<string, boolean> {
   return known;
 }
 
-function ofTask(task: Task, depth: number, summary: boolean, milestone: Milestone | undefined): Row {
+interface Place {
+  readonly depth: number;
+  readonly summary: boolean;
+  readonly critical: boolean;
+  readonly milestone: Milestone | undefined;
+}
+
+function ofTask(task: Task, { depth, summary, critical, milestone }: Place): Row {
   const [start, finish] = [at(task.start), at(task.finish)];
   const planned: Span | null = start !== null && finish !== null && start <= finish ? [start, finish] : null;
   const early = Date.parse(task.early_start);
@@ -106,7 +114,7 @@ function ofTask(task: Task, depth: number, summary: boolean, milestone: Mileston
     looks: moment && looks[1] - looks[0] < MOMENT_MS ? null : looks,
     percent: task.percent,
     done: task.done_at !== null,
-    critical: task.critical && task.done_at === null,
+    critical: critical && task.done_at === null,
     rag: task.rag,
     due,
     doneAt: at(milestone?.done_at ?? (due === null ? null : task.done_at)),

@@ -1,6 +1,6 @@
 /** How each state looks: always a colour, an icon and a word together, so that no one has to tell colours apart. */
 import type { Activity, Equipment, Gateway, Line, Milestone, Shortage } from '../api';
-import type { Delivery } from '../linking';
+import type { UnitState } from '../linking';
 import type { Key } from '../text/catalogue';
 import type { IconName } from './icons';
 
@@ -79,10 +79,15 @@ export const SHORTAGE: Record<Shortage['kind'], Meaning> = {
   likely_late: { tone: 'warn', icon: 'truck', word: 'shortage.likely_late' },
 };
 
-export const DELIVERY: Record<Delivery['status'], Meaning> = {
-  expected: { tone: 'mute', icon: 'clock', word: 'delivery.expected' },
-  partial: { tone: 'info', icon: 'part', word: 'delivery.partial' },
-  arrived: { tone: 'good', icon: 'check', word: 'delivery.arrived' },
+export const UNIT: Record<UnitState, Meaning> = {
+  expected: { tone: 'mute', icon: 'clock', word: 'unit.expected' },
+  waiting: { tone: 'warn', icon: 'unlinked', word: 'unit.waiting' },
+  unknown: { tone: 'mute', icon: 'question', word: 'rag.unknown' },
+  missing: { tone: 'bad', icon: 'warning', word: 'unit.missing' },
+  arrived: { tone: 'good', icon: 'check', word: 'unit.arrived' },
+  short: { tone: 'bad', icon: 'minus', word: 'unit.short' },
+  over: { tone: 'warn', icon: 'plus', word: 'unit.over' },
+  returned: { tone: 'warn', icon: 'undo', word: 'unit.returned' },
 };
 
 /** The parts of a health score. */
