@@ -132,7 +132,12 @@ def test_what_was_ordered_for_another_site_is_told_below_what_is_here():
 
 
 texts = st.text("AB01-", min_size=1, max_size=6)
-codes = st.builds(Code, st.one_of(texts, st.sampled_from([GTIN, OTHER_GTIN])), st.sampled_from(["supplier", "pack", "taught"]))
+codes = st.builds(
+    Code,
+    st.one_of(texts, st.sampled_from([GTIN, OTHER_GTIN])),
+    st.sampled_from(["supplier", "pack", "taught"]),
+    st.sampled_from([Decimal(1), Decimal("0.5"), Decimal(12)]),
+)
 besides = st.one_of(st.none(), st.builds(Beside, st.integers(0, 2 * TOGETHER_NS), st.just("e"), st.just("DN-7")))
 lines = st.builds(
     line,
