@@ -1,5 +1,6 @@
 """What is known of an order, from the tables, and what happened before on all of them."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -84,7 +85,8 @@ class Outlooks:
         row = (await connection.execute(select(orders).where(orders.c.number == number))).first()
         if row is None or row.site not in self._zones:
             return None
-        return outlook(await self._known(connection, row, now))
+        known = await self._known(connection, row, now)
+        return await asyncio.to_thread(outlook, known)  # some hundred ms of a large plan
 
     async def predicted(self, connection: AsyncConnection, number: str, now: int) -> Predicted | None:
         """When an order will be finished, where enough cases say so, as its weekly report tells it."""
@@ -115,7 +117,7 @@ class Outlooks:
             select(material_line.c.line, material_line.c.arrived).where(material_line.c.order_number == number)
         )
         return Known(
-            document=OrderDocument.model_validate_json(row.document),
+            document=await asyncio.to_thread(OrderDocument.model_validate_json, row.document),
             zone=zone,
             now=now,
             done={plan.id.partition("~")[2]: Done(plan.percent, plan.done_at) for plan in plans},

@@ -25,7 +25,7 @@ from tracking_service.domain.notice import Change, Said, local
 from tracking_service.outlooks.reading import Outlooks
 from tracking_service.outlooks.tables import expected_finish
 from tracking_service.planning.outlook import Finish, Outlook
-from tracking_service.tables import insert, milestone, orders
+from tracking_service.tables import insert, material_line, milestone, orders
 
 _log: Final = structlog.get_logger()
 _DAY: Final = 24 * 3600 * 1_000_000_000
@@ -92,9 +92,13 @@ class Watch:
         return told
 
     async def _page(self, last: str) -> Sequence[str]:
-        """The next orders that are not finished: those with an open milestone."""
+        """The next orders that are not finished: those with an open milestone, or a line that is needed and not all there."""
         open_ = select(milestone.c.order_number).where(milestone.c.done_at.is_(None))
-        statement = select(orders.c.number).where(orders.c.number > last, orders.c.number.in_(open_))
+        short = select(material_line.c.order_number).where(
+            material_line.c.arrived < material_line.c.expected, material_line.c.needed_by.is_not(None)
+        )
+        unfinished = orders.c.number.in_(open_) | orders.c.number.in_(short)
+        statement = select(orders.c.number).where(orders.c.number > last, unfinished)
         async with self._reader.connect() as connection:
             return (await connection.execute(statement.order_by(orders.c.number).limit(_PAGE))).scalars().all()
 

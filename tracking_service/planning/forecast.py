@@ -6,25 +6,35 @@ before. Of the finishes half lie before P50 and four of five before P80. The dra
 same state gives the same answer. With too few cases it says nothing.
 """
 
-import random
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+import numpy as np
+
+from tracking_service.planning.draws import Days, finishes
 from tracking_service.planning.history import Cases
-from tracking_service.planning.network import Task, schedule
+from tracking_service.planning.network import Net, Task
 
 #: So often what is left is scheduled.
 DRAWS: Final = 400
+#: Of very large networks less often: so many dates are drawn at most (16 MB), but always so often.
+_DATES: Final = 1_000_000
+_FEWEST: Final = 100
 
 
 class Delivery(NamedTuple):
-    """Material that some task waits for and that has not all come. In working days, as the network's."""
+    """Material that completes some tasks and has not all come. In working days, as the network's."""
 
     supplier: str | None
     promised: float
     tasks: tuple[str, ...]
-    """Which tasks wait for it."""
+    """Which tasks do not end before it comes."""
+    arrivals: tuple[float, ...] = ()
+    """When it would come with each of the delays that its supplier had; none: too few are known, its word counts."""
+    cases: int = 0
+    """How many deliveries of the supplier that rests on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +50,7 @@ class Forecast:
 
 
 def forecast(
-    name: str,
-    tasks: Sequence[Task],
-    *,
-    now: float,
-    pace: Cases,
-    deliveries: Sequence[Delivery] = (),
-    delays: Mapping[str, Cases] | None = None,
-    draws: int = DRAWS,
+    name: str, tasks: Sequence[Task], *, now: float, pace: Cases, deliveries: Sequence[Delivery] = (), draws: int = DRAWS
 ) -> Forecast | None:
     """Draw the finish of an order; `None` where nothing is left, or too few cases say how it will go.
 
@@ -57,64 +60,40 @@ def forecast(
         now: working days since the network's day 0.
         pace: how many times their planned duration finished work took.
         deliveries: what is still to come.
-        delays: by supplier, working days behind the promise; one with too few cases is taken at its word.
         draws: how often what is left is scheduled.
     """
-    given = {one.supplier for one in deliveries}
-    telling = {supplier: cases for supplier, cases in (delays or {}).items() if supplier in given and cases.enough}
-    if all(task.finished is not None for task in tasks) or not (pace.enough or telling):
+    cases = {delivery.supplier: delivery.cases for delivery in deliveries if delivery.arrivals}
+    if all(task.finished is not None for task in tasks) or not (pace.enough or cases):
         return None
-    left = _Left(tasks, now, pace if pace.enough else None, deliveries, telling)
-    chance = random.Random(name)  # noqa: S311 - a forecast, not a secret
-    finishes = sorted(left.finish(chance) for _ in range(draws))
-    return Forecast(
-        _at(finishes, 0.5),
-        _at(finishes, 0.8),
-        pace.count if pace.enough else 0,
-        sum(cases.count for cases in telling.values()),
-    )
+    net = Net(tasks)
+    draws = min(draws, max(_FEWEST, _DATES // len(net.leaves)))
+    chance = np.random.default_rng(list(hashlib.sha256(name.encode()).digest()))
+    comes = _comes(deliveries, now, chance, draws)
+    found = np.sort(finishes(net, _durations(net, pace, chance, draws), now=now, comes=comes))
+    return Forecast(_at(found, 0.5), _at(found, 0.8), pace.count if pace.enough else 0, sum(cases.values()))
 
 
-@dataclass(frozen=True, slots=True)
-class _Left:
-    """What is left to do and to come, and how such things went before."""
-
-    tasks: Sequence[Task]
-    now: float
-    pace: Cases | None
-    deliveries: Sequence[Delivery]
-    delays: Mapping[str, Cases]
-
-    def finish(self, chance: random.Random) -> float:
-        """One way in which it may go."""
-        waits = self._waits(chance)
-        # what slows one task down slows the next one too: half of each task's pace is the order's
-        common = self._pace(chance)
-        drawn = [
-            task
-            if task.finished is not None
-            else replace(
-                task,
-                duration=task.duration * (common + self._pace(chance)) / 2,
-                not_before=max(task.not_before or 0.0, waits.get(task.key, 0.0)),
-            )
-            for task in self.tasks
-        ]
-        return max(dates.early_finish for dates in schedule(drawn, now=self.now).values())
-
-    def _pace(self, chance: random.Random) -> float:
-        return 1.0 if self.pace is None else chance.choice(self.pace.values)
-
-    def _waits(self, chance: random.Random) -> Mapping[str, float]:
-        """By task: when the last of what it waits for comes."""
-        waits: dict[str, float] = {}
-        for delivery in self.deliveries:
-            cases = self.delays.get(delivery.supplier or "")
-            there = max(self.now, delivery.promised + (chance.choice(cases.values) if cases is not None else 0.0))
-            for task in delivery.tasks:
-                waits[task] = max(waits.get(task, there), there)
-        return waits
+def _durations(net: Net, pace: Cases, chance: np.random.Generator, draws: int) -> Mapping[str, Days]:
+    """What slows one task down slows the next one too: half of each task's pace is the order's."""
+    paces = np.array(pace.values if pace.enough else (1.0,))
+    common = chance.choice(paces, draws)
+    return {
+        key: task.duration * (common + chance.choice(paces, draws)) / 2
+        for key, task in net.leaves.items()
+        if task.finished is None
+    }
 
 
-def _at(values: Sequence[float], share: float) -> float:
-    return values[min(len(values) - 1, int(share * len(values)))]
+def _comes(deliveries: Sequence[Delivery], now: float, chance: np.random.Generator, draws: int) -> Mapping[str, Days]:
+    """By task: when the last of what completes it comes. What is overdue had none of the delays that are over."""
+    comes: dict[str, Days] = {}
+    for delivery in deliveries:
+        ahead = [at for at in delivery.arrivals or (delivery.promised,) if at > now] or [now]
+        there = chance.choice(np.array(ahead), draws)
+        for task in delivery.tasks:
+            comes[task] = np.maximum(comes[task], there) if task in comes else there
+    return comes
+
+
+def _at(values: Days, share: float) -> float:
+    return float(values[min(len(values) - 1, int(share * len(values)))])

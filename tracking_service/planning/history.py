@@ -30,6 +30,12 @@ class Cases:
         """Whether they say anything."""
         return len(self.values) >= self.minimum
 
+    def spread(self, most: int) -> tuple[float, ...]:
+        """So many of them at most, spread over all of them evenly."""
+        if len(self.values) <= most:
+            return self.values
+        return tuple(self.values[(2 * n + 1) * len(self.values) // (2 * most)] for n in range(most))
+
     def quantile(self, share: float) -> float | None:
         """The value that this share of the cases does not exceed, between neighbours in proportion; `None`: too few."""
         if not self.enough:

@@ -42,7 +42,7 @@ class Task:
     not_before: float | None = None
     """It starts no earlier than this."""
     started: float | None = None
-    """It did start then: what it waits for does not move that any more."""
+    """It did start then: what it waits for does not move that any more, only its end (FF, SF)."""
     finished: float | None = None
     """It did end then."""
 
@@ -71,7 +71,7 @@ def schedule(tasks: Iterable[Task], *, due: float | None = None, now: float | No
 
     Raises `RingError` where tasks wait for each other.
     """
-    net = _Net(tasks)
+    net = Net(tasks)
     early = _forward(net, now)
     end = max((finish for _, finish in early.values()), default=0.0)
     late, free = _backward(net, early, end if due is None else due)
@@ -83,7 +83,7 @@ def schedule(tasks: Iterable[Task], *, due: float | None = None, now: float | No
     return leaves | {key: _summary([leaves[leaf] for leaf in parts]) for key, parts in net.parts.items()}
 
 
-class _Net:
+class Net:
     """The tasks without parts, and the links between them."""
 
     def __init__(self, tasks: Iterable[Task]) -> None:
@@ -160,7 +160,7 @@ def _leaves_of(key: str, children: Mapping[str, Sequence[str]]) -> Sequence[str]
     return found
 
 
-def _forward(net: _Net, now: float | None) -> dict[str, tuple[float, float]]:
+def _forward(net: Net, now: float | None) -> dict[str, tuple[float, float]]:
     early: dict[str, tuple[float, float]] = {}
     for key in net.order:
         task = net.leaves[key]
@@ -168,7 +168,9 @@ def _forward(net: _Net, now: float | None) -> dict[str, tuple[float, float]]:
             early[key] = (task.finished if task.started is None else min(task.started, task.finished), task.finished)
             continue
         if task.started is not None:
-            early[key] = (task.started, max(task.started, now or task.started) + task.duration)
+            end = max(task.started, now or task.started) + task.duration
+            ends = [early[link.task][link.kind == "FF"] + link.lag for link in net.before[key] if link.kind[1] == "F"]
+            early[key] = (task.started, max([end, *ends]))
             continue
         start = max(0.0 if task.not_before is None else task.not_before, 0.0 if now is None else now)
         for link in net.before[key]:
@@ -191,7 +193,7 @@ def _earliest(link: Link, first: tuple[float, float], duration: float) -> float:
 
 
 def _backward(
-    net: _Net, early: Mapping[str, tuple[float, float]], end: float
+    net: Net, early: Mapping[str, tuple[float, float]], end: float
 ) -> tuple[dict[str, tuple[float, float]], dict[str, float]]:
     late: dict[str, tuple[float, float]] = {}
     free: dict[str, float] = {}

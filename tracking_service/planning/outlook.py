@@ -95,8 +95,7 @@ def outlook(known: Known) -> Outlook:
         tasks,
         now=today,
         pace=own if (own := work.paces()).enough else known.paces,
-        deliveries=deliveries_of(known.document, work.calendar, known.arrived),
-        delays=known.delays,
+        deliveries=deliveries_of(known.document, work.calendar, known.arrived, known.delays),
     )
     behind = _behind(known)
     return Outlook(

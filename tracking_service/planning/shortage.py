@@ -7,7 +7,8 @@ from typing import Final, Literal, NamedTuple
 from plumbline.text import Text, amount
 from tracking_service.planning.history import Cases
 
-_DAY: Final = 24 * 3600 * 1_000_000_000
+_HOUR: Final = 3600 * 1_000_000_000
+_DAY: Final = 24 * _HOUR
 #: So long before it is needed a line that is not there is a shortage.
 AHEAD_NS: Final = 7 * _DAY
 
@@ -51,7 +52,7 @@ def _shortage(line: Wanted, now: int, delays: Mapping[str, Cases]) -> Shortage |
     if line.needed_by <= now:
         return Shortage(
             line.line, "missing", missing, line.needed_by, line.promised,
-            Text(f"{what.en} missing: needed since {_ago(now - line.needed_by).en}", f"缺 {what.zh}：{_ago(now - line.needed_by).zh}前就需要"),
+            _missing(what, now - line.needed_by),
         )  # fmt: skip
     if line.promised is not None and line.promised > line.needed_by:
         late = _days(line.promised - line.needed_by)
@@ -83,10 +84,18 @@ def _shortage(line: Wanted, now: int, delays: Mapping[str, Cases]) -> Shortage |
     return None
 
 
+def _missing(what: Text, ago: int) -> Text:
+    if ago < _HOUR:
+        return Text(f"{what.en} missing: needed now", f"缺 {what.zh}：现在就需要")
+    since = _days(ago)
+    return Text(f"{what.en} missing: needed {since.en} ago", f"缺 {what.zh}：{since.zh}前就需要")
+
+
 def _days(ns: int) -> Text:
-    days = max(1, round(ns / _DAY))
+    if ns < _HOUR:
+        return Text("less than an hour", "不到 1 小时")
+    if ns < _DAY:
+        hours = ns // _HOUR
+        return Text(f"{hours} hour{'' if hours == 1 else 's'}", f"{hours} 小时")
+    days = round(ns / _DAY)
     return Text(f"{days} day{'' if days == 1 else 's'}", f"{days} 天")
-
-
-def _ago(ns: int) -> Text:
-    return _days(ns) if ns >= _DAY else Text("today", "今天")

@@ -1,8 +1,8 @@
 """An order's document and its evidence → the network of what is done, under way and left."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from decimal import Decimal
 from typing import Final, NamedTuple
@@ -18,6 +18,9 @@ from tracking_service.planning.network import Link, Task
 
 #: Planned work of less than this (working days) says nothing of a pace: it is a moment.
 _SOME: Final = 0.25
+_DAY: Final = 24 * 3600 * 1_000_000_000
+#: Of a supplier's delays so many are drawn from.
+_SPREAD: Final = 50
 
 
 class Done(NamedTuple):
@@ -93,12 +96,13 @@ def work_of(document: OrderDocument, *, zone: tzinfo, now: int, done: Mapping[st
         done: by milestone key.
     """
     starts = [time for time in (nanoseconds(each.start) for each in document.tasks) if time is not None]
-    begin = nanoseconds(document.start or document.signed) or min(starts, default=now)
+    told = nanoseconds(document.start or document.signed)
+    begin = told or min(starts, default=now)
     calendar = Calendar(zone, min([begin, *starts]), document.workdays, document.holidays)
     pieces = (
         _pieces_of_tasks(document, calendar, now, done)
         if document.tasks
-        else [_piece_of_milestone(each, calendar, begin, done) for each in document.milestones]
+        else [_piece_of_milestone(each, calendar, told, begin, done) for each in document.milestones]
     )
     ends = [piece.finish for piece in pieces if piece.finish is not None]
     due = nanoseconds(document.due) or max(
@@ -107,17 +111,32 @@ def work_of(document: OrderDocument, *, zone: tzinfo, now: int, done: Mapping[st
     return Work(calendar, {piece.key: piece for piece in pieces}, due)
 
 
-def deliveries_of(document: OrderDocument, calendar: Calendar, arrived: Mapping[str, Decimal]) -> Sequence[Delivery]:
-    """What is promised and has not all come, with the tasks that wait for it. `arrived`: by line."""
+def deliveries_of(
+    document: OrderDocument, calendar: Calendar, arrived: Mapping[str, Decimal], delays: Mapping[str, Cases] | None = None
+) -> Sequence[Delivery]:
+    """What is promised and has not all come, with the tasks that it completes.
+
+    `arrived`: by line; `delays`: by supplier, days of the calendar on the wall behind the promise.
+    """
     waiting: defaultdict[str, set[str]] = defaultdict(set)
     for milestone in document.milestones:
         for line in lines_of(milestone, document):
             waiting[line].add(milestone.task if document.tasks and milestone.task else milestone.key)
-    return [
-        Delivery(line.supplier, calendar.day(promised), tuple(sorted(waiting[line.line])))
-        for line in document.lines
-        if arrived.get(line.line, Decimal(0)) < line.quantity and (promised := nanoseconds(line.promised)) is not None
-    ]
+    found: list[Delivery] = []
+    known: dict[tuple[str | None, int], tuple[float, ...]] = {}
+    for line in document.lines:
+        promised = nanoseconds(line.promised)
+        if promised is None or arrived.get(line.line, Decimal(0)) >= line.quantity:
+            continue
+        cases = (delays or {}).get(line.supplier or "")
+        enough = cases is not None and cases.enough
+        if (line.supplier, promised) not in known:
+            late = cases.spread(_SPREAD) if cases is not None and enough else ()
+            known[line.supplier, promised] = tuple(calendar.day(promised + round(days * _DAY)) for days in late)
+        tasks = tuple(sorted(waiting[line.line]))
+        arrivals = known[line.supplier, promised]
+        found.append(Delivery(line.supplier, calendar.day(promised), tasks, arrivals, cases.count if cases and enough else 0))
+    return found
 
 
 def lines_of(milestone: MilestoneDocument, document: OrderDocument) -> Iterable[str]:
@@ -138,7 +157,45 @@ def _pieces_of_tasks(document: OrderDocument, calendar: Calendar, now: int, done
     for milestone in document.milestones:
         if milestone.task is not None and milestone.key in done:
             ends[milestone.task].append(done[milestone.key])
-    return [_piece_of_task(task, calendar, now, ends.get(task.key, ())) for task in document.tasks]
+    pieces = {task.key: _piece_of_task(task, calendar, now, ends.get(task.key, ())) for task in document.tasks}
+    _sum_up(pieces, own=ends)
+    return list(pieces.values())
+
+
+def _sum_up(pieces: dict[str, Piece], own: Collection[str]) -> None:
+    """A summary is as far as its parts by their days, and lasts from the first to the last; what says its own is in `own`."""
+    parts: defaultdict[str, list[str]] = defaultdict(list)
+    for piece in pieces.values():
+        if piece.parent is not None:
+            parts[piece.parent].append(piece.key)
+    weights = {key: piece.days for key, piece in pieces.items() if key not in parts}
+    open_ = list(parts)
+    while open_:
+        key = open_[-1]
+        if key in weights:
+            open_.pop()
+        elif missing := [part for part in parts[key] if part not in weights]:
+            open_ += missing  # parents never lead back: the document was checked
+        else:
+            weights[key] = sum(weights[part] for part in parts[key])
+            pieces[key] = _summary(pieces[key], [(pieces[part], weights[part]) for part in parts[key]], own=key in own)
+
+
+def _summary(summary: Piece, parts: Sequence[tuple[Piece, float]], *, own: bool) -> Piece:
+    starts = [part.start for part, _ in parts if part.start is not None]
+    finishes = [part.finish for part, _ in parts if part.finish is not None]
+    summary = replace(
+        summary,
+        start=min(starts, default=None) if summary.start is None else summary.start,
+        finish=max(finishes, default=None) if summary.finish is None else summary.finish,
+    )
+    if own:
+        return summary
+    total = Decimal(str(sum(weight for _, weight in parts)))
+    weighted = [(part.percent, Decimal(str(weight)) if total else Decimal(1)) for part, weight in parts]
+    percent = sum((far * weight for far, weight in weighted), Decimal(0)) / (total or len(parts))
+    times = [part.done_at for part, _ in parts if part.done_at is not None]
+    return replace(summary, percent=percent, done_at=max(times) if len(times) == len(parts) else None)
 
 
 def _piece_of_task(task: TaskDocument, calendar: Calendar, now: int, ends: Sequence[Done]) -> Piece:
@@ -158,9 +215,12 @@ def _piece_of_task(task: TaskDocument, calendar: Calendar, now: int, ends: Seque
     return Piece(task.key, title, task.wbs, task.parent, task.owner, start, finish, days, after, percent, done_at)
 
 
-def _piece_of_milestone(milestone: MilestoneDocument, calendar: Calendar, start: int, done: Mapping[str, Done]) -> Piece:
+def _piece_of_milestone(
+    milestone: MilestoneDocument, calendar: Calendar, start: int | None, begin: int, done: Mapping[str, Done]
+) -> Piece:
+    """`start`: as the order tells it; `begin`: from when on its time counts."""
     finish = nanoseconds(milestone.due)
-    days = 0.0 if finish is None else max(0.0, calendar.day(finish) - calendar.day(start))
+    days = 0.0 if finish is None else max(0.0, calendar.day(finish) - calendar.day(begin))
     far = done.get(milestone.key, Done(Decimal(0), None))
     title = Text(milestone.title.en, milestone.title.zh)
     return Piece(milestone.key, title, "", None, milestone.owner, start, finish, days, (), far.percent, far.done_at)

@@ -128,9 +128,11 @@ def test_a_pace_that_never_varied_gives_the_plan_at_that_pace():
 
 
 def test_a_supplier_that_is_always_late_moves_the_finish():
-    pace, late = Cases.of([1.0] * 5), Cases.of([8.0] * 5)
-    steel = Delivery("steel", 12.0, ("b",))
-    assert forecast("PO-1", CHAIN, now=0, pace=pace, deliveries=[steel], delays={"steel": late}).p50 == 30
+    pace = Cases.of([1.0] * 5)
+    steel = Delivery("steel", 12.0, ("a",))
+    late = steel._replace(arrivals=(20.0,) * 5, cases=5)
+    assert forecast("PO-1", CHAIN, now=0, pace=pace, deliveries=[late]).p50 == 30
+    assert forecast("PO-1", CHAIN, now=0, pace=pace, deliveries=[late]).delays == 5
     assert forecast("PO-1", CHAIN, now=0, pace=pace, deliveries=[steel]).p50 == 22
 
 
@@ -145,6 +147,42 @@ def test_the_forecast_is_the_same_each_time_and_lies_between_the_best_and_the_wo
         return max(one.early_finish for one in schedule(tasks, now=now).values())
 
     assert end(min(paces)) - 1e-6 <= found.p50 <= found.p80 <= end(max(paces)) + 1e-6
+
+
+@st.composite
+def networks(draw):
+    """Tasks, some begun or done, some below summaries, with links of every kind."""
+    tasks: list[Task] = []
+    for n in range(draw(st.integers(1, 8))):
+        kinds = st.sampled_from(["FS", "SS", "FF", "SF"])
+        links = [Link(f"t{m}", draw(kinds), draw(st.integers(-2, 3))) for m in range(n) if draw(st.booleans())]
+        begun, done = draw(st.sampled_from([(None, None), (2.0, None), (1.0, 4.0)]))
+        parent = draw(st.sampled_from([None, "phase"]))
+        tasks.append(Task(f"t{n}", draw(st.integers(0, 9)), tuple(links), parent, started=begun, finished=done))
+    return [*tasks, Task("phase", 0)]
+
+
+@given(networks(), st.integers(0, 9))
+def test_what_is_drawn_at_the_planned_pace_is_what_the_network_says(tasks, now):
+    found = forecast("PO-1", tasks, now=now, pace=Cases.of([1.0] * 5), draws=3)
+    if found is None:
+        assert all(task.finished is not None for task in tasks)
+    else:
+        assert found.p50 == found.p80 == max(one.early_finish for one in schedule(tasks, now=now).values())
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (7 * 60, "needed in less than an hour"),
+        (2 * 3600, "needed in 2 hours"),
+        (-60, "needed now"),
+        (-3 * 86_400, "needed 3 days ago"),
+    ],
+)
+def test_a_shortage_says_hours_where_it_is_hours(left, words):
+    (one,) = shortages([line()], DUE - left * 10**9)
+    assert one.why.en.endswith(words)
 
 
 USUAL = Standing(
