@@ -23,7 +23,7 @@ export class Polled<T> {
   problem: string | null = $state(null);
   /** There is no such thing (HTTP 404). */
   missing: boolean = $state(false);
-  #now: () => void = () => undefined;
+  #now: () => Promise<void> = () => Promise.resolve();
 
   /** Call while a component is being made. */
   constructor({ path, shape, again, everyMs = 30_000 }: Wish<T>) {
@@ -37,7 +37,7 @@ export class Polled<T> {
       const stop = new AbortController();
       let timer: ReturnType<typeof setTimeout> | undefined;
       let last = 0;
-      let reading = false;
+      let reading: Promise<void> | null = null;
       const plan = (ms: number): void => {
         clearTimeout(timer);
         timer = setTimeout(() => void read(), ms);
@@ -45,8 +45,13 @@ export class Polled<T> {
       const read = async (): Promise<void> => {
         if (reading) return plan(SOON_MS);
         if (document.hidden && this.value !== null) return plan(everyMs);
-        reading = true;
         last = performance.now();
+        reading = ask();
+        await reading;
+        reading = null;
+        if (!stop.signal.aborted) plan(everyMs);
+      };
+      const ask = async (): Promise<void> => {
         try {
           const value = await get(wanted, shape, stop.signal);
           if (stop.signal.aborted) return;
@@ -58,13 +63,14 @@ export class Polled<T> {
           this.problem = error instanceof Error ? error.message : String(error);
           this.missing = error instanceof ApiError && error.status === 404;
           console.warn('plumbline:', error);
-        } finally {
-          reading = false;
-          if (!stop.signal.aborted) plan(everyMs);
         }
       };
       soon = () => plan(Math.max(SOON_MS, APART_MS - (performance.now() - last)));
-      this.#now = () => plan(0);
+      // What is on its way may be from before the reason to read again.
+      this.#now = async () => {
+        await reading;
+        await read();
+      };
       untrack(() => void read());
       return () => {
         stop.abort();
@@ -86,8 +92,8 @@ export class Polled<T> {
     });
   }
 
-  /** Read at once. */
-  refresh(): void {
-    this.#now();
+  /** Read at once; resolves when that is done, well or not. */
+  refresh(): Promise<void> {
+    return this.#now();
   }
 }
