@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Final, Literal
 
 from plumbline.material import Coded, DeliveryUnit, Line
+from plumbline.measured import Dimension, in_unit, measures
 from plumbline.text import Text, visible
 
 Reason = Literal[
@@ -54,6 +55,8 @@ class Identity:
     serial: str | None = None
     count: str | None = None
     """AI 30 or 37 as scanned."""
+    measured: Mapping[Dimension, Decimal] = field(default_factory=dict[Dimension, Decimal])
+    """Net weight, length, area, volume of the item (of all that AI 02 names), in kg, m, m², m³."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,9 @@ def identify(text: str, gs1: Sequence[tuple[str, str]] | None) -> Identity:
     for identifier, value in gs1:
         elements.setdefault(identifier, value)
     gtin = elements.get("01", elements.get("02"))
+    told = measures(gs1)
+    if "01" in elements and told:  # so much each
+        told = {what: amount * (counted(elements.get("30")) or 1) for what, amount in told.items()}
     return Identity(
         text,
         sscc=elements.get("00"),
@@ -146,7 +152,26 @@ def identify(text: str, gs1: Sequence[tuple[str, str]] | None) -> Identity:
         batch=elements.get("10"),
         serial=elements.get("21"),
         count=elements.get("37", elements.get("30")),
+        measured=told,
     )
+
+
+def quantity_of(identity: Identity, coded: Coded) -> Decimal | None:
+    """How much of a line a scan brings that goes by this code; `None`: it says a count that is none.
+
+    A measure in the line's unit counts before the number of things; of a pack the number of packs times what one holds.
+    """
+    if (weighed := in_unit(identity.measured, coded.line.unit)) is not None:
+        return weighed
+    count = Decimal(1) if identity.count is None else counted(identity.count)
+    return None if count is None else count * coded.quantity
+
+
+def counted(told: str | None) -> Decimal | None:
+    """A count of things (AI 30, 37) as a number; `None`: it is none, or nothing."""
+    if told is None or not (told.isascii() and told.isdigit() and 0 < len(told) <= 8):
+        return None
+    return Decimal(told) or None
 
 
 def code_of(identity: Identity) -> str:
@@ -174,7 +199,8 @@ def link(identity: Identity, site: str, catalogue: Catalogue) -> Linked | Unlink
         return _zone(*place, site=site, catalogue=catalogue)
     count: Decimal | None = None
     if identity.count is not None:
-        if not (identity.count.isascii() and identity.count.isdigit() and 0 < len(identity.count) <= 8 and int(identity.count)):
+        count = counted(identity.count)
+        if count is None:
             return Unlinked(
                 "bad_quantity",
                 Text(
@@ -182,13 +208,12 @@ def link(identity: Identity, site: str, catalogue: Catalogue) -> Linked | Unlink
                     f"数量「{visible(identity.count, 20)}」不是有效数字",
                 ),
             )
-        count = Decimal(identity.count)
     if identity.own is not None:
         return _by_own_label(*identity.own, site=site, catalogue=catalogue)
     if identity.sscc is not None and (units := catalogue.units.get(identity.sscc)):
         return _by_unit(identity.sscc, units, count, site)
     if identity.gtin is not None:
-        return _by_item(identity, identity.gtin, count, site, catalogue)
+        return _by_item(identity, identity.gtin, site, catalogue)
     if identity.sscc is not None:
         return Unlinked(
             "unknown_unit",
@@ -198,7 +223,7 @@ def link(identity: Identity, site: str, catalogue: Catalogue) -> Linked | Unlink
             ),
         )
     if coded := _coded(catalogue.labels, catalogue, identity.text):
-        return _only(coded, site, Decimal(1), None)
+        return _only(coded, site, identity, None)
     return Unlinked("unknown_code", Text("no order knows this code", "没有订单包含此条码"))
 
 
@@ -223,7 +248,7 @@ def _by_own_label(order: str, number: str, piece: str | None, *, site: str, cata
     chosen = [line for line in lines if line.number == number]
     if not chosen:
         return Unlinked("unknown_line", Text(f"order {order} has no line {number}", f"订单 {order} 没有第 {number} 行"))
-    return _only([Coded(line) for line in chosen], site, Decimal(1), f"label:{number}/{piece}" if piece is not None else None)
+    return _only([Coded(line) for line in chosen], site, Identity(""), f"label:{number}/{piece}" if piece is not None else None)
 
 
 def _by_unit(sscc: str, units: Sequence[DeliveryUnit], count: Decimal | None, site: str) -> Linked | Unlinked:
@@ -235,7 +260,7 @@ def _by_unit(sscc: str, units: Sequence[DeliveryUnit], count: Decimal | None, si
     return Linked(tuple(Share(unit.line, unit.quantity) for unit in here), f"sscc:{sscc}")
 
 
-def _by_item(identity: Identity, gtin: str, count: Decimal | None, site: str, catalogue: Catalogue) -> Linked | Unlinked:
+def _by_item(identity: Identity, gtin: str, site: str, catalogue: Catalogue) -> Linked | Unlinked:
     coded = _coded(catalogue.items, catalogue, gtin)
     if not coded:
         return Unlinked(
@@ -262,11 +287,11 @@ def _by_item(identity: Identity, gtin: str, count: Decimal | None, site: str, ca
         piece = f"item:{gtin}/{identity.serial}"
     else:
         piece = f"sscc:{identity.sscc}" if identity.sscc is not None else None
-    return _only(fitting, site, count if count is not None else Decimal(1), piece)
+    return _only(fitting, site, identity, piece)
 
 
-def _only(coded: Sequence[Coded], site: str, count: Decimal, piece: str | None) -> Linked | Unlinked:
-    """The one thing of this site that a code stands for, so many times."""
+def _only(coded: Sequence[Coded], site: str, identity: Identity, piece: str | None) -> Linked | Unlinked:
+    """The one thing of this site that a code stands for, as much as it says."""
     here = [one for one in coded if one.line.site == site]
     if not here:
         return _elsewhere([one.line for one in coded])
@@ -275,7 +300,7 @@ def _only(coded: Sequence[Coded], site: str, count: Decimal, piece: str | None) 
         return Unlinked(
             "ambiguous", Text(f"it could belong to {len(here)} lines: {named}", f"可能属于 {len(here)} 行：{named}")
         )
-    return Linked((Share(here[0].line, count * here[0].quantity),), piece)
+    return Linked((Share(here[0].line, quantity_of(identity, here[0]) or Decimal(1)),), piece)
 
 
 def _elsewhere(lines: Sequence[Line]) -> Unlinked:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from plumbline.linking import Identity, is_item, own_label
+from plumbline.linking import counted, is_item, own_label, quantity_of
+from plumbline.material import Coded, Line
 from plumbline.text import Text, amount, visible
 from tracking_service.linking.likeness import begins_alike, distance, folded, tokens, unit_digits
 from tracking_service.linking.question import Candidate, Code, Part, Unit, Waiting
@@ -35,15 +36,13 @@ class Asked:
         self.tokens = frozenset(tokens(self.text))
         #: What bears a right check digit was not misread.
         self.sure = self.identity.gtin is not None or self.identity.sscc is not None
-        self.count = count_of(self.identity)
+        self.count = counted(self.identity.count) or Decimal(1)
         self.digits = "" if self.sure else unit_digits(self.text)
         self.readings = tuple(Asked(Waiting(waiting.site, reading)) for reading in waiting.readings)
 
-
-def count_of(identity: Identity) -> Decimal:
-    """How many the code says it is of (AI 30 or 37); one, where it says nothing that can be."""
-    told = identity.count or ""
-    return Decimal(told) if told.isascii() and told.isdigit() and 0 < len(told) <= 8 and int(told) else Decimal(1)
+    def brings(self, code: Code, line: Line) -> Decimal:
+        """How much of a line it would count under one of its codes."""
+        return quantity_of(self.identity, Coded(line, code.quantity)) or code.quantity
 
 
 def exact(asked: Asked, one: Candidate) -> Told | None:
@@ -58,9 +57,9 @@ def exact(asked: Asked, one: Candidate) -> Told | None:
     for code in _codes(one):
         if code.text == identity.gtin:
             if fits:
-                return Told(Part("code", EXACT, _is(code)), asked.count * code.quantity)
+                return Told(Part("code", EXACT, _is(code)), asked.brings(code, line))
         elif code.text == (asked.text if identity.own is not None else identity.text) and identity.gtin is None:
-            return Told(Part("code", EXACT, _is(code)), asked.count * code.quantity)
+            return Told(Part("code", EXACT, _is(code)), asked.brings(code, line))
     return None
 
 
@@ -93,21 +92,21 @@ def _by_item(asked: Asked, one: Candidate) -> Iterator[Told]:
             said = Text(
                 f"the same item; the code names no batch, {wanted} is ordered", f"同一物料；条码没有批号，订购批号为 {wanted}"
             )
-            yield Told(Part("item", 39, said), asked.count * code.quantity)
+            yield Told(Part("item", 39, said), asked.brings(code, one.line))
         else:
             got = visible(identity.batch, 24)
             said = Text(
                 f"the same item of another batch: {got} was scanned, {wanted} is ordered",
                 f"同一物料，批号不同：扫描到 {got}，订购批号为 {wanted}",
             )
-            yield Told(Part("item", 36, said), asked.count * code.quantity)
+            yield Told(Part("item", 36, said), asked.brings(code, one.line))
 
 
 def _by_likeness(asked: Asked, one: Candidate) -> Iterator[Told]:
     for code in _codes(one):
         part = _own_likeness(asked, one, code) if code.source == "own" else _likeness(asked, code)
         if part is not None:
-            yield Told(part, asked.count * code.quantity)
+            yield Told(part, asked.brings(code, one.line))
     for unit in one.units if asked.digits else ():
         apart = distance(asked.digits, unit.sscc, 2)
         if apart is not None:

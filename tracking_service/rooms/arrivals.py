@@ -14,8 +14,8 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline.event import Scan
-from plumbline.linking import Identity, Known, Linked, Share, Unlinked, identify, link
-from plumbline.material import Line
+from plumbline.linking import Identity, Known, Linked, Share, Unlinked, identify, link, quantity_of
+from plumbline.material import Coded, Line
 from plumbline.text import Text, visible
 from tracking_service import acts, catalogue
 from tracking_service.log.tables import act, voided
@@ -206,7 +206,7 @@ async def _decided(connection: AsyncConnection, identity: Identity, found: Found
                         "unknown_line", Text(f"there is no line {done.line} any more", f"已没有 {done.line} 这一行")
                     )
                 else:
-                    quantity = done.quantity or _count(identity)
+                    quantity = done.quantity or quantity_of(identity, Coded(line)) or Decimal(1)
                     found = Linked((Share(line, quantity),), _piece(identity, line))
             case acts.UnlinkAct():
                 found = Unlinked("unlinked", Text(f"it was taken off its line: {done.why}", f"已从物料行移除：{done.why}"))
@@ -229,11 +229,6 @@ async def _line(connection: AsyncConnection, line_id: str) -> Line | None:
     )
     row = (await connection.execute(statement)).first()
     return catalogue.line_of(row) if row is not None else None
-
-
-def _count(identity: Identity) -> Decimal:
-    told = identity.count or ""
-    return Decimal(told) if told.isascii() and told.isdigit() and 0 < len(told) <= 8 and int(told) else Decimal(1)
 
 
 def _piece(identity: Identity, line: Line) -> str | None:
