@@ -22,6 +22,7 @@ from tests.batches import NOON, batch, reading
 from tracking_service import document
 from tracking_service.intake import Intake
 from tracking_service.orders import import_order
+from tracking_service.rebuild import rebuild
 from tracking_service.tables import milestone
 
 LATER = NOON + 24 * 60 * MINUTE_NS
@@ -40,9 +41,9 @@ class Company:
         self.roller = Roller(**common, store=store, token="one", stop=Stop(), patience=Patience(), settle_s=0)
         self.intake = Intake(engine=engine, sites=site.SITES, now_ns=lambda: self.now)
 
-    async def order(self, policy) -> None:
+    async def order(self, policy, number="PO-1") -> None:
         title = {"en": "Cured", "zh": "养护完成"}
-        changes = {"milestones": [{"key": "cured", "title": title, "policy": policy}]}
+        changes = {"number": number, "milestones": [{"key": "cured", "title": title, "policy": policy}]}
         parsed = document.read(json.dumps(site.order(**changes)).encode(), "test")
         async with self.engine.begin() as connection:
             await import_order(connection, parsed, sites=site.SITES, zones=self.intake.zones, now=LATER)
@@ -112,3 +113,16 @@ async def test_what_no_milestone_counts_on_any_more_is_not_watched(company):
     await company.order({"date_reached": {"at": "2030-01-01"}})
     async with company.engine.connect() as connection:
         assert (await connection.execute(select(watched))).all() == []
+
+
+async def test_what_readings_completed_is_so_rebuilt_whatever_other_orders_count_on(company):
+    colder = {"reading_held": CURED["reading_held"] | {"metric": "other_c"}}
+    await company.order(colder, "PO-0")
+    await company.order({"date_reached": {"at": "2030-01-01"}})
+    await company.order(CURED)
+    await company.measured(range(60))
+    found = await rebuild(company.engine, sites=site.SITES, zones=company.intake.zones, now=company.now)
+    assert found.shown == []
+    assert found.equal
+    async with company.engine.connect() as connection:
+        assert (await connection.execute(select(milestone.c.percent).order_by(milestone.c.id))).scalars().all() == [0, 100]

@@ -17,7 +17,7 @@ from tracking_service.draft import Draft
 from tracking_service.geofence import room as geofence
 from tracking_service.intake import decoded
 from tracking_service.log import Entry, pages
-from tracking_service.rooms import check_ins, counting, machines
+from tracking_service.rooms import check_ins, counting, machines, minutes
 from tracking_service.rooms.ground import Ground, from_inbox, portions
 from tracking_service.tables import material_line, milestone
 
@@ -84,6 +84,7 @@ class Replay:
         """Compute what follows from all that was taken in."""
         ground = self._ground(now)
         async with self._engine.begin() as connection:
+            await minutes.lend(self._live, connection)
             await check_ins.follow(connection)
             await machines.follow(connection)
             await geofence.follow(connection, sites=self._sites)

@@ -26,7 +26,7 @@ async def shadow(live: AsyncConnection) -> AsyncGenerator[AsyncEngine]:
                 await connection.run_sync(gateway.create)
                 if rows:
                     await connection.execute(insert(gateway), rows)
-                await minutes.lend(live, connection)
+                await minutes.prepare(connection)
             yield engine
         finally:
             await engine.dispose()

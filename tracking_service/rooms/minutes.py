@@ -19,6 +19,7 @@ from tracking_service.tables import insert_new, milestone, milestone_need
 _GAP_NS = 25 * 60 * MINUTE_NS
 #: Rows copied at once.
 _ROWS = 5_000
+_TABLES = (watched, minute_summary, summary_count)
 _METRIC = (watched.c.site, watched.c.device, watched.c.metric)
 _SUMMED = (minute_summary.c.site, minute_summary.c.device, minute_summary.c.metric)
 
@@ -84,10 +85,19 @@ async def facts(connection: AsyncConnection, needs: Collection[Need]) -> Mapping
     return {key: list(minutes.values()) for key, minutes in found.items()}
 
 
-async def lend(live: AsyncConnection, shadow: AsyncConnection) -> None:
-    """Make the tables in a shadow's database, with all that the live one knows: it is no state of tracking's own."""
-    for table in (watched, minute_summary, summary_count):
+async def prepare(shadow: AsyncConnection) -> None:
+    """Make the tables in a shadow's database, empty: while the log is replayed, orders come and go that want metrics."""
+    for table in _TABLES:
         await shadow.run_sync(table.create)
+
+
+async def lend(live: AsyncConnection, shadow: AsyncConnection) -> None:
+    """Give a shadow all that the live one knows, when its log is replayed: it is no state of tracking's own.
+
+    Not before: `watch` would drop the minutes of metrics whose orders have not come yet.
+    """
+    for table in _TABLES:
+        await shadow.execute(delete(table))
         rows = await live.stream(select(table))
         async for some in rows.mappings().partitions(_ROWS):
             await shadow.execute(insert(table), [dict(row) for row in some])

@@ -111,6 +111,7 @@ async def test_a_shadow_sees_the_same_minutes(engine, tmp_path):
     there = open_engine(f"sqlite:///{tmp_path / 'shadow.db'}", durable=False)
     async with engine.begin() as live, there.begin() as shadow:
         await tell(live, 7, 5.0)
+        await minutes.prepare(shadow)
         await minutes.lend(live, shadow)
         assert await minutes.facts(shadow, [TEMPERATURE]) == await minutes.facts(live, [TEMPERATURE])
         assert await minutes.waits(shadow)
