@@ -44,6 +44,23 @@ describe('the rows of a plan', () => {
     expect(rowsOf(given, [], new Set()).map((row) => row.critical)).toEqual([true, false, false]);
   });
 
+  test('tell of a summary what its parts are, folded or not', () => {
+    const bare = { start: null, finish: null };
+    const given = {
+      ...plan([
+        task('a', null, bare), task('b', 'a', bare), task('c', 'b', { start: D(3), finish: D(4) }), task('d', 'a', { start: D(2), finish: D(3) }),
+        task('e', null, { start: D(1), finish: D(9) }),
+      ]),
+      critical: ['c'],
+    };
+    for (const folded of [new Set<string>(), new Set(['a'])]) {
+      const [a] = rowsOf(given, [], folded);
+      expect([a?.critical, a?.planned]).toEqual([true, [Date.parse(D(2)), Date.parse(D(4))]]);
+    }
+    const e = rowsOf(given, [], new Set()).at(-1);
+    expect([e?.critical, e?.planned]).toEqual([false, [Date.parse(D(1)), Date.parse(D(9))]]);
+  });
+
   test('survive a nesting deeper than a stack', () => {
     const deep = Array.from({ length: 5000 }, (_, n) => task(String(n), n ? String(n - 1) : null));
     expect(rowsOf(plan(deep), [], new Set()).at(-1)?.depth).toBe(4999);

@@ -29,7 +29,7 @@ const MOMENT_MS = 3_600_000;
 
 /**
  * Milestones that are no task come first, then the tasks as their breakdown says, each summary before its parts. Parts
- * of the summaries in `folded` are left out. A task whose parents go round in a ring stands at the top level.
+ * of the summaries in `folded` are left out; a summary is critical where a part is, and planned from its first part to its last. A task whose parents go round in a ring stands at the top level.
  */
 export function rowsOf(plan: Plan, milestones: readonly Milestone[], folded: ReadonlySet<string>): Row[] {
   const byKey = new Map(milestones.map((milestone) => [keyOf(milestone), milestone]));
@@ -47,12 +47,19 @@ export function rowsOf(plan: Plan, milestones: readonly Milestone[], folded: Rea
     else inside.set(parent, [task]);
   }
   // without recursion: a file may nest thousands deep
+  const all: { task: Task; depth: number }[] = [];
   const waiting = (inside.get(null) ?? []).map((task) => ({ task, depth: 0 })).reverse();
   for (let next = waiting.pop(); next; next = waiting.pop()) {
+    all.push(next);
     const { task, depth } = next;
-    rows.push(ofTask(task, { depth, summary: parents.has(task.key), critical: critical.has(task.key), milestone: byKey.get(task.key) }));
-    if (folded.has(task.key)) continue;
     for (const part of [...(inside.get(task.key) ?? [])].reverse()) waiting.push({ task: part, depth: depth + 1 });
+  }
+  const sums = sumsOf(all, critical);
+  let hidden = Infinity;
+  for (const { task, depth } of all) {
+    if (depth > hidden) continue;
+    hidden = folded.has(task.key) ? depth : Infinity;
+    rows.push(ofTask(task, { depth, summary: parents.has(task.key), milestone: byKey.get(task.key), ...sums.get(task.key) }));
   }
   return rows;
 }
@@ -91,15 +98,45 @@ function groundedOf(tasks: ReadonlyMap<string, Task>): Map<string, boolean> {
   return known;
 }
 
-interface Place {
+/** What a task and all that it holds are together; `all` has each task before its parts. */
+function sumsOf(all: readonly { task: Task; depth: number }[], critical: ReadonlySet<string>): Map<string, Sum> {
+  const sums = new Map<string, Sum>();
+  const open: Sum[] = [];
+  for (const { task, depth } of [...all].reverse()) {
+    const parts = open[depth + 1];
+    const sum = {
+      critical: critical.has(task.key) || (parts?.critical ?? false),
+      start: at(task.start) ?? parts?.start ?? null,
+      finish: at(task.finish) ?? parts?.finish ?? null,
+    };
+    delete open[depth + 1];
+    const beside = open[depth];
+    open[depth] = {
+      critical: sum.critical || (beside?.critical ?? false),
+      start: least(sum.start, beside?.start ?? null, Math.min),
+      finish: least(sum.finish, beside?.finish ?? null, Math.max),
+    };
+    sums.set(task.key, sum);
+  }
+  return sums;
+}
+
+const least = (a: number | null, b: number | null, which: (a: number, b: number) => number): number | null =>
+  a === null ? b : b === null ? a : which(a, b);
+
+interface Sum {
+  readonly critical: boolean;
+  readonly start: number | null;
+  readonly finish: number | null;
+}
+
+interface Place extends Partial<Sum> {
   readonly depth: number;
   readonly summary: boolean;
-  readonly critical: boolean;
   readonly milestone: Milestone | undefined;
 }
 
-function ofTask(task: Task, { depth, summary, critical, milestone }: Place): Row {
-  const [start, finish] = [at(task.start), at(task.finish)];
+function ofTask(task: Task, { depth, summary, milestone, critical = false, start = null, finish = null }: Place): Row {
   const planned: Span | null = start !== null && finish !== null && start <= finish ? [start, finish] : null;
   const early = Date.parse(task.early_start);
   const looks: Span = [early, Math.max(early, Date.parse(task.early_finish))];
