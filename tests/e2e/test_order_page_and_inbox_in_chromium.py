@@ -212,3 +212,19 @@ async def test_a_clerk_links_what_waits_teaches_its_code_and_takes_it_back(serve
     assert await fits(phone)
     assert not served.faults
     assert not served.foreign
+
+
+@pytest.mark.timeout(240)
+async def test_what_is_likely_is_linked_by_enter_alone_and_what_comes_later_appears_by_itself(served):
+    await take(served, order(time.time_ns()))
+    page = await served.page("?lang=en#/inbox")
+    await expect(page.locator("main")).to_contain_text("Nothing is waiting")
+    text = f"01{site.GTIN}10LOT8"
+    await served.post(site.scan(text, [("01", site.GTIN), ("10", "LOT8")]))
+    opened = page.locator("article.scan.open")
+    await expect(opened.get_by_role("radio").first).to_be_focused()
+    await expect(opened.get_by_role("radio").first).to_be_checked()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("article.scan")).to_have_count(0)
+    await expect(page.get_by_role("list", name="Just done")).to_contain_text("Bolts (PO-1)")
+    assert not served.faults
