@@ -93,7 +93,7 @@ async def place(engine, number="PO-1"):
                 "title_zh": f"步骤 {n}",
                 "percent": Decimal(percent),
                 "evidence": 1,
-                "policy": "{}",
+                "policy": '{"material_arrived": {}}',
                 "done_at": done,
                 "due": due,
             }

@@ -40,7 +40,9 @@ async def place(engine, number="PO-1", people=(("li@example.org", "李工", "zh"
             "title_en": "Beams on site",
             "title_zh": "钢梁到场",
         }
-        await insert_new(connection, milestone, [one | {"percent": Decimal(0), "evidence": 0, "policy": "{}"}])
+        await insert_new(
+            connection, milestone, [one | {"percent": Decimal(0), "evidence": 0, "policy": '{"material_arrived": {}}'}]
+        )
         rows = [{"order_number": number, "email": to, "name": name, "language": language} for to, name, language in people]
         await insert_new(connection, subscription, rows)
 
@@ -197,6 +199,13 @@ async def test_while_a_gateway_is_silent_nothing_is_late_only_unknown_and_afterw
         await connection.execute(update(inbox.gateway).values(online=True, data_until=NOW, last_seen=NOW))
     assert [change.kind for change in await due(engine, NOW - 1, NOW + 60 * S)] == ["late"]
     assert (await outbox(engine, recipient="li@example.org"))[-1].subject == "[PO-1] 钢梁到场：已到期，完成 0%"
+
+
+async def test_what_is_signed_at_the_office_is_late_whatever_gateway_is_silent(engine):
+    await site.put_gateway(engine, online=False, since=NOW - site.HOUR, data_until=NOW - 2 * site.HOUR)
+    async with engine.begin() as connection:
+        await connection.execute(update(milestone).values(policy='{"signed_off": {"role": "engineer"}}'))
+    assert [change.kind for change in await due(engine, NOW - 1, NOW)] == ["late"]
 
 
 async def test_who_was_told_that_it_is_late_hears_that_it_never_was(engine):

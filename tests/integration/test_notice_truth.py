@@ -39,7 +39,15 @@ async def play(engine, steps):
     async with engine.begin() as connection:
         row = {"number": number, "site": site.SITE, "customer": "C", "document": "{}", "imported_at": 1, **texts}
         await insert_new(connection, orders, [row])
-        one = {"id": which, "order_number": number, "ordinal": 0, "percent": Decimal(0), "evidence": 0, "policy": "{}", **texts}
+        one = {
+            "id": which,
+            "order_number": number,
+            "ordinal": 0,
+            "percent": Decimal(0),
+            "evidence": 0,
+            "policy": '{"material_arrived": {}}',
+            **texts,
+        }
         await insert_new(connection, milestone, [one])
         person = {"order_number": number, "email": "ann@example.org", "name": "Ann", "language": "en"}
         await insert_new(connection, subscription, [person])

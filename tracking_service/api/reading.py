@@ -27,7 +27,7 @@ from tracking_service.api.models import (
     iso,
     iso_or_none,
 )
-from tracking_service.domain.milestone import Silence, longest, worst
+from tracking_service.domain.milestone import Silence, hiding, longest, worst
 from tracking_service.domain.notice import local
 from tracking_service.domain.order import line_state, order_percent
 from tracking_service.domain.policies import Policy, sentence
@@ -133,6 +133,7 @@ def _roles(policy: Policy) -> Sequence[str]:
 
 
 def _milestone(row: Row[Any], policy: _Said, now: int, silent: Sequence[Silence], zone: ZoneInfo) -> MilestoneModel:
+    silent = hiding(row.policy, silent)
     quiet = longest(silent, now)
     clock = local(quiet.since, zone) if quiet else ""
     found = assess(percent=row.percent, done_at=row.done_at, start=row.start, due=row.due, now=now, silent=silent, clock=clock)

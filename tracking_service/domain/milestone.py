@@ -4,7 +4,7 @@
 come in, and however often, the same scans give the same state.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -16,6 +16,8 @@ from plumbline.text import Text, amount
 STEPS: Final = (25, 50, 75)
 #: So long before its date an unfinished milestone turns yellow.
 WARN_NS: Final = 3 * 24 * 3600 * 1_000_000_000
+#: Policies of what gateways see; signatures are given at the office.
+_SEEN: Final = ('"material_arrived"', '"equipment_working"', '"crew_checked_in"', '"reading_held"', '"inspection_passed"')
 
 Rag = Literal["green", "yellow", "red", "unknown"]
 Standing = Literal["open", "done", "unknown"]
@@ -187,6 +189,11 @@ class Assessment(NamedTuple):
 def quietest(silent: Iterable[Silence], due: int) -> Silence | None:
     """The gateway that has been silent longest of those that may have seen something before `due` and not told it."""
     return min((quiet for quiet in silent if quiet.since < due), key=lambda quiet: quiet.since, default=None)
+
+
+def hiding(policy: str, silent: Sequence[Silence]) -> Sequence[Silence]:
+    """Of these silences those that may hide something that a policy (its JSON) counts on: none of signatures and dates."""
+    return silent if any(kind in policy for kind in _SEEN) else ()
 
 
 def longest(silent: Iterable[Silence], now: int) -> Silence | None:

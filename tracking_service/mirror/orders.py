@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from plumbline.series import FieldValue, Point
 from tracking_service import gateways
-from tracking_service.domain.milestone import Rag, Silence, worst
+from tracking_service.domain.milestone import Assessment, Rag, Silence, hiding, worst
 from tracking_service.domain.order import line_standing, on_time, order_percent
 from tracking_service.mirror.lately import Lately
 from tracking_service.mirror.send import Send
@@ -86,8 +86,14 @@ def _material(site: str, row: Row[Any], silent: Sequence[Silence], now: int) -> 
     return Point("material", {"site": site, "order": row.order_number, "line": row.line}, fields, now)
 
 
+def colour_of(plan: Row[Any], silent: Sequence[Silence], now: int) -> Assessment:
+    """A milestone's colour, as the wall shows it."""
+    silent = hiding(plan.policy, silent)
+    return assess(percent=plan.percent, done_at=plan.done_at, start=plan.start, due=plan.due, now=now, silent=silent)
+
+
 def _milestone(site: str, row: Row[Any], silent: Sequence[Silence], now: int) -> Point:
-    found = assess(percent=row.percent, done_at=row.done_at, start=row.start, due=row.due, now=now, silent=silent)
+    found = colour_of(row, silent, now)
     fields: dict[str, FieldValue] = {
         "percent": float(row.percent),
         "state": found.state,
@@ -99,10 +105,7 @@ def _milestone(site: str, row: Row[Any], silent: Sequence[Silence], now: int) ->
 
 
 def _order(row: Row[Any], lines: Sequence[Row[Any]], plans: Sequence[Row[Any]], silent: Sequence[Silence], now: int) -> Point:
-    found: list[Rag] = [
-        assess(percent=plan.percent, done_at=plan.done_at, start=plan.start, due=plan.due, now=now, silent=silent).rag
-        for plan in plans
-    ]
+    found: list[Rag] = [colour_of(plan, silent, now).rag for plan in plans]
     percents = [float(plan.percent) for plan in plans]
     if not percents:  # an order without milestones is as far as its material
         percents = [float(min(line.arrived / line.expected, 1) * 100) for line in lines]

@@ -12,9 +12,8 @@ from plumbline.site import SiteFile
 from tracking_service import gateways
 from tracking_service.api.reading import read_people
 from tracking_service.domain.milestone import Rag, Silence, worst
-from tracking_service.mirror.orders import colour
+from tracking_service.mirror.orders import colour, colour_of
 from tracking_service.mirror.send import Send
-from tracking_service.planning.colour import assess
 from tracking_service.tables import milestone, orders
 
 #: The pseudo-zones: the whole site, and all places that are no zone of the site file.
@@ -57,7 +56,8 @@ async def mirror_sites(reader: AsyncEngine, send: Send, *, sites: Mapping[str, S
 
 
 async def _plans(connection: AsyncConnection) -> Mapping[str, Sequence[Row[Any]]]:
-    columns: list[Column[Any]] = [orders.c.site, milestone.c.percent, milestone.c.done_at, milestone.c.start, milestone.c.due]
+    told = milestone.c
+    columns: list[Column[Any]] = [orders.c.site, told.percent, told.done_at, told.start, told.due, told.policy]
     found: dict[str, list[Row[Any]]] = defaultdict(list)
     for row in await connection.execute(select(*columns).join(orders, orders.c.number == milestone.c.order_number)):
         found[row.site].append(row)
@@ -65,10 +65,7 @@ async def _plans(connection: AsyncConnection) -> Mapping[str, Sequence[Row[Any]]
 
 
 def _milestones(plans: Sequence[Row[Any]], silent: Sequence[Silence], now: int) -> Mapping[str, FieldValue]:
-    found: list[Rag] = [
-        assess(percent=plan.percent, done_at=plan.done_at, start=plan.start, due=plan.due, now=now, silent=silent).rag
-        for plan in plans
-    ]
+    found: list[Rag] = [colour_of(plan, silent, now).rag for plan in plans]
     counts = Counter(found)
     colours: tuple[Rag, ...] = ("green", "yellow", "red", "unknown")
     fields: dict[str, FieldValue] = {f"milestones_{rag}": float(counts[rag]) for rag in colours}

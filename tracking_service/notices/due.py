@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tracking_service import gateways
 from tracking_service.domain import notice as words
-from tracking_service.domain.milestone import ShortAtDue, quietest
+from tracking_service.domain.milestone import ShortAtDue, hiding, quietest
 from tracking_service.domain.notice import Change, Unknown
 from tracking_service.notices import briefs
 from tracking_service.notices.tables import due_told
@@ -45,7 +45,7 @@ async def _news(connection: AsyncConnection, now: int) -> Mapping[str, ShortAtDu
     silent = gateways.by_site(await gateways.read(connection))
     news: dict[str, ShortAtDue | Unknown] = {}
     for row in rows:
-        quiet = quietest(silent.get(row.site, ()), row.due)
+        quiet = quietest(hiding(row.policy, silent.get(row.site, ())), row.due)
         if quiet is None:
             news[row.id] = ShortAtDue(row.due)
         elif row.what is None or row.told_due != row.due:
@@ -53,10 +53,11 @@ async def _news(connection: AsyncConnection, now: int) -> Mapping[str, ShortAtDu
     return news
 
 
-def _untold(now: int) -> Select[Any, Any, Any, Any, Any]:
+def _untold(now: int) -> Select[Any, Any, Any, Any, Any, Any]:
     late: ColumnElement[bool] = (due_told.c.what == "late") & (due_told.c.due == milestone.c.due)
+    columns = (milestone.c.id, milestone.c.due, milestone.c.policy, orders.c.site, due_told.c.what)
     return (
-        select(milestone.c.id, milestone.c.due, orders.c.site, due_told.c.what, due_told.c.due.label("told_due"))
+        select(*columns, due_told.c.due.label("told_due"))
         .join(orders, orders.c.number == milestone.c.order_number)
         .outerjoin(due_told, due_told.c.milestone_id == milestone.c.id)
         .where(milestone.c.done_at.is_(None), milestone.c.due <= now, due_told.c.milestone_id.is_(None) | ~late)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from plumbline.text import Language, Text, amount
 from tracking_service import gateways
 from tracking_service.domain.hours import day_of
-from tracking_service.domain.milestone import Rag, quietest
+from tracking_service.domain.milestone import Rag, hiding, quietest
 from tracking_service.domain.notice import local
 from tracking_service.notices import page
 from tracking_service.planning.colour import assess
@@ -100,7 +100,7 @@ async def read(
         plans = await connection.execute(
             select(milestone).where(milestone.c.order_number == row.number).order_by(milestone.c.ordinal)
         )
-        reached = [_reached(plan, now, silent.get(row.site, ()), zone) for plan in plans]
+        reached = [_reached(plan, now, hiding(plan.policy, silent.get(row.site, ())), zone) for plan in plans]
         percents = [one.percent for one in reached]
         reports.append(
             OrderReport(

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from plumbline.text import Text
 from tracking_service.document import OrderDocument, nanoseconds
-from tracking_service.domain.milestone import Assessment, Silence
+from tracking_service.domain.milestone import Assessment, Silence, hiding
 from tracking_service.planning.colour import DEFAULT, Rule, assess, planned
 from tracking_service.planning.forecast import forecast
 from tracking_service.planning.history import Cases
@@ -119,7 +119,7 @@ def _task(piece: Piece, dates: Dates, work: Work, known: Known) -> TaskOutlook:
         start=piece.start,
         due=piece.finish,
         now=known.now,
-        silent=known.silent,
+        silent=hiding(piece.policies, known.silent),
         clock=known.clock,
         rule=known.rule,
     )

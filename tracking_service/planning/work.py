@@ -48,6 +48,8 @@ class Piece:
     percent: Decimal
     """By evidence where a milestone ends it, else as the schedule says."""
     done_at: int | None
+    policies: str = ""
+    """What its milestones count on, as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +156,15 @@ def start_of(milestone: MilestoneDocument, document: OrderDocument) -> int | Non
 
 def _pieces_of_tasks(document: OrderDocument, calendar: Calendar, now: int, done: Mapping[str, Done]) -> Sequence[Piece]:
     ends: defaultdict[str, list[Done]] = defaultdict(list)
+    policies: defaultdict[str, str] = defaultdict(str)
     for milestone in document.milestones:
         if milestone.task is not None and milestone.key in done:
             ends[milestone.task].append(done[milestone.key])
-    pieces = {task.key: _piece_of_task(task, calendar, now, ends.get(task.key, ())) for task in document.tasks}
+            policies[milestone.task] += _policy(milestone)
+    pieces = {
+        task.key: replace(_piece_of_task(task, calendar, now, ends.get(task.key, ())), policies=policies.get(task.key, ""))
+        for task in document.tasks
+    }
     _sum_up(pieces, own=ends)
     return list(pieces.values())
 
@@ -195,7 +202,12 @@ def _summary(summary: Piece, parts: Sequence[tuple[Piece, float]], *, own: bool)
     weighted = [(part.percent, Decimal(str(weight)) if total else Decimal(1)) for part, weight in parts]
     percent = sum((far * weight for far, weight in weighted), Decimal(0)) / (total or len(parts))
     times = [part.done_at for part, _ in parts if part.done_at is not None]
-    return replace(summary, percent=percent, done_at=max(times) if len(times) == len(parts) else None)
+    done_at = max(times) if len(times) == len(parts) else None
+    return replace(summary, percent=percent, done_at=done_at, policies="".join({part.policies for part, _ in parts}))
+
+
+def _policy(milestone: MilestoneDocument) -> str:
+    return milestone.policy.model_dump_json(exclude_none=True)
 
 
 def _piece_of_task(task: TaskDocument, calendar: Calendar, now: int, ends: Sequence[Done]) -> Piece:
@@ -223,4 +235,5 @@ def _piece_of_milestone(
     days = 0.0 if finish is None else max(0.0, calendar.day(finish) - calendar.day(begin))
     far = done.get(milestone.key, Done(Decimal(0), None))
     title = Text(milestone.title.en, milestone.title.zh)
-    return Piece(milestone.key, title, "", None, milestone.owner, start, finish, days, (), far.percent, far.done_at)
+    own = (milestone.key, title, "", None, milestone.owner, start, finish, days, ())
+    return Piece(*own, far.percent, far.done_at, _policy(milestone))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests import tracking_site as site
 from tracking_service.document import OrderDocument
+from tracking_service.domain.milestone import Silence
 from tracking_service.planning.history import Cases
 from tracking_service.planning.outlook import Known, outlook
 from tracking_service.planning.score import Standing
@@ -234,3 +235,11 @@ def test_a_plan_of_thousands_of_tasks_is_drawn_as_its_network_says():
     ]
     found = look("2026-03-01T00:00:00", whole=document(tasks=tasks, milestones=[]), paces=Cases.of([1.0] * 5))
     assert found.expected.p50 == found.expected.p80 == found.finish
+
+
+def test_a_silent_gateway_hides_nothing_of_what_is_signed_at_the_office():
+    signed = BEAMS | {"key": "signed", "policy": {"signed_off": {"role": "engineer"}}, "due": day(3)}
+    del signed["task"]
+    whole = document(tasks=[], milestones=[{**MATERIAL, "due": day(3)}, signed])
+    found = look("2026-03-04T00:00:00", whole=whole, silent=(Silence("gw-1", ns("2026-03-01T00:10:00")),))
+    assert {one.piece.key: one.standing.rag for one in found.tasks} == {"beams": "unknown", "signed": "red"}
