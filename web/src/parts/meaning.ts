@@ -81,7 +81,7 @@ export const SHORTAGE: Record<Shortage['kind'], Meaning> = {
 
 export const UNIT: Record<UnitState, Meaning> = {
   expected: { tone: 'mute', icon: 'clock', word: 'unit.expected' },
-  waiting: { tone: 'warn', icon: 'unlinked', word: 'unit.waiting' },
+  waiting: { tone: 'info', icon: 'clock', word: 'unit.waiting' },
   unknown: { tone: 'mute', icon: 'question', word: 'rag.unknown' },
   missing: { tone: 'bad', icon: 'warning', word: 'unit.missing' },
   arrived: { tone: 'good', icon: 'check', word: 'unit.arrived' },
