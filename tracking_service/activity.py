@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline.text import Text, visible
@@ -11,12 +11,12 @@ from tracking_service import gateways
 from tracking_service.domain.milestone import Completed, Passed
 from tracking_service.domain.notice import Change, Moved
 from tracking_service.domain.wording import gateway_turned
-from tracking_service.tables import activity, insert_new
+from tracking_service.tables import activity, insert
 
 Kind = Literal["scan", "check_in", "state", "milestone", "gateway", "unlinked", "inspection"]
 Level = Literal["info", "good", "warn", "bad"]
 
-#: So many entries are kept of each site.
+#: So many entries are kept of each site, beside those that came since the list was last trimmed.
 KEPT: Final = 200
 #: So many a screen gets.
 SHOWN: Final = 30
@@ -34,32 +34,40 @@ class Entry(NamedTuple):
 
 
 async def add(connection: AsyncConnection, entries: Sequence[Entry]) -> Sequence[Entry]:
-    """Put entries on the list and drop the oldest; returns those that were not there yet."""
+    """Put entries on the list; returns those that were not there yet. The oldest go with `trim`."""
     if not entries:
         return ()
-    ids = [entry.id for entry in entries]
-    known = set((await connection.execute(select(activity.c.id).where(activity.c.id.in_(ids)))).scalars())
-    fresh = [entry for entry in entries if entry.id not in known]
-    await insert_new(
-        connection,
-        activity,
-        [
-            {
-                "id": entry.id,
-                "site": entry.site,
-                "at": entry.at,
-                "kind": entry.kind,
-                "text_en": visible(entry.text.en, 512),
-                "text_zh": visible(entry.text.zh, 512),
-                "level": entry.level,
-            }
-            for entry in fresh
-        ],
-    )
-    for site in {entry.site for entry in fresh}:
+    told: dict[str, Entry] = {}
+    for entry in entries:
+        told.setdefault(entry.id, entry)
+    rows = [
+        {
+            "id": entry.id,
+            "site": entry.site,
+            "at": entry.at,
+            "kind": entry.kind,
+            "text_en": visible(entry.text.en, 512),
+            "text_zh": visible(entry.text.zh, 512),
+            "level": entry.level,
+        }
+        for entry in told.values()
+    ]
+    statement = insert(connection, activity).on_conflict_do_nothing().returning(activity.c.id)
+    new = set((await connection.execute(statement, rows)).scalars())
+    return [entry for entry in told.values() if entry.id in new]
+
+
+async def overfull(connection: AsyncConnection) -> Sequence[str]:
+    """The sites whose lists `trim` shortens. Reads only."""
+    statement = select(activity.c.site).group_by(activity.c.site).having(func.count() > KEPT)
+    return (await connection.execute(statement)).scalars().all()
+
+
+async def trim(connection: AsyncConnection, sites: Sequence[str]) -> None:
+    """Drop what is older than the newest `KEPT` entries of each of these sites."""
+    for site in sites:
         oldest = select(activity.c.at).where(activity.c.site == site).order_by(activity.c.at.desc()).offset(KEPT - 1).limit(1)
         await connection.execute(delete(activity).where(activity.c.site == site, activity.c.at < oldest.scalar_subquery()))
-    return fresh
 
 
 async def newest(connection: AsyncConnection, site: str) -> Sequence[Entry]:

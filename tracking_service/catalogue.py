@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline.linking import EVERYWHERE, Catalogue, Identity, Known
@@ -32,7 +33,8 @@ async def look_up(
     items = {identity.gtin for identity in found if identity.gtin is not None}
     numbers = {identity.own[0] for identity in found if identity.own is not None}
     # a label is at most 256 characters and holds no NUL: what is not so can match nothing
-    texts = {identity.text for identity in found if len(identity.text) <= 256 and "\0" not in identity.text}
+    texts = _bounded((identity.text for identity in found), 256)
+    plain = _bounded((one.text for one in found if one.own is None and one.sscc is None and one.gtin is None), 256)
     by_unit: dict[str, list[DeliveryUnit]] = defaultdict(list)
     if units:
         statement = (
@@ -54,8 +56,8 @@ async def look_up(
         units=by_unit,
         items=await _lines(connection, material_line.c.gtin, _bounded(items, 14)),
         orders=await _lines(connection, material_line.c.order_number, _bounded(numbers, 64)),
-        labels=await _lines(connection, material_line.c.label, texts),
-        codes=await _codes(connection, texts | _bounded(items, 14)),
+        labels=await _lines(connection, material_line.c.label, plain),
+        codes=await _codes(connection, plain | _bounded(items, 14)),
         names={**(names or {}), **{(EVERYWHERE, code): known for code, known in people.items()}},
     )
 
@@ -112,12 +114,17 @@ def _bounded(codes: Iterable[str], length: int) -> set[str]:
 async def _lines(connection: AsyncConnection, column: ColumnElement[Any], values: set[str]) -> dict[str, Sequence[Line]]:
     by_value: dict[str, list[Line]] = defaultdict(list)
     if values:
-        statement = (
-            select(column.label("found_by"), *LINE_COLUMNS)
-            .join(orders, orders.c.number == material_line.c.order_number)
-            .where(column.in_(values))
-            .order_by(material_line.c.order_number, material_line.c.ordinal)
-        )
-        for row in await connection.execute(statement):
+        for row in await connection.execute(_found_by(column), {"values": list(values)}):
             by_value[row.found_by].append(line_of(row))
     return dict(by_value)
+
+
+@cache
+def _found_by(column: ColumnElement[Any]) -> Any:
+    """The lines whose `column` is one of `values`; made once, for scans come one by one."""
+    return (
+        select(column.label("found_by"), *LINE_COLUMNS)
+        .join(orders, orders.c.number == material_line.c.order_number)
+        .where(column.in_(bindparam("values", expanding=True)))
+        .order_by(material_line.c.order_number, material_line.c.ordinal)
+    )

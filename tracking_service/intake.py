@@ -13,7 +13,7 @@ from datetime import tzinfo
 from typing import Any, Final, Protocol
 
 import structlog
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -41,6 +41,17 @@ _DUE_EVERY_NS: Final = 5_000_000_000
 _WAKE_EVERY_NS: Final = 1_000_000_000
 #: How long a gateway may be gone before that is noticed.
 _GATEWAYS_EVERY_NS: Final = 1_000_000_000
+_WAITING: Final = (
+    select(inbox)
+    .where(inbox.c.processed_at.is_(None))
+    .order_by(inbox.c.position)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_ANY: Final = select(inbox.c.position).where(inbox.c.processed_at.is_(None)).limit(1)
+_TAKEN: Final = (
+    update(inbox).where(inbox.c.position.in_(bindparam("taken", expanding=True))).values(processed_at=bindparam("now"))
+)
 
 
 class Listener(Protocol):
@@ -98,7 +109,7 @@ class Intake:
 
     async def run(self) -> None:
         """Take in until cancelled. A database that is away is waited for."""
-        failures = 0
+        failures, woken = 0, True
         async with contextlib.AsyncExitStack() as stack:
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             if self._engine.dialect.name == "postgresql":
@@ -106,24 +117,29 @@ class Intake:
             while True:
                 self._woken.clear()
                 try:
-                    took = await self.take()
+                    took = await self.take(woken=woken)
                     await self.tick()
-                    failures, pause = 0, self._poll_s
-                    if took:
+                    failures, pause, woken = 0, self._poll_s, True
+                    if took >= self._batch:  # there may be more; whatever came since has woken us
                         continue
                 except (SQLAlchemyError, OSError) as error:
                     failures += 1
                     pause = delay_s(failures, random.random)
                     _log.warning("tracking.intake.database_unavailable", error=str(error), retry_in_s=round(pause, 1))
-                with contextlib.suppress(TimeoutError):
+                if self._woken.is_set():
+                    continue
+                try:
                     await asyncio.wait_for(self._woken.wait(), pause)
+                except TimeoutError:
+                    woken = False
 
-    async def take(self) -> int:
-        """Take in one batch; returns the number of rows (0: nothing waits)."""
-        async with self._reader.connect() as connection:
-            waiting = select(inbox.c.position).where(inbox.c.processed_at.is_(None)).limit(1)
-            if (await connection.execute(waiting)).first() is None:
-                return 0
+    async def take(self, *, woken: bool = False) -> int:
+        """Take in one batch; returns the number of rows (0: nothing waits).
+
+        `woken`: rows are known to wait, so nobody looks before it is a writer's turn.
+        """
+        if not woken and not await self._anything_waits():
+            return 0
         try:
             outcome = await self._transaction(self._batch)
         except Exception as error:  # whatever a hostile event provokes: the row is found and set aside
@@ -131,8 +147,13 @@ class Intake:
                 raise
             _log.warning("tracking.intake.batch_refused", error=str(error))
             return await self._one_by_one()
-        self._heard(outcome)
+        if outcome.observed:
+            self._heard(outcome)
         return len(outcome.observed)
+
+    async def _anything_waits(self) -> bool:
+        async with self._reader.connect() as connection:
+            return (await connection.execute(_ANY)).first() is not None
 
     async def tick(self) -> None:
         """What time alone brings: durations that are over, milestones past their date, gateways that came or went."""
@@ -145,6 +166,7 @@ class Intake:
         if now - self._due_checked >= _DUE_EVERY_NS:
             self._due_checked = now
             await self._tell_due(now)
+            await self._trim()
         if now - self._gateways_checked < _GATEWAYS_EVERY_NS:
             return
         self._gateways_checked = now
@@ -211,14 +233,20 @@ class Intake:
         if changes:
             self._heard(Outcome(activity=entries, orders=frozenset(), notices=True))
 
+    async def _trim(self) -> None:
+        async with self._reader.connect() as connection:
+            sites = await activity.overfull(connection)
+        if sites:
+            async with self._engine.begin() as connection:
+                await activity.trim(connection, sites)
+
     def _ground(self, now: int) -> Ground:
         return Ground(self._sites, self._zones, now)
 
     async def _transaction(self, limit: int) -> Outcome:
         async with self._engine.begin() as connection:
             after = await turn(connection)
-            waiting = select(inbox).where(inbox.c.processed_at.is_(None)).order_by(inbox.c.position).limit(limit)
-            rows = (await connection.execute(waiting.with_for_update(skip_locked=True))).all()
+            rows = (await connection.execute(_WAITING, {"most": limit})).all()
             return await self._take_rows(connection, rows, after)
 
     async def _one_by_one(self) -> int:
@@ -274,7 +302,7 @@ class Intake:
         await append_events(connection, after, [(row.event_id, row.site) for row in rows], now=now)
         outcome = await draft.commit(connection)
         taken = [row.position for row in rows]
-        await connection.execute(update(inbox).where(inbox.c.position.in_(taken)).values(processed_at=now))
+        await connection.execute(_TAKEN, {"taken": taken, "now": now})
         return outcome._replace(observed=[Observed(row.event_id, row.kind, row.site, row.at) for row in rows])
 
     async def _listen(self) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, tzinfo
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline.site import SiteFile
@@ -35,6 +35,17 @@ class Points(NamedTuple):
     pictured: frozenset[str]
 
 
+_MILESTONES: Final = (
+    select(milestone, orders.c.site)
+    .join(orders, orders.c.number == milestone.c.order_number)
+    .where(milestone.c.id.in_(bindparam("some", expanding=True)))
+    .order_by(milestone.c.id)
+)
+_LINES: Final = (
+    select(material_line)
+    .where(material_line.c.order_number.in_(bindparam("some", expanding=True)))
+    .order_by(material_line.c.order_number, material_line.c.ordinal)
+)
 _NO_POINTS: Final = Points({}, frozenset())
 
 
@@ -58,12 +69,11 @@ async def read(connection: AsyncConnection, ids: Collection[str], ground: Ground
     """These milestones with their policies, by id."""
     rows: list[Row[Any]] = []
     for some in portions(sorted(set(ids))):
-        rows += await _rows(connection, milestone.c.id.in_(some))
+        rows += (await connection.execute(_MILESTONES, {"some": some})).all()
     numbers = sorted({row.order_number for row in rows})
     lines: dict[str, list[Row[Any]]] = defaultdict(list)
     for some in portions(numbers):
-        statement = select(material_line).where(material_line.c.order_number.in_(some))
-        for line in await connection.execute(statement.order_by(material_line.c.order_number, material_line.c.ordinal)):
+        for line in await connection.execute(_LINES, {"some": some}):
             lines[line.order_number].append(line)
     checks = await _checks(connection, {row.order_number for row in rows if "inspection" in row.policy})
     titles = {site: _titles(ground.sites.get(site)) for site in {row.site for row in rows}}
@@ -101,11 +111,6 @@ def bound(policy: str, scope: Scope) -> Policy:
 @lru_cache(maxsize=4096)
 def _parsed(policy: str) -> PolicyDocument:
     return parse(policy)
-
-
-async def _rows(connection: AsyncConnection, which: ColumnElement[bool]) -> Sequence[Row[Any]]:
-    statement = select(milestone, orders.c.site).join(orders, orders.c.number == milestone.c.order_number)
-    return (await connection.execute(statement.where(which).order_by(milestone.c.id))).all()
 
 
 def _titles(site: SiteFile | None) -> dict[tuple[Thing, str], Text]:

@@ -23,6 +23,14 @@ from tracking_service.webhooks.tables import webhook
 _NAMED: Final = 20
 #: So many milestones are woken in one transaction.
 _WOKEN: Final = 200
+_COUNTING_ON: Final = (
+    select(milestone_need.c.milestone_id)
+    .where(milestone_need.c.kind == bindparam("need"), milestone_need.c.key.in_(bindparam("some", expanding=True)))
+    .distinct()
+)
+_SET: Final = update(milestone).where(milestone.c.id == bindparam("b_id"))
+_MOVED: Final = insert(transition)
+_LISTENING: Final = select(webhook.c.id).where(webhook.c.enabled).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +81,7 @@ async def counting_on(connection: AsyncConnection, needs: Iterable[Need]) -> set
     found: set[str] = set()
     for kind, keys in sorted(by_kind.items()):
         for some in portions(sorted(keys)):
-            here = (milestone_need.c.kind == kind) & milestone_need.c.key.in_(some)
-            found.update((await connection.execute(select(milestone_need.c.milestone_id).where(here).distinct())).scalars())
+            found.update((await connection.execute(_COUNTING_ON, {"need": kind, "some": some})).scalars())
     return found
 
 
@@ -111,10 +118,10 @@ async def move(connection: AsyncConnection, ids: Collection[str], ground: Ground
             (before if _worth_telling(stood, stands) else quiet)[row.id] = stood
             moves.append(_transition(one, stood, cause, ground.now))
     if updates:
-        await connection.execute(update(milestone).where(milestone.c.id == bindparam("b_id")), updates)
+        await connection.execute(_SET, updates)
     changes: Sequence[Change] = ()
     if moves:
-        await connection.execute(insert(transition), moves)
+        await connection.execute(_MOVED, moves)
     if quiet and await _systems_listen(connection):  # other systems hear of every move
         before |= quiet
     if before:
@@ -136,7 +143,7 @@ def _worth_telling(before: Standing, after: Standing) -> bool:
 
 
 async def _systems_listen(connection: AsyncConnection) -> bool:
-    return (await connection.execute(select(webhook.c.id).where(webhook.c.enabled).limit(1))).first() is not None
+    return (await connection.execute(_LISTENING)).first() is not None
 
 
 def _transition(one: Evaluated, stood: Standing, cause: Cause, now: int) -> dict[str, Any]:

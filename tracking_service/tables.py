@@ -6,6 +6,7 @@ Times are UTC nanoseconds, quantities exact millionths. What can be recomputed f
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -336,7 +337,13 @@ async def insert_new(connection: AsyncConnection, table: Table, rows: Sequence[M
 async def insert_all(connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert the rows that are not there yet, by one statement for each: quicker than `insert_new`, which counts them."""
     if rows:
-        await connection.execute(insert(connection, table).on_conflict_do_nothing(), rows)
+        await connection.execute(_new(table, connection.dialect.name), rows)
+
+
+@cache
+def _new(table: Table, dialect: str) -> postgresql.Insert | sqlite.Insert:
+    made = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    return made.on_conflict_do_nothing()
 
 
 def insert(connection: AsyncConnection, table: Table) -> postgresql.Insert | sqlite.Insert:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline.event import Scan
@@ -36,6 +36,7 @@ _NOTHING: Final = Decimal(0)
 OFFICE: Final = "office"
 #: An import looks through so many of the newest unlinked scans of the site.
 LOOKED_AGAIN: Final = 10_000
+_VOIDED: Final = select(voided.c.ref).where(voided.c.ref.in_(bindparam("some", expanding=True)))
 
 Found = Linked | Known | Unlinked
 
@@ -143,7 +144,7 @@ async def voided_of(connection: AsyncConnection, ids: Collection[str]) -> set[st
     """Which of these events and acts do not count."""
     found: set[str] = set()
     for some in portions(sorted(ids)):
-        found.update((await connection.execute(select(voided.c.ref).where(voided.c.ref.in_(some)))).scalars())
+        found.update((await connection.execute(_VOIDED, {"some": some})).scalars())
     return found
 
 

@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, bindparam, delete, select, text, tuple_, update
 from sqlalchemy import Row as Record
+from sqlalchemy import bindparam, delete, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tracking_service.domain.condensed import Total
@@ -36,6 +36,20 @@ _COLUMNS: Final = (
 #: What counting says of a row; of what is a piece's own return, its certificate is the piece's.
 _COUNTED: Final = ("counted", "certified", "certified_at")
 _READ: Final[Any] = select(*_COLUMNS, evidence.c.counted)
+_OF_LINES: Final = _READ.where(evidence.c.line_id.in_(bindparam("some", expanding=True)))
+_OF_PIECES: Final = _READ.where(tuple_(evidence.c.line_id, evidence.c.piece).in_(bindparam("some", expanding=True)))
+_COUNT: Final = update(evidence).where(evidence.c.event_id == bindparam("b_event"), evidence.c.line_id == bindparam("b_line"))
+_LINE: Final = material_line.c
+_TOTALS: Final = select(
+    *(_LINE.id, _LINE.arrived, _LINE.certified, _LINE.pieces, _LINE.certified_pieces, _LINE.expected)
+).where(_LINE.id.in_(bindparam("some", expanding=True)))
+_SET_TOTAL: Final = update(material_line).where(_LINE.id == bindparam("b_id"))
+_LEVELS: Final = select(line_level).where(line_level.c.line_id.in_(bindparam("some", expanding=True)))
+_SET_LEVEL: Final = update(line_level).where(
+    line_level.c.line_id == bindparam("b_line"),
+    line_level.c.quantity == bindparam("b_quantity"),
+    line_level.c.certified == bindparam("b_only"),
+)
 #: Since when the sum was never again less than asked for. A time at which several came counts once.
 _REACHED: Final = text(
     """
@@ -132,16 +146,14 @@ async def certify(connection: AsyncConnection, lines: Collection[str]) -> Stored
                 changed.add(row.line_id)
                 updates.append({"b_event": row.event_id, "b_line": row.line_id, "certified": held[0], "certified_at": held[1]})
         if updates:
-            here = (evidence.c.event_id == bindparam("b_event")) & (evidence.c.line_id == bindparam("b_line"))
-            await connection.execute(update(evidence).where(here), updates)
+            await connection.execute(_COUNT, updates)
     return Stored(lines=frozenset(changed))
 
 
 async def _totals(connection: AsyncConnection, lines: Collection[str]) -> Mapping[str, "_Known"]:
-    table, found = material_line.c, dict[str, _Known]()
-    columns = (table.id, table.arrived, table.certified, table.pieces, table.certified_pieces, table.expected)
+    found: dict[str, _Known] = {}
     for some in portions(sorted(lines)):
-        for row in await connection.execute(select(*columns).where(table.id.in_(some))):
+        for row in await connection.execute(_TOTALS, {"some": some}):
             found[row.id] = _Known(Total(*row[1:5]), row.expected)
     return found
 
@@ -150,7 +162,7 @@ async def reached_of(connection: AsyncConnection, lines: Collection[str]) -> Map
     """Since when each level of these lines was reached."""
     found: dict[Level, int | None] = {}
     for some in portions(sorted(lines)):
-        for row in await connection.execute(select(line_level).where(line_level.c.line_id.in_(some))):
+        for row in await connection.execute(_LEVELS, {"some": some}):
             found[Level(row.line_id, row.quantity, row.certified)] = row.reached_at
     return found
 
@@ -166,7 +178,7 @@ async def _counted_anew(
     known = await _totals(connection, lines)
     found = {line: _Moved(Total(), 0, only_more=False, expected=one.expected) for line, one in known.items()}
     for some in portions(sorted(known), 50):
-        rows = await _rows(connection, evidence.c.line_id.in_(some))
+        rows = (await connection.execute(_OF_LINES, {"some": some})).all()
         for line, delta in (await _recount(connection, rows, counting, before=False)).items():
             found[line] = found[line]._replace(total=delta.total)
     return found
@@ -175,17 +187,13 @@ async def _counted_anew(
 async def _added(connection: AsyncConnection, fresh: Collection[Row], counting: set[tuple[str, str]]) -> dict[str, _Moved]:
     rows: list[Record[Any]] = []
     for some in portions(sorted(fresh), 400):
-        rows += await _rows(connection, tuple_(evidence.c.line_id, evidence.c.piece).in_(some))
+        rows += (await connection.execute(_OF_PIECES, {"some": some})).all()
     deltas = await _recount(connection, rows, counting, before=True)
     known = await _totals(connection, deltas)
     return {
         line: delta._replace(total=_sum(known[line].total, delta.total), expected=known[line].expected)
         for line, delta in deltas.items()
     }
-
-
-async def _rows(connection: AsyncConnection, which: ColumnElement[bool]) -> Sequence[Record[Any]]:
-    return (await connection.execute(_READ.where(which))).all()
 
 
 async def _recount(
@@ -213,8 +221,7 @@ async def _recount(
                 total = _sum(total, _weight(*was[:2]), -1)
         found[line] = _Moved(total, since, only_more)
     if updates:
-        here = (evidence.c.event_id == bindparam("b_event")) & (evidence.c.line_id == bindparam("b_line"))
-        await connection.execute(update(evidence).where(here), updates)
+        await connection.execute(_COUNT, updates)
     return found
 
 
@@ -238,7 +245,7 @@ def _sum(one: Total, other: Total, sign: int = 1) -> Total:
 
 async def _store_totals(connection: AsyncConnection, totals: Mapping[str, Total]) -> None:
     values = [{"b_id": line, **total._asdict()} for line, total in sorted(totals.items())]
-    await connection.execute(update(material_line).where(material_line.c.id == bindparam("b_id")), values)
+    await connection.execute(_SET_TOTAL, values)
 
 
 async def _store_levels(connection: AsyncConnection, moved: Mapping[str, _Moved]) -> None:
@@ -258,6 +265,4 @@ async def _store_levels(connection: AsyncConnection, moved: Mapping[str, _Moved]
                 {"b_line": level.line, "b_quantity": level.quantity, "b_only": level.certified_only, "reached_at": since}
             )
     if updates:
-        table = line_level.c
-        here = (table.line_id == bindparam("b_line")) & (table.quantity == bindparam("b_quantity"))
-        await connection.execute(update(line_level).where(here & (table.certified == bindparam("b_only"))), updates)
+        await connection.execute(_SET_LEVEL, updates)

@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from typing import Final
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import bindparam, delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tracking_service import acts
@@ -11,6 +12,10 @@ from tracking_service.domain.facts import Need, SignedOff
 from tracking_service.rooms.ground import portions
 from tracking_service.rooms.tables import sign_off
 from tracking_service.tables import insert_new
+
+_OF_ROLES: Final = select(sign_off).where(
+    tuple_(sign_off.c.milestone_id, sign_off.c.role).in_(bindparam("some", expanding=True))
+)
 
 
 async def note(connection: AsyncConnection, done: acts.SignOffAct, *, at: int) -> set[Need]:
@@ -41,9 +46,8 @@ async def facts(connection: AsyncConnection, needs: Collection[Need]) -> Mapping
     """The signatures of milestones by role, by the need's key."""
     found: dict[str, list[SignedOff]] = defaultdict(list)
     roles = [tuple(need.key.split("/", 1)) for need in needs if need.kind == "role"]
-    table = sign_off.c
     for some in portions(roles, 200):
-        for row in await connection.execute(select(sign_off).where(tuple_(table.milestone_id, table.role).in_(some))):
+        for row in await connection.execute(_OF_ROLES, {"some": some}):
             found[f"{row.milestone_id}/{row.role}"].append(
                 SignedOff(row.at, row.act_id, row.role, row.person, withdrawn=row.withdrawn)
             )
