@@ -63,9 +63,10 @@ def forecast(
         draws: how often what is left is scheduled.
     """
     cases = {delivery.supplier: delivery.cases for delivery in deliveries if delivery.arrivals}
-    if all(task.finished is not None for task in tasks) or not (pace.enough or cases):
-        return None
     net = Net(tasks)
+    left = any(task.finished is None for key, task in net.leaves.items() if key not in net.moments)
+    if not left or not (pace.enough or cases):
+        return None
     draws = min(draws, max(_FEWEST, _DATES // len(net.leaves)))
     chance = np.random.default_rng(list(hashlib.sha256(name.encode()).digest()))
     comes = _comes(deliveries, now, chance, draws)

@@ -52,6 +52,7 @@ class TaskOutlook:
     float_days: float
     """Working days that it may slip without moving the order's date; negative: it moves it already."""
     critical: bool
+    """It is on the critical path (`Outlook.critical`), or a part of it is."""
     standing: Assessment
 
 
@@ -98,11 +99,13 @@ def outlook(known: Known) -> Outlook:
         deliveries=deliveries_of(known.document, work.calendar, known.arrived, known.delays),
     )
     behind = _behind(known)
+    critical = _critical(dates, work)
+    marked = _with_summaries(critical, work)
     return Outlook(
-        [_task(piece, dates[key], work, known) for key, piece in work.pieces.items()],
+        [_task(piece, dates[key], work, known, critical=key in marked) for key, piece in work.pieces.items()],
         work.due,
         work.calendar.end(max(each.early_finish for each in dates.values())) if dates else None,
-        _critical(dates, work),
+        critical,
         behind,
         found,
         None
@@ -112,7 +115,7 @@ def outlook(known: Known) -> Outlook:
     )
 
 
-def _task(piece: Piece, dates: Dates, work: Work, known: Known) -> TaskOutlook:
+def _task(piece: Piece, dates: Dates, work: Work, known: Known, *, critical: bool) -> TaskOutlook:
     standing = assess(
         percent=piece.percent,
         done_at=piece.done_at,
@@ -130,7 +133,7 @@ def _task(piece: Piece, dates: Dates, work: Work, known: Known) -> TaskOutlook:
         end(dates.early_finish),
         end(dates.late_finish),
         round(dates.total_float, 2),
-        dates.critical,
+        critical,
         standing,
     )
 
@@ -144,6 +147,17 @@ def _critical(dates: Mapping[str, Dates], work: Work) -> Sequence[str]:
     least = min(each.total_float for each in open_.values())
     path = [key for key, each in open_.items() if each.total_float <= least + 1e-4]
     return sorted(path, key=lambda key: (open_[key].early_start, open_[key].early_finish, key))
+
+
+def _with_summaries(keys: Sequence[str], work: Work) -> set[str]:
+    """Tasks, and the summaries that have them among their parts."""
+    found = set[str]()
+    for key in keys:
+        above: str | None = key
+        while above is not None and above in work.pieces and above not in found:
+            found.add(above)
+            above = work.pieces[above].parent
+    return found
 
 
 def _behind(known: Known) -> Decimal | None:

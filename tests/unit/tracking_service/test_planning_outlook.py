@@ -166,7 +166,8 @@ def networks(draw):
 def test_what_is_drawn_at_the_planned_pace_is_what_the_network_says(tasks, now):
     found = forecast("PO-1", tasks, now=now, pace=Cases.of([1.0] * 5), draws=3)
     if found is None:
-        assert all(task.finished is not None for task in tasks)
+        parents = {task.parent for task in tasks}
+        assert all(task.finished is not None for task in tasks if task.key not in parents)
     else:
         assert found.p50 == found.p80 == max(one.early_finish for one in schedule(tasks, now=now).values())
 
