@@ -22,6 +22,7 @@ from plumbline.codec import decode_event
 from plumbline.errors import CodecError
 from plumbline.event import Event
 from plumbline.inbox import inbox
+from plumbline.prepared import Prepared, together
 from plumbline.site import SiteFile, Zones
 from tracking_service import activity, notices, progress
 from tracking_service.domain.notice import Change
@@ -49,8 +50,9 @@ _WAITING: Final = (
     .with_for_update(skip_locked=True)
 )
 _ANY: Final = select(inbox.c.position).where(inbox.c.processed_at.is_(None)).limit(1)
-_TAKEN: Final = (
-    update(inbox).where(inbox.c.position.in_(bindparam("taken", expanding=True))).values(processed_at=bindparam("now"))
+_TAKEN: Final = Prepared(
+    lambda _: update(inbox).where(inbox.c.position == bindparam("taken")).values(processed_at=bindparam("now")),
+    *("now", "taken"),
 )
 
 
@@ -299,10 +301,10 @@ class Intake:
     ) -> Outcome:
         if not rows:  # somebody else took them
             return Outcome()
-        await append_events(connection, after, [(row.event_id, row.site) for row in rows], now=now)
         outcome = await draft.commit(connection)
-        taken = [row.position for row in rows]
-        await connection.execute(_TAKEN, {"taken": taken, "now": now})
+        async with together(connection):
+            await append_events(connection, after, [(row.event_id, row.site) for row in rows], now=now)
+            await _TAKEN.write(connection, [(now, row.position) for row in rows])
         return outcome._replace(observed=[Observed(row.event_id, row.kind, row.site, row.at) for row in rows])
 
     async def _listen(self) -> None:
@@ -315,6 +317,7 @@ class Intake:
                     closed = asyncio.Event()
                     raw.add_termination_listener(_setter(closed))
                     await raw.add_listener("plumbline_inbox", _setter(self._woken))
+                    self._woken.set()  # nobody told of what came until now
                     failures = 0
                     try:
                         await closed.wait()

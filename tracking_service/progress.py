@@ -8,6 +8,8 @@ from typing import Any, Final, Literal, NamedTuple
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from plumbline.prepared import Prepared, together
+from plumbline.prepared import Row as Written
 from plumbline.text import Text
 from tracking_service import notices, plans, seen
 from tracking_service.domain.facts import Need, Result
@@ -16,7 +18,7 @@ from tracking_service.domain.notice import Change, Standing
 from tracking_service.log.tables import transition
 from tracking_service.plans import Plan
 from tracking_service.rooms.ground import Ground, portions
-from tracking_service.tables import milestone, milestone_need
+from tracking_service.tables import milestone, milestone_need, millionths
 from tracking_service.webhooks.tables import webhook
 
 #: A move names so many of the events and acts that caused it.
@@ -28,8 +30,13 @@ _COUNTING_ON: Final = (
     .where(milestone_need.c.kind == bindparam("need"), milestone_need.c.key.in_(bindparam("some", expanding=True)))
     .distinct()
 )
-_SET: Final = update(milestone).where(milestone.c.id == bindparam("b_id"))
-_MOVED: Final = insert(transition)
+_SETS: Final = ("percent", "done_at", "evidence", "why_en", "why_zh", "wake_at")
+_SET: Final = Prepared(
+    lambda _: update(milestone).where(milestone.c.id == bindparam("b_id")).values({name: bindparam(name) for name in _SETS}),
+    *(*_SETS, "b_id"),
+)
+_MOVES: Final = tuple(column.name for column in transition.c if column.name != "id")
+_MOVED: Final = Prepared(lambda _: insert(transition).values({name: bindparam(name) for name in _MOVES}).inline(), *_MOVES)
 _LISTENING: Final = select(webhook.c.id).where(webhook.c.enabled).limit(1)
 
 
@@ -104,24 +111,24 @@ async def evaluate(
 async def move(connection: AsyncConnection, ids: Collection[str], ground: Ground, cause: Cause) -> Moved:
     """Bring these milestones up to date; who else moves any waits for the log (`log.turn`)."""
     found = await evaluate(connection, ids, ground)
-    updates: list[dict[str, Any]] = []
+    updates: list[Written] = []
     before: dict[str, Standing] = {}
     quiet: dict[str, Standing] = {}
-    moves: list[dict[str, Any]] = []
+    moves: list[Written] = []
     for one in found:
         row, values = one.plan.row, one.values
         if any(getattr(row, name) != value for name, value in values.items()) or row.wake_at != one.result.wake_at:
-            updates.append({"b_id": row.id, **values, "wake_at": one.result.wake_at})
+            values |= {"percent": millionths(one.result.percent), "wake_at": one.result.wake_at, "b_id": row.id}
+            updates.append(tuple(values[name] for name in (*_SETS, "b_id")))
         stood = Standing(row.percent, row.done_at)
         stands = Standing(one.result.percent, one.result.done_at)
         if stood != stands:
             (before if _worth_telling(stood, stands) else quiet)[row.id] = stood
             moves.append(_transition(one, stood, cause, ground.now))
-    if updates:
-        await connection.execute(_SET, updates)
+    async with together(connection):
+        await _SET.write(connection, updates)
+        await _MOVED.write(connection, moves)
     changes: Sequence[Change] = ()
-    if moves:
-        await connection.execute(_MOVED, moves)
     if quiet and await _systems_listen(connection):  # other systems hear of every move
         before |= quiet
     if before:
@@ -146,15 +153,15 @@ async def _systems_listen(connection: AsyncConnection) -> bool:
     return (await connection.execute(_LISTENING)).first() is not None
 
 
-def _transition(one: Evaluated, stood: Standing, cause: Cause, now: int) -> dict[str, Any]:
+def _transition(one: Evaluated, stood: Standing, cause: Cause, now: int) -> Written:
     result = one.result
     at = result.done_at if result.done_at is not None and result.done_at != stood.done_at else cause.at or now
-    return {
+    values = {
         "milestone_id": one.plan.row.id,
         "at": at,
         "recorded_at": now,
-        "before": stood.percent,
-        "after": result.percent,
+        "before": millionths(stood.percent),
+        "after": millionths(result.percent),
         "done_before": stood.done_at,
         "done_after": result.done_at,
         "why_en": result.why.en,
@@ -162,3 +169,4 @@ def _transition(one: Evaluated, stood: Standing, cause: Cause, now: int) -> dict
         "cause": cause.kind,
         "causes": json.dumps(list(cause.ids[:_NAMED])),
     }
+    return tuple(values[name] for name in _MOVES)

@@ -42,11 +42,16 @@ class Exact(TypeDecorator[Decimal]):
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
         """Decimal to millionths."""
-        return None if value is None else int(value * _MILLION)
+        return None if value is None else millionths(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:  # noqa: ARG002 - SQLAlchemy's signature
         """Millionths to decimal."""
         return None if value is None else Decimal(int(value)) / _MILLION
+
+
+def millionths(value: Decimal) -> int:
+    """A decimal as `Exact` keeps it, for statements that go to the driver as they are."""
+    return int(value * _MILLION)
 
 
 def _order_column(*, primary_key: bool = False, nullable: bool = False) -> Column[str]:

@@ -6,13 +6,17 @@ from typing import Final
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from plumbline.prepared import Prepared
 from tracking_service.log.tables import log, log_head
 
 #: The only row of `log_head`.
 _ONE: Final = 1
 _HEAD: Final = select(log_head.c.position).where(log_head.c.id == _ONE).with_for_update()
-_APPEND: Final = insert(log)
-_MOVE: Final = update(log_head).where(log_head.c.id == _ONE).values(position=bindparam("to"))
+_COLUMNS: Final = ("position", "recorded_at", "kind", "ref", "site", "body")
+_APPEND: Final = Prepared(lambda _: insert(log).values({name: bindparam(name) for name in _COLUMNS}), *_COLUMNS)
+_MOVE: Final = Prepared(
+    lambda _: update(log_head).where(log_head.c.id == bindparam("one")).values(position=bindparam("to")), "to", "one"
+)
 
 
 async def turn(connection: AsyncConnection) -> int:
@@ -32,21 +36,17 @@ async def append_events(connection: AsyncConnection, after: int, events: Sequenc
     """Note that events (id, site) were taken in, behind the position `after`; returns the last position."""
     if not events:
         return after
-    rows = [
-        {"position": after + place, "recorded_at": now, "kind": "event", "ref": event_id, "site": site, "body": None}
-        for place, (event_id, site) in enumerate(events, 1)
-    ]
-    await connection.execute(_APPEND, rows)
+    rows = [(after + place, now, "event", event_id, site, None) for place, (event_id, site) in enumerate(events, 1)]
+    await _APPEND.write(connection, rows)
     return await _moved(connection, after + len(rows))
 
 
 async def append_act(connection: AsyncConnection, after: int, *, act_id: str, site: str, body: str, now: int) -> int:
     """Note an act of the office; returns its position."""
-    row = {"position": after + 1, "recorded_at": now, "kind": "act", "ref": act_id, "site": site, "body": body}
-    await connection.execute(_APPEND, [row])
+    await _APPEND.write(connection, [(after + 1, now, "act", act_id, site, body)])
     return await _moved(connection, after + 1)
 
 
 async def _moved(connection: AsyncConnection, position: int) -> int:
-    await connection.execute(_MOVE, {"to": position})
+    await _MOVE.write(connection, [(position, _ONE)])
     return position
