@@ -52,7 +52,7 @@ class ManifestPublisher:
         sites: whose manifests are published, with their people and machines.
         broker: URL of the broker.
         version: what it speaks.
-        client_id: our name there.
+        client_id: our name there; absent: one of our own, so that services side by side do not push each other out.
         now_ns: UTC, ns.
     """
 
@@ -63,7 +63,7 @@ class ManifestPublisher:
         sites: Mapping[str, SiteFile],
         broker: str,
         version: Version = "5",
-        client_id: str = "plumbline-tracking",
+        client_id: str | None = None,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._engine = engine
@@ -71,7 +71,7 @@ class ManifestPublisher:
         self._sites = sites
         self._address = Address.parse(broker)
         self._version: Version = version
-        self._client_id = client_id
+        self._client_id = client_id or f"plumbline-tracking-{new_epoch()}"
         self._now_ns = now_ns
         self._dirty: set[str] = set(sites)
         self._woken = asyncio.Event()
@@ -133,12 +133,21 @@ class ManifestPublisher:
             if (held.epoch, held.version) == self._told.get(site):
                 continue
             if not message.retain:
-                _log.error(
-                    "tracking.manifest.rival", site=site, check="that one tracking service alone publishes on this broker"
-                )
+                self._heard_other(site, held)
             elif held.version > self._above.get(site, 0):
                 self._above[site] = held.version
                 self._stir()
+
+    def _heard_other(self, site: str, held: Manifest) -> None:
+        """Another service spoke. One on our database has our epoch and takes its versions from there, so the higher one stands."""
+        epoch, version = self._told.get(site, (held.epoch, 0))
+        if held.epoch != epoch:
+            _log.error("tracking.manifest.rival", site=site, check="that services of one database alone publish on this broker")
+        elif held.version > version:
+            self._told[site] = (held.epoch, held.version)
+        else:
+            self._told.pop(site)
+            self._stir()
 
     async def _look(self) -> None:
         """Notice orders that another process imported, and site files that changed."""

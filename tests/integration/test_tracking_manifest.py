@@ -6,10 +6,12 @@ import time
 
 import msgspec
 import pytest
+import structlog
 
 from ingest.registry import Registry
 from plumbline import manifest, topics
 from plumbline.address import Address
+from plumbline.compression import compressed
 from plumbline.ids import new_epoch
 from plumbline.manifest import Manifest
 from plumbline.mqtt import Connection
@@ -47,7 +49,7 @@ async def taken_in(engine, *events) -> None:
 
 @contextlib.asynccontextmanager
 async def publishing(engine, url, sites=site.SITES):
-    publisher = ManifestPublisher(engine=engine, sites=sites, broker=url, client_id=f"tracking-{new_epoch()}")
+    publisher = ManifestPublisher(engine=engine, sites=sites, broker=url)
     task = asyncio.create_task(publisher.run())
     try:
         yield publisher
@@ -133,6 +135,35 @@ async def test_an_order_that_another_process_imports_is_noticed(engine, broker, 
         assert (await heard()).orders == ()
         await imported(engine, site.order())
         assert lines(await heard(lambda found: bool(found.orders)))
+
+
+async def test_two_services_on_one_database_publish_side_by_side(engine, broker):
+    await imported(engine, site.order())
+    with structlog.testing.capture_logs() as logs:
+        async with (
+            publishing(engine, broker.url) as one,
+            publishing(engine, broker.url) as other,
+            listening(broker.url) as heard,
+        ):
+            for piece in range(4):
+                await taken_in(engine, site.beam(piece))
+                for publisher in (one, other):
+                    publisher.changed({"PO-1"})
+                await heard(
+                    lambda found, there=str(piece + 1): lines(found).get("PO-1/10") and lines(found)["PO-1/10"].arrived == there
+                )
+    assert [entry["event"] for entry in logs if entry["log_level"] in ("warning", "error")] == []
+
+
+async def test_an_older_word_of_the_other_service_does_not_stand(engine, broker):
+    await imported(engine, site.order())
+    async with publishing(engine, broker.url), listening(broker.url) as heard:
+        first = await heard()
+        stale = compressed(manifest.encode(msgspec.structs.replace(first, version=first.version - 1)))
+        async with Connection(address=Address.parse(broker.url), client_id="other") as connection:
+            await connection.publish(topics.manifest(site.SITE), stale, retain=True)
+            assert (await heard(lambda found: found.version < first.version)).version == first.version - 1
+            assert (await heard()).version == first.version
 
 
 async def test_a_broker_that_lost_everything_is_told_again(engine, tmp_path):
