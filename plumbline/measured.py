@@ -64,6 +64,11 @@ def measures(elements: Iterable[tuple[str, str]]) -> Mapping[Dimension, Decimal]
     return found
 
 
+def is_measure(unit: str) -> bool:
+    """Whether an order's unit weighs or measures, so that no piece of it is one."""
+    return unit.strip().rstrip(".").casefold() in _UNITS
+
+
 def in_unit(told: Mapping[Dimension, Decimal], unit: str) -> Decimal | None:
     """A measure in an order's unit, to a millionth; `None`: that unit measures nothing that was told, or less than that."""
     known = _UNITS.get(unit.strip().rstrip(".").casefold())

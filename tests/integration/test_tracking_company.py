@@ -15,6 +15,7 @@ from tracking_service.api.company import add_company
 from tracking_service.api.wall import Wall
 from tracking_service.company.tables import article_code, company_code, person
 from tracking_service.document import CompanyDocument, OrderDocument, read_company
+from tracking_service.document.company import TemplateDocument
 from tracking_service.document.template import completed, lacking
 from tracking_service.errors import OrderRefusedError
 
@@ -100,6 +101,14 @@ async def test_a_template_says_what_an_order_lacks_and_gives_it_the_work(engine)
     assert [task.key for task in filled.tasks] == ["piers"]
     assert [inspection.check for inspection in filled.inspections] == ["rebar"]
     assert completed(filled, template) == filled
+
+
+def test_a_template_does_not_ask_for_the_work_that_it_gives():
+    task = {"key": "pier", "title": {"en": "Pier", "zh": "桥墩"}}
+    told = {"id": "bridge", "title": {"en": "Bridge", "zh": "桥"}, "requires": ["tasks", "lines"]}
+    order = OrderDocument.model_validate(site.order(tasks=[]))
+    assert lacking(order, TemplateDocument.model_validate(told)) == ["tasks: template 'bridge' asks for it"]
+    assert lacking(order, TemplateDocument.model_validate(told | {"tasks": [task]})) == []
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ from tracking_service.document.order import OrderDocument
 
 
 def lacking(order: OrderDocument, template: TemplateDocument) -> Sequence[str]:
-    """What the template asks for and the order has not, each as path and remedy; empty: all is there."""
-    missing = [f"{name}: template '{template.id}' asks for it" for name in template.requires if not getattr(order, name)]
+    """What the template asks for and neither gives nor the order has, each as path and remedy; empty: all is there."""
+    given = {"tasks"} if template.tasks else set[str]()
+    asked = [name for name in template.requires if name not in given]
+    missing = [f"{name}: template '{template.id}' asks for it" for name in asked if not getattr(order, name)]
     missing += [
         f"technical.{name}: template '{template.id}' asks for it" for name in template.technical if name not in order.technical
     ]

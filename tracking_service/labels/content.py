@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from plumbline.errors import PlumblineError
 from plumbline.linking import own_label, zone_label
+from plumbline.measured import is_measure
 from plumbline.site import SiteFile
 from plumbline.text import Text, amount
 from tracking_service.document import OrderDocument
@@ -46,7 +47,8 @@ def of_order(order: OrderDocument, *, lines: Collection[str] = (), pieces: bool 
     Args:
         order: its document.
         lines: only these; empty: all.
-        pieces: one for each piece of a line, so that each is told from the next; else one a line, which counts each scan.
+        pieces: one for each piece of a line, so that each is told from the next; else one a line, which counts each scan. What
+            is weighed or measured has no pieces.
         gs1: GS1 DataMatrix instead of QR, where a line has a GTIN: (01), (10) where its batch is fixed, (21) with `pieces`.
 
     Raises `LabelError`.
@@ -81,11 +83,12 @@ def of_zones(site: SiteFile, *, zones: Collection[str] = ()) -> Sequence[Label]:
 
 
 def _count(line: LineDocument, *, pieces: bool) -> int:
-    return max(1, int(line.quantity)) if pieces else 1
+    return max(1, int(line.quantity)) if pieces and not is_measure(line.unit) else 1
 
 
 def _of_line(order: OrderDocument, line: LineDocument, *, pieces: bool, gs1: bool) -> Iterator[Label]:
     count = _count(line, pieces=pieces)
+    pieces = pieces and not is_measure(line.unit)
     title = Text(line.title.en, line.title.zh)
     number = Text(f"{order.number} · line {line.line}", f"{order.number} 第 {line.line} 行")
     for piece in range(1, count + 1):

@@ -42,6 +42,12 @@ def test_a_label_of_each_piece_tells_the_pieces_apart():
     assert identify(one.code, None).own == ("PO-1", "10", None)
 
 
+def test_what_is_weighed_has_no_pieces():
+    rebar = site.order()["lines"][0] | {"unit": "t", "quantity": 38}
+    (label,) = of_order(order(lines=[rebar], deliveries=[], milestones=[]), pieces=True)
+    assert label.under[1].en == "38 t ordered"
+
+
 def test_a_gs1_label_holds_item_batch_and_serial():
     (label, *_) = of_order(order(), lines=["20"], pieces=True, gs1=True)
     found = scanned(label)
