@@ -13,6 +13,8 @@ from sqlalchemy import Row as Record
 from sqlalchemy import bindparam, delete, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from plumbline.prepared import Prepared, together
+from plumbline.prepared import Row as Written
 from tracking_service.domain.condensed import Total
 from tracking_service.domain.facts import Arrival
 from tracking_service.domain.policies import Level, counted
@@ -20,7 +22,7 @@ from tracking_service.rooms import arrivals
 from tracking_service.rooms.arrivals import Row, Stored
 from tracking_service.rooms.ground import portions
 from tracking_service.rooms.tables import line_level
-from tracking_service.tables import evidence, insert_all, material_line
+from tracking_service.tables import evidence, insert_all, material_line, millionths
 
 _NOTHING: Final = Decimal(0)
 _MILLIONTH: Final = Decimal("0.000001")
@@ -33,17 +35,30 @@ _COLUMNS: Final = (
     evidence.c.certified,
     evidence.c.certified_at,
 )
-#: What counting says of a row; of what is a piece's own return, its certificate is the piece's.
-_COUNTED: Final = ("counted", "certified", "certified_at")
 _READ: Final[Any] = select(*_COLUMNS, evidence.c.counted)
 _OF_LINES: Final = _READ.where(evidence.c.line_id.in_(bindparam("some", expanding=True)))
 _OF_PIECES: Final = _READ.where(tuple_(evidence.c.line_id, evidence.c.piece).in_(bindparam("some", expanding=True)))
 _COUNT: Final = update(evidence).where(evidence.c.event_id == bindparam("b_event"), evidence.c.line_id == bindparam("b_line"))
+#: What counting says of a row, and which row; of what is a piece's own return, its certificate is the piece's.
+_COUNTED_AS: Final = ("certified", "certified_at", "counted", "b_event", "b_line")
+_SET_COUNT: Final = Prepared(
+    lambda _: _COUNT.values({name: bindparam(name) for name in ("certified", "certified_at", "counted")}), *_COUNTED_AS
+)
 _LINE: Final = material_line.c
-_TOTALS: Final = select(
-    *(_LINE.id, _LINE.arrived, _LINE.certified, _LINE.pieces, _LINE.certified_pieces, _LINE.expected)
-).where(_LINE.id.in_(bindparam("some", expanding=True)))
-_SET_TOTAL: Final = update(material_line).where(_LINE.id == bindparam("b_id"))
+_TOTALS: Final = (
+    select(
+        *(_LINE.id, _LINE.arrived, _LINE.certified, _LINE.pieces, _LINE.certified_pieces, _LINE.expected),
+        *(line_level.c.quantity, line_level.c.certified.label("only"), line_level.c.reached_at),
+    )
+    .outerjoin(line_level, line_level.c.line_id == _LINE.id)
+    .where(_LINE.id.in_(bindparam("some", expanding=True)))
+)
+_SET_TOTAL: Final = Prepared(
+    lambda _: (
+        update(material_line).where(_LINE.id == bindparam("b_id")).values({name: bindparam(name) for name in Total._fields})
+    ),
+    *(*Total._fields, "b_id"),
+)
 _LEVELS: Final = select(line_level).where(line_level.c.line_id.in_(bindparam("some", expanding=True)))
 _SET_LEVEL: Final = update(line_level).where(
     line_level.c.line_id == bindparam("b_line"),
@@ -80,6 +95,8 @@ class _Known(NamedTuple):
 
     total: Total
     expected: Decimal
+    levels: dict[Level, int | None]
+    """Since when each was reached."""
 
 
 class _Moved(NamedTuple):
@@ -90,21 +107,31 @@ class _Moved(NamedTuple):
     """The earliest time at which something changed; what lies before is as it was."""
     only_more: bool
     expected: Decimal = _NOTHING
+    levels: Mapping[Level, int | None] = {}
+
+
+class _Counts(NamedTuple):
+    """What counting says of rows."""
+
+    counting: set[tuple[str, str]]
+    updates: list[Written]
 
 
 async def settle(connection: AsyncConnection, stored: Stored) -> Settled:
     """Count what was stored. Lines of which something was taken away are counted from the start."""
     anew = set(stored.lines)
     fresh = {row for row in stored.fresh if row.line not in anew}
-    counting: set[tuple[str, str]] = set()
-    moved = await _counted_anew(connection, anew, counting)
-    moved |= await _added(connection, fresh, counting)
+    counts = _Counts(set(), [])
+    moved = await _counted_anew(connection, anew, counts)
+    moved |= await _added(connection, fresh, counts)
     if not moved:
         return Settled()
-    await _store_totals(connection, {line: found.total for line, found in moved.items()})
+    async with together(connection):
+        await _SET_COUNT.write(connection, counts.updates)
+        await _store_totals(connection, {line: found.total for line, found in moved.items()})
     await _store_levels(connection, moved)
     over = frozenset(line for line, found in moved.items() if found.total.arrived > found.expected)
-    return Settled(frozenset(moved), frozenset(counting), over)
+    return Settled(frozenset(moved), frozenset(counts.counting), over)
 
 
 async def settle_lines(connection: AsyncConnection, lines: Collection[str]) -> None:
@@ -126,7 +153,9 @@ async def settle_levels(connection: AsyncConnection, number: str, wanted: Iterab
         ],
     )
     known = await _totals(connection, {line for line, _, _ in rows})
-    await _store_levels(connection, {line: _Moved(one.total, 0, only_more=False) for line, one in known.items()})
+    await _store_levels(
+        connection, {line: _Moved(one.total, 0, only_more=False, levels=one.levels) for line, one in known.items()}
+    )
 
 
 async def certify(connection: AsyncConnection, lines: Collection[str]) -> Stored:
@@ -154,7 +183,9 @@ async def _totals(connection: AsyncConnection, lines: Collection[str]) -> Mappin
     found: dict[str, _Known] = {}
     for some in portions(sorted(lines)):
         for row in await connection.execute(_TOTALS, {"some": some}):
-            found[row.id] = _Known(Total(*row[1:5]), row.expected)
+            known = found.setdefault(row.id, _Known(Total(*row[1:5]), row.expected, {}))
+            if row.quantity is not None:
+                known.levels[Level(row.id, row.quantity, row.only)] = row.reached_at
     return found
 
 
@@ -172,56 +203,49 @@ def ceiling(quantity: Decimal) -> Decimal:
     return quantity.quantize(_MILLIONTH, ROUND_CEILING)
 
 
-async def _counted_anew(
-    connection: AsyncConnection, lines: Collection[str], counting: set[tuple[str, str]]
-) -> dict[str, _Moved]:
+async def _counted_anew(connection: AsyncConnection, lines: Collection[str], counts: _Counts) -> dict[str, _Moved]:
     known = await _totals(connection, lines)
-    found = {line: _Moved(Total(), 0, only_more=False, expected=one.expected) for line, one in known.items()}
+    found = {line: _Moved(Total(), 0, False, one.expected, one.levels) for line, one in known.items()}
     for some in portions(sorted(known), 50):
         rows = (await connection.execute(_OF_LINES, {"some": some})).all()
-        for line, delta in (await _recount(connection, rows, counting, before=False)).items():
+        for line, delta in _recount(rows, counts, before=False).items():
             found[line] = found[line]._replace(total=delta.total)
     return found
 
 
-async def _added(connection: AsyncConnection, fresh: Collection[Row], counting: set[tuple[str, str]]) -> dict[str, _Moved]:
+async def _added(connection: AsyncConnection, fresh: Collection[Row], counts: _Counts) -> dict[str, _Moved]:
     rows: list[Record[Any]] = []
     for some in portions(sorted(fresh), 400):
         rows += (await connection.execute(_OF_PIECES, {"some": some})).all()
-    deltas = await _recount(connection, rows, counting, before=True)
+    deltas = _recount(rows, counts, before=True)
     known = await _totals(connection, deltas)
     return {
-        line: delta._replace(total=_sum(known[line].total, delta.total), expected=known[line].expected)
+        line: _Moved(_sum(known[line].total, delta.total), delta.since, delta.only_more, *known[line][1:])
         for line, delta in deltas.items()
     }
 
 
-async def _recount(
-    connection: AsyncConnection, rows: Sequence[Record[Any]], counting: set[tuple[str, str]], *, before: bool
-) -> dict[str, _Moved]:
-    """Say of each row what of it counts, and store that; what changed by line, from nothing or from what counted before."""
+def _recount(rows: Sequence[Record[Any]], counts: _Counts, *, before: bool) -> dict[str, _Moved]:
+    """Say of each row what of it counts; what changed by line, from nothing or from what counted before."""
     by_line: dict[str, list[Record[Any]]] = defaultdict(list)
     for row in rows:
         by_line[row.line_id].append(row)
     found: dict[str, _Moved] = {}
-    updates: list[dict[str, Any]] = []
     for line, theirs in by_line.items():
-        counts = {one.id: one for one in counted(_arrival(row) for row in theirs)}
-        counting.update((event_id, line) for event_id in counts)
+        ours = {one.id: one for one in counted(_arrival(row) for row in theirs)}
+        counts.counting.update((event_id, line) for event_id in ours)
         total, since, only_more = Total(), 2**63 - 1, True
         for row in theirs:
-            one = counts.get(row.event_id)
+            one = ours.get(row.event_id)
             was = (row.counted, row.certified, row.certified_at)
             now = (one.quantity, one.certified, one.certified_at) if one is not None else (Decimal(0), *was[1:])
             if now != was:
-                updates.append({"b_event": row.event_id, "b_line": line, **dict(zip(_COUNTED, now, strict=True))})
+                counts.updates.append((*now[1:], millionths(now[0]), row.event_id, line))
                 since, only_more = min(since, row.at), only_more and now[0] > was[0]
             total = _sum(total, _weight(*now[:2]))
             if before:
                 total = _sum(total, _weight(*was[:2]), -1)
         found[line] = _Moved(total, since, only_more)
-    if updates:
-        await connection.execute(_COUNT, updates)
     return found
 
 
@@ -244,14 +268,16 @@ def _sum(one: Total, other: Total, sign: int = 1) -> Total:
 
 
 async def _store_totals(connection: AsyncConnection, totals: Mapping[str, Total]) -> None:
-    values = [{"b_id": line, **total._asdict()} for line, total in sorted(totals.items())]
-    await connection.execute(_SET_TOTAL, values)
+    rows = [
+        (millionths(total.arrived), millionths(total.certified), total.pieces, total.certified_pieces, line)
+        for line, total in sorted(totals.items())
+    ]
+    await _SET_TOTAL.write(connection, rows)
 
 
 async def _store_levels(connection: AsyncConnection, moved: Mapping[str, _Moved]) -> None:
     updates: list[dict[str, Any]] = []
-    for level, was in (await reached_of(connection, moved)).items():
-        found = moved[level.line]
+    for found, level, was in [(one, *each) for one in moved.values() for each in one.levels.items()]:
         there = found.total.certified if level.certified_only else found.total.arrived
         if there < level.quantity:
             since = None
