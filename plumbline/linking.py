@@ -142,7 +142,7 @@ def identify(text: str, gs1: Sequence[tuple[str, str]] | None) -> Identity:
     for identifier, value in gs1:
         elements.setdefault(identifier, value)
     gtin = elements.get("01", elements.get("02"))
-    told = measures(gs1)
+    told: Mapping[Dimension, Decimal] = measures(gs1)
     if "01" in elements and told:  # so much each
         told = {what: amount * (counted(elements.get("30")) or 1) for what, amount in told.items()}
     return Identity(

@@ -1,7 +1,7 @@
 """The log, office acts, what was seen by kind, policies of every kind; what was there before is put into them."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from alembic import op
@@ -281,7 +281,7 @@ def _read(body: bytes) -> dict[str, Any]:
         found = json.loads(body)
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
 def _shown(value: Any) -> Any:
