@@ -21,7 +21,7 @@ from tracking_service.notices.ways import read_ways
 from tracking_service.tables import notice
 from tracking_service.webhooks.address import Network, networks
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+commands = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 Ways = Annotated[
     Path | None,
@@ -58,12 +58,12 @@ def telling(smtp: str | None, ways: Path | None, public_url: str | None, webhook
     return Telling(smtp or None, known, public_url or None, networks(webhook_networks))
 
 
-@app.callback()
+@commands.callback()
 def notices() -> None:
     """What was sent to people, what waits, and what could not be sent."""
 
 
-@app.command(name="list")
+@commands.command(name="list")
 def list_(
     database: Database = OF_UP,
     state: Annotated[State | None, typer.Option(help="Only those in this state.")] = None,
@@ -75,13 +75,13 @@ def list_(
     asyncio.run(_list(database, state, order, limit, as_json=as_json))
 
 
-@app.command()
+@commands.command()
 def dead(database: Database = OF_UP, as_json: AsJson = False) -> None:
     """List the notices that could not be sent, with the reason; counts them all."""
     asyncio.run(_list(database, "dead", None, letters.MOST, as_json=as_json))
 
 
-@app.command()
+@commands.command()
 def replay(
     numbers: Annotated[list[int] | None, typer.Argument(help="Numbers of dead notices, as 'dead' lists them.")] = None,
     database: Database = OF_UP,
@@ -93,7 +93,7 @@ def replay(
     print(f"{asyncio.run(_replay(database, numbers or []))} go out again")
 
 
-@app.command(name="test")
+@commands.command(name="test")
 def try_out(
     way: Annotated[str, typer.Argument(help="'mail', or a way of the file --ways.")],
     to: Annotated[str, typer.Argument(help="The address there; a chat group needs none.")] = "",

@@ -26,7 +26,7 @@ _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+/?")
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 
-app.add_typer(notices.app, name="notices")
+app.add_typer(notices.commands, name="notices")
 
 Sites = Annotated[Path, typer.Option(envvar="PLUMBLINE_SITES", help="Folder of site files (*.toml).")]
 
