@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner
 
-from plumbline.command.notices import app
+from plumbline.command.notices import commands as app
 from plumbline.errors import PlumblineError
 from tests import tracking_site as site
 from tests.servers import free_port, plumbline
