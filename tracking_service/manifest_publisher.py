@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -27,7 +27,7 @@ from plumbline.manifest import Content, Manifest
 from plumbline.mqtt import Connection, Version, keep_connected
 from plumbline.site import SiteFile
 from tracking_service.manifest import content
-from tracking_service.tables import insert, orders, site_manifest
+from tracking_service.tables import insert_new, orders, site_manifest
 
 _log = structlog.get_logger()
 
@@ -220,16 +220,20 @@ class ManifestPublisher:
 
     async def _numbered(self, connection: AsyncConnection, site: str, digest: str) -> tuple[str, int, int]:
         """Epoch, version and time of the manifest with this digest: those it has, or new ones."""
-        known = (await connection.execute(select(site_manifest).where(site_manifest.c.site == site).with_for_update())).first()
+        here = select(site_manifest).where(site_manifest.c.site == site).with_for_update()
+        known = (await connection.execute(here)).first()
+        if known is None:  # of services that begin at once one gives the epoch; the others wait here for it
+            first = {"site": site, "epoch": new_epoch(), "version": 0, "digest": "", "at": 0}
+            await insert_new(connection, site_manifest, [first])
+            known = (await connection.execute(here)).one()
         above = self._above.get(site, 0)
-        if known is not None and known.digest == digest and known.version >= above:
+        if known.digest == digest and known.version >= above:
             return known.epoch, known.version, known.at
         now = self._now_ns()
-        version = max(now // 1_000_000, above + 1, known.version + 1 if known is not None else 1)
-        values = {"epoch": known.epoch if known else new_epoch(), "version": version, "digest": digest, "at": now}
-        statement = insert(connection, site_manifest).values(site=site, **values)
-        await connection.execute(statement.on_conflict_do_update(index_elements=["site"], set_=values))
-        return str(values["epoch"]), version, now
+        version = max(now // 1_000_000, above + 1, known.version + 1)
+        values = {"version": version, "digest": digest, "at": now}
+        await connection.execute(update(site_manifest).where(site_manifest.c.site == site).values(values))
+        return known.epoch, version, now
 
 
 def _named(found: Content, *, site: str, epoch: str, version: int, digest: str, at: int) -> Manifest:
