@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from plumbline.series import FieldValue, Point
 from tracking_service import gateways
-from tracking_service.domain.milestone import Arrival, Silence
+from tracking_service.domain.facts import Arrival
+from tracking_service.domain.milestone import Silence
 from tracking_service.domain.order import line_standing
 from tracking_service.mirror.orders import times
 from tracking_service.mirror.send import Send

@@ -17,7 +17,7 @@ from plumbline.series import Point
 from plumbline.site import SiteFile
 from plumbline.text import Text
 from tracking_service.domain import wording
-from tracking_service.domain.milestone import Arrival
+from tracking_service.domain.facts import Arrival
 from tracking_service.draft import device_title
 from tracking_service.mirror.orders import PAGE, key_of, page
 from tracking_service.mirror.send import Send
@@ -45,7 +45,7 @@ def places(milestone_id: str, arrivals: Sequence[Arrival]) -> Mapping[Place, Mar
     at: int | None = None
     for arrival in sorted(arrivals):
         at = arrival.at if at is None or arrival.at > at else at + 1
-        found[milestone_id, at] = Mark(arrival.event_id, arrival.line, arrival.quantity)
+        found[milestone_id, at] = Mark(arrival.id, arrival.line, arrival.quantity)
     return found
 
 

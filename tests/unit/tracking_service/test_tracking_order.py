@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plumbline.series import Point
-from tracking_service.domain.milestone import WARN_NS, Arrival, Silence
+from tracking_service.domain.facts import Arrival
+from tracking_service.domain.milestone import WARN_NS, Silence
 from tracking_service.domain.order import line_standing, on_time, order_percent
 from tracking_service.mirror.deliveries import day_of
 from tracking_service.mirror.evidence import places
@@ -100,7 +101,7 @@ def test_every_piece_of_evidence_has_a_time_of_its_own_and_the_order_stays(piece
     arrivals = [Arrival(at, f"event-{n}", "line", "piece", Decimal(1)) for at, n in pieces]
     found = places("PO-1~m", arrivals)
     assert len(found) == len(arrivals)
-    assert [mark.event_id for _, mark in sorted(found.items())] == [arrival.event_id for arrival in sorted(arrivals)]
+    assert [mark.event_id for _, mark in sorted(found.items())] == [arrival.id for arrival in sorted(arrivals)]
     assert places("PO-1~m", arrivals[::-1]) == found
 
 
