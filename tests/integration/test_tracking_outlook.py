@@ -163,3 +163,17 @@ async def _finished_before(engine, now: int, *, pace: float) -> None:
         start = (await connection.execute(select(milestone.c.start).where(milestone.c.id == "PO-0~m0"))).scalar_one()
         done = start + round(20 * DAY * pace)
         await connection.execute(update(milestone).where(milestone.c.order_number == "PO-0").values(done_at=done, percent=100))
+
+
+async def test_a_policy_names_places_and_machines_as_people_do(engine):
+    now = time.time_ns()
+    crew = {"crew_checked_in": {"place": "gate", "crew": [{"people": 2}]}}
+    crane = {"equipment_working": {"equipment": ["crane-1"], "minutes": 5}}
+    begun = {"key": "begun", "title": {"en": "Begun", "zh": "开工"}, "policy": {"all_of": [crew, crane]}}
+    await place(engine, now, tasks=[], milestones=[begun])
+    wall = Wall(engine=engine, series=site.MemorySeries(), sites=site.SITES, profiles={}, plans={}, ledger=None)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=create_app(wall=wall)), base_url="http://test") as client:
+        (milestone_,) = (await client.get("/api/orders/PO-1")).json()["milestones"]
+    assert "at Gate" in milestone_["policy"]["en"]
+    assert "Tower crane" in milestone_["policy"]["en"]
+    assert "塔吊" in milestone_["policy"]["zh"]

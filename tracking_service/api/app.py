@@ -131,12 +131,14 @@ def _add_orders(app: FastAPI, wall: Wall, heard: Callable[[Outcome], None]) -> N
     async def orders(site: SiteName = None) -> list[OrderModel]:
         chosen = wall.site(site) if site is not None else None
         async with wall.reader.connect() as connection:
-            return await reading.read_orders(connection, chosen, now=wall.now_ns(), zones=wall.zones)
+            return await reading.read_orders(connection, chosen, ground=Ground(wall.sites, wall.zones, wall.now_ns()))
 
     @app.get("/api/orders/{number}")
     async def order(number: str) -> OrderModel:
         async with wall.reader.connect() as connection:
-            found = await reading.read_orders(connection, None, now=wall.now_ns(), zones=wall.zones, number=visible(number, 65))
+            found = await reading.read_orders(
+                connection, None, ground=Ground(wall.sites, wall.zones, wall.now_ns()), number=visible(number, 65)
+            )
         if not found:
             raise UnknownThingError(f"there is no order '{number}'")
         return found[0]

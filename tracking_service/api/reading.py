@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import tzinfo
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -54,9 +55,10 @@ _UNLINKED: Final = 500
 
 
 async def read_orders(
-    connection: AsyncConnection, site: SiteFile | None, *, now: int, zones: Mapping[str, ZoneInfo], number: str | None = None
+    connection: AsyncConnection, site: SiteFile | None, *, ground: Ground, number: str | None = None
 ) -> list[OrderModel]:
     """Orders with lines and milestones: of a site, one by number, or all."""
+    now, zones = ground.now, ground.zones
     statement = select(orders).order_by(orders.c.imported_at.desc(), orders.c.number).limit(_ORDERS)
     if site is not None:
         statement = statement.where(orders.c.site == site.id)
@@ -68,7 +70,7 @@ async def read_orders(
     statement = select(material_line).where(material_line.c.order_number.in_(numbers)).order_by(material_line.c.ordinal)
     for row in await connection.execute(statement):
         lines[row.order_number].append(_line(row, now))
-    said = await _policies(connection, found, zones)
+    said = await _policies(connection, found, ground)
     silent = gateways.by_site(await gateways.read(connection, site.id if site else None))
     milestones: dict[str, list[MilestoneModel]] = defaultdict(list)
     sites = {row.number: row.site for row in found}
@@ -118,13 +120,11 @@ class _Said(NamedTuple):
     roles: Sequence[str]
 
 
-async def _policies(
-    connection: AsyncConnection, found: Sequence[Row[Any]], zones: Mapping[str, ZoneInfo]
-) -> Mapping[str, _Said]:
+async def _policies(connection: AsyncConnection, found: Sequence[Row[Any]], ground: Ground) -> Mapping[str, _Said]:
     """What each milestone's policy says, by its id."""
     numbers = [row.number for row in found]
     ids = (await connection.execute(select(milestone.c.id).where(milestone.c.order_number.in_(numbers)))).scalars().all()
-    read = await plans.read(connection, ids, Ground({}, zones, 0))
+    read = await plans.read(connection, ids, ground)
     return {one.row.id: _Said(sentence(one.policy), _roles(one.policy)) for one in read.plans}
 
 
@@ -132,7 +132,7 @@ def _roles(policy: Policy) -> Sequence[str]:
     return sorted(need.key.partition("/")[2] for need in policy.needs() if need.kind == "role")
 
 
-def _milestone(row: Row[Any], policy: _Said, now: int, silent: Sequence[Silence], zone: ZoneInfo) -> MilestoneModel:
+def _milestone(row: Row[Any], policy: _Said, now: int, silent: Sequence[Silence], zone: tzinfo) -> MilestoneModel:
     silent = hiding(row.policy, silent)
     quiet = longest(silent, now)
     clock = local(quiet.since, zone) if quiet else ""

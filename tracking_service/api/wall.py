@@ -33,6 +33,7 @@ from tracking_service.api.models import (
 )
 from tracking_service.draft import device_title
 from tracking_service.errors import UnknownThingError
+from tracking_service.rooms.ground import Ground
 
 _log = structlog.get_logger()
 T = TypeVar("T")
@@ -105,7 +106,7 @@ class Wall:
                 site=self._site_model(site),
                 now=iso(now),
                 heat=heat,
-                orders=await reading.read_orders(connection, site, now=now, zones=self.zones),
+                orders=await reading.read_orders(connection, site, ground=Ground(self.sites, self.zones, now)),
                 gateways=[*await reading.read_gateways(connection, site.id, self._ledger), *self._warning()],
                 equipment=equipment,
                 people=await reading.read_people(connection, site, now=now),
@@ -122,7 +123,7 @@ class Wall:
         now = self.now_ns()
         async with self.reader.connect() as connection:
             if part == "orders":
-                return await reading.read_orders(connection, site, now=now, zones=self.zones)
+                return await reading.read_orders(connection, site, ground=Ground(self.sites, self.zones, now))
             if part == "gateways":
                 return [*await reading.read_gateways(connection, site.id, self._ledger), *self._warning()]
             if part == "people":
