@@ -6,6 +6,8 @@ and dead letters; tracking owns orders and milestones. Each has its own Alembic 
 
 import asyncio
 import contextlib
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +29,7 @@ _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+async
 SILENCE_S: Final = 30.0
 #: So long a writer waits for another.
 _BUSY_MS: Final = 10_000
+_ASK_AGAIN_S: Final = 0.01
 
 
 def parse(url: str) -> URL:
@@ -63,12 +66,9 @@ def open_engine(url: str, *, durable: bool = True) -> AsyncEngine:
     def on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # SQLAlchemy says BEGIN, not the driver
         cursor = connection.cursor()
-        for pragma in (
-            "journal_mode=WAL",
-            f"synchronous={'FULL' if durable else 'NORMAL'}",
-            "foreign_keys=ON",
-            f"busy_timeout={_BUSY_MS}",
-        ):
+        cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        _log_ahead(cursor)
+        for pragma in (f"synchronous={'FULL' if durable else 'NORMAL'}", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -88,6 +88,24 @@ def open_engine(url: str, *, durable: bool = True) -> AsyncEngine:
     event.listen(engine.sync_engine, "begin", on_begin)
     event.listen(engine.sync_engine, "checkin", on_checkin)
     return engine
+
+
+def _log_ahead(cursor: Any) -> None:
+    """Bring the file into WAL mode, or find it there.
+
+    Of two that turn a new file over at once SQLite refuses one without waiting: each reads, and each wants the whole file.
+    So that one asks again for as long as any writer waits.
+    """
+    until = time.monotonic() + _BUSY_MS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            await_only(asyncio.sleep(_ASK_AGAIN_S))
+        else:
+            return
 
 
 def _open_postgresql(url: URL) -> AsyncEngine:

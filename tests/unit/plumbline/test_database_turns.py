@@ -1,9 +1,10 @@
 """Writers of one SQLite file queue for their turn instead of polling for its lock."""
 
 import asyncio
+import sqlite3
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 
 from plumbline import database
@@ -94,3 +95,22 @@ async def test_one_connection_may_write_in_several_transactions(engine):
             await connection.commit()
     await say(engine, "three")
     assert await said(engine) == ["one", "two", "three"]
+
+
+async def test_who_opens_a_new_file_while_another_makes_its_tables_waits_for_it(tmp_path):
+    # SQLite's own wait does not help here: turned over to WAL under another's reserved lock, it refuses at once
+    file = tmp_path / "new.db"
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("CREATE TABLE said (word TEXT)")
+    engine = open_engine(f"sqlite:///{file}", durable=False)
+    asked = asyncio.Event()
+    event.listen(engine.sync_engine, "do_connect", lambda *_: asked.set())
+    saying = asyncio.create_task(say(engine, "after"))
+    await asked.wait()
+    await asyncio.wait([saying], timeout=0.1)
+    other.execute("COMMIT")
+    other.close()
+    await saying
+    assert await said(engine) == ["after"]
+    await engine.dispose()
