@@ -20,7 +20,7 @@ from plumbline import settings
 from plumbline.event import ClockReading, Scan
 from plumbline.ids import new_event_id
 
-DEADLINE_S = 60
+DEADLINE_S = 120.0
 
 
 def label(text: str, side: int = 320) -> np.ndarray:

@@ -238,7 +238,7 @@ async def _taken(engine: Any, sent: int) -> None:
     """Wait until ingest has settled so many events."""
     table = ledger_stream.c
     settled = select(func.sum(table.received + table.dead))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while True:
             async with engine.connect() as connection:
                 if (await connection.scalar(settled) or 0) >= sent:

@@ -50,7 +50,7 @@ async def serving(ingest: IngestService) -> AsyncIterator[IngestService]:
         yield ingest
     finally:
         ingest.stop()
-        await asyncio.wait_for(task, 30)
+        await asyncio.wait_for(task, 120)
 
 
 async def voices(ingest: IngestService) -> list[float]:
@@ -72,7 +72,7 @@ async def listening(ingest: IngestService) -> bool:
 async def eventually(condition, what, task=None):
     """Wait until an async condition holds."""
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while not await condition():
                 if task is not None and task.done():
                     task.result()

@@ -233,7 +233,7 @@ def words(address: int, data: bytes) -> dict[int, int]:
     return {address + i // 2: int.from_bytes(data[i : i + 2], "big") for i in range(0, len(data), 2)}
 
 
-def soon(condition: Callable[[], bool], deadline_s: float = 30.0) -> "asyncio.Future[None]":
+def soon(condition: Callable[[], bool], deadline_s: float = 120.0) -> "asyncio.Future[None]":
     """Wait in the event loop until `condition` holds."""
 
     async def wait() -> None:

@@ -22,7 +22,7 @@ import httpx
 S = TypeVar("S", bound="Server")
 
 POSTGRESQL_BIN = Path("/usr/lib/postgresql/15/bin")
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 
 
 def free_port() -> int:

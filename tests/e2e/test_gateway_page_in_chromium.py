@@ -11,6 +11,7 @@ from tests.integration.test_gateway_page import EXPECTED, WRONG, gateway, publis
 from tests.integration.tiny_ingest import until
 from tests.servers import Mosquitto, running
 
+expect.set_options(timeout=60_000)
 PHONE = {"width": 390, "height": 844}
 
 
@@ -71,6 +72,6 @@ async def phone(browser, tmp_path, broker) -> None:
         await expect(chinese.locator("#card h1")).to_have_text("Scan a label")
         await expect(chinese.locator("#site")).to_contain_text("only %")
         assert not faults
-    await expect(page.locator("#lost")).to_be_visible(timeout=30_000)
+    await expect(page.locator("#lost")).to_be_visible(timeout=120_000)
     await expect(card).to_have_class(re.compile(r"\bold\b"))
     assert not foreign

@@ -13,6 +13,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 from tests import tracking_site as site
 from tracking_service.service import TrackingService
 
+expect.set_options(timeout=60_000)
 DAY = 24 * 3600 * 10**9
 LAPTOP = {"width": 1366, "height": 768}
 PHONE = {"width": 390, "height": 844}

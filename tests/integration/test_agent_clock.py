@@ -90,7 +90,7 @@ async def running(path, clock):
         yield agent
     finally:
         stop.set()
-        await asyncio.wait_for(task, 30)
+        await asyncio.wait_for(task, 120)
 
 
 def configured(tmp_path, url, port):

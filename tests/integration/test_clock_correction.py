@@ -59,7 +59,7 @@ async def inbox_rows(engine):
 
 async def eventually(condition, what):
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while not await condition():  # noqa: ASYNC110 - what is waited for happens in servers
                 await asyncio.sleep(0.02)
     except TimeoutError:
@@ -236,7 +236,7 @@ async def serving(ingest):
         yield ingest
     finally:
         ingest.stop()
-        await asyncio.wait_for(task, 30)
+        await asyncio.wait_for(task, 120)
 
 
 async def test_a_gateway_in_1970_that_is_set_later_leaves_nothing_missing_twice_or_misdated(broker, engine, both, tmp_path):

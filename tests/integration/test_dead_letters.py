@@ -54,7 +54,7 @@ async def store(influxdb, influx_database):
 async def until(condition, what):
     """Wait for what happens in servers."""
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while not await condition():  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
     except TimeoutError:
@@ -88,7 +88,7 @@ async def serving(broker, engine, store, folder):
         yield service
     finally:
         service.stop()
-        await asyncio.wait_for(task, 60)
+        await asyncio.wait_for(task, 120)
 
 
 async def send(broker, messages, engine, streams):

@@ -43,7 +43,7 @@ class Place:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            plumbline(*arguments), env=self.environment, capture_output=True, text=True, timeout=60, check=False
+            plumbline(*arguments), env=self.environment, capture_output=True, text=True, timeout=200, check=False
         )
 
     def start(self) -> subprocess.Popen[bytes]:

@@ -52,7 +52,7 @@ async def dying(broker, sqlite, store, path, checkpoint, **options):
     await eventually(lambda: listening(doomed), "the worker to hear the devices", task)
     yield
     with pytest.raises(ExceptionGroup):
-        await asyncio.wait_for(task, 30)
+        await asyncio.wait_for(task, 120)
     await engine.dispose()
     del task
     gc.collect()  # what a process that died has left: no open transaction

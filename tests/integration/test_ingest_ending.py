@@ -132,7 +132,7 @@ def test_a_name_that_is_taken_is_refused_in_one_line(place):
         env=place.environment | {"PLUMBLINE_SERIES": "influx:http://127.0.0.1:1/x"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
     assert second.returncode == 2

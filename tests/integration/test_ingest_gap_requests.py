@@ -98,7 +98,7 @@ async def gateway(folder, broker, **options):
             yield outbox
         finally:
             uplink.stop()
-            await asyncio.wait_for(task, 20)
+            await asyncio.wait_for(task, 120)
 
 
 async def test_a_restored_database_is_filled_again_by_a_gateway_that_has_nothing_new_to_say(tmp_path, broker, office):

@@ -60,13 +60,13 @@ async def serving(ingest):
         yield ingest
     finally:
         ingest.stop()
-        await asyncio.wait_for(task, 30)
+        await asyncio.wait_for(task, 120)
 
 
 async def eventually(condition, what):
     """Wait until an async condition holds."""
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while not await condition():  # noqa: ASYNC110 - what is waited for happens in servers
                 await asyncio.sleep(0.02)
     except TimeoutError:
@@ -189,7 +189,7 @@ async def test_killed_at_any_step_the_next_worker_brings_the_same_end(broker, en
         await eventually(lambda: connected(broker, first), "the service to subscribe")
         await gw.send(*messages)
         with pytest.raises(ExceptionGroup):
-            await asyncio.wait_for(task, 30)
+            await asyncio.wait_for(task, 120)
         async with serving(service(broker, engine, store, **options)):
             await gw.committed(20)
             await gw.committed(20, "telemetry")

@@ -109,7 +109,7 @@ async def test_a_way_out_is_tried_and_said_to_work_or_not(tmp_path):
 
 async def test_a_database_that_is_not_there_is_not_made(tmp_path):
     command = plumbline("tracking", "notices", "list", "--database", f"sqlite:///{tmp_path}/none.db")
-    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=100, check=False)
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 2
     assert "there is no such database" in done.stderr
     assert list(tmp_path.iterdir()) == []

@@ -41,7 +41,7 @@ def order_file(folder: Path, name: str, **changes) -> str:
 
 def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     command = plumbline("tracking", *arguments)
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200, check=False)
 
 
 def test_orders_are_imported_once_and_changes_are_told(environment, tmp_path):

@@ -57,7 +57,7 @@ class Kept:
 
     async def hold(self, condition: Callable[[], object]) -> None:
         """Wait until what was written meets a condition."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while not condition():
                 self._written.clear()
                 await self._written.wait()
@@ -472,7 +472,7 @@ async def test_the_service_mirrors_into_the_real_store(engine, series):
     running = asyncio.create_task(service.run())
     hours: Sequence[LatestRow] = ()
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while not hours:
                 await asyncio.sleep(0.05)  # the pause of a poll: the store has no word for 'written'
                 hours = await real.latest(site.SITE, "utilisation", now - 3 * HOUR)

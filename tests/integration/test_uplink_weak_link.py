@@ -49,7 +49,7 @@ async def site(broker, tmp_path):
         yield proof
     finally:
         service.stop()
-        await asyncio.wait_for(task, 30)
+        await asyncio.wait_for(task, 120)
         await engine.dispose()
 
 
@@ -84,7 +84,7 @@ class Line:
             await asyncio.sleep(0)
 
 
-async def prove(outbox, proof, line, deadline_s=60.0):
+async def prove(outbox, proof, line, deadline_s=120.0):
     await until(lambda: left(outbox) == 0, "everything to be committed", deadline_s)
     ledger, rows, store = await proof()
     for name, count in (("business", line.n // 10), ("telemetry", line.n)):

@@ -13,7 +13,7 @@ from plumbline.event import CLASSES, Health
 from plumbline.mqtt import Connection, keep_connected
 
 
-async def until(condition, what, deadline_s=60.0):
+async def until(condition, what, deadline_s=120.0):
     try:
         async with asyncio.timeout(deadline_s):
             while not condition():  # noqa: ASYNC110 - what is waited for happens behind a broker

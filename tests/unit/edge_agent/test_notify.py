@@ -14,7 +14,7 @@ def manager(request, tmp_path):
     name = str(tmp_path / "notify") if request.param == "path" else f"@plumbline-test-{os.getpid()}-{tmp_path.name}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
         end.bind("\0" + name[1:] if name.startswith("@") else name)
-        end.settimeout(30)
+        end.settimeout(120)
         yield end, name
 
 

@@ -56,7 +56,7 @@ class Gateway:
         self.channel.deliver(DESIRED, fleet.encode(desired))
 
     async def until(self, version, state):
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while not self.said or (self.said[-1].seen, self.said[-1].state) != (version, state):  # noqa: ASYNC110 - a child process
                 await asyncio.sleep(0.005)
         return self.said[-1]

@@ -112,7 +112,7 @@ async def test_a_wish_is_answered_at_once_and_always(tmp_path):
     with structlog.testing.capture_logs() as logs:
         write(tmp_path, "harbour")
         watcher.hurry()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while len(watcher.registry) < 2:  # noqa: ASYNC110 - the thread that reads tells nobody
                 await asyncio.sleep(0)
             watcher.hurry()

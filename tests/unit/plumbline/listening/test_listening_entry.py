@@ -10,7 +10,7 @@ from plumbline.dialects import Said, Trouble
 from plumbline.event import Reading
 from plumbline.listening import Entry
 
-DEADLINE_S = 30.0
+DEADLINE_S = 120.0
 
 
 class Hanging:
