@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingest import migrate
-from plumbline.database import open_engine
 from plumbline.mqtt.through_paho import PahoLink
+from tests import databases
 from tests.servers import InfluxDb, Mosquitto, PostgreSql, open_folder, running
 
 # Time limits per example would test the machine, not the code.
@@ -58,18 +58,25 @@ def postgresql() -> Iterator[PostgreSql]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database: the test runs once on SQLite and once on PostgreSQL."""
+    """A database that is not there yet, on SQLite and on PostgreSQL; `tests.databases.opened` makes it, with tables."""
     if request.param == "sqlite":
         return f"sqlite+aiosqlite:///{tmp_path}/plumbline.db"
     server: PostgreSql = request.getfixturevalue("postgresql")
-    return server.new_database(f"test_{os.getpid()}_{next(_names)}")
+    return server.url_of(f"test_{os.getpid()}_{next(_names)}")
+
+
+@pytest.fixture
+def empty_database_url(database_url: str, request: pytest.FixtureRequest) -> str:
+    """The same, without tables."""
+    if not database_url.startswith("sqlite"):
+        request.getfixturevalue("postgresql").new_database(database_url.rpartition("/")[2])
+    return database_url
 
 
 @pytest.fixture
 async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     """That database with the tables of ingest; tests of tracking make their own with both."""
-    engine = open_engine(database_url)
-    await migrate(engine)
+    engine = await databases.opened(database_url, migrate)
     yield engine
     await engine.dispose()
 

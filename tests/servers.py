@@ -4,6 +4,8 @@ Each is a context manager that returns when the server answers. `kill` is SIGKIL
 """
 
 import contextlib
+import functools
+import itertools
 import os
 import pwd
 import shutil
@@ -25,11 +27,34 @@ POSTGRESQL_BIN = Path("/usr/lib/postgresql/15/bin")
 DEADLINE_S = 120.0
 
 
+#: Below the ports that Linux gives by itself (32768 and up), so that no other socket gets one between choosing and listening.
+_BLOCKS = range(12_000, 32_000, 200)
+_held: list[socket.socket] = []
+
+
+@functools.cache
+def _block(_process: int) -> Iterator[int]:
+    """The ports of a block that is this process's as long as it lives: it listens on the first of them."""
+    for first in _BLOCKS:
+        holder = socket.socket()
+        try:
+            holder.bind(("127.0.0.1", first))
+            holder.listen()
+        except OSError:
+            holder.close()
+            continue
+        _held.append(holder)
+        return itertools.cycle(range(first + 1, first + _BLOCKS.step))
+    raise RuntimeError(f"every port of {_BLOCKS} is taken")
+
+
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on, and that nobody else is given: each of this process's in turn."""
+    for port in itertools.islice(_block(os.getpid()), _BLOCKS.step):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("every port of this process's block is taken")
 
 
 def wait_until(condition: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
@@ -159,7 +184,7 @@ class PostgreSql(Server):
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
-        self.url = f"postgresql+asyncpg://plumbline@127.0.0.1:{self.port}/plumbline"
+        self.url = self.url_of("plumbline")
         user = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
         data = folder / "data"
         if user:
@@ -236,10 +261,14 @@ class PostgreSql(Server):
         )
         return [line.split("\t") for line in done.stdout.splitlines() if line]
 
+    def url_of(self, name: str) -> str:
+        """The URL of a database, whether it is there or not."""
+        return f"postgresql+asyncpg://plumbline@127.0.0.1:{self.port}/{name}"
+
     def new_database(self, name: str) -> str:
         """Make an empty database and return its URL."""
         self.sql(f'CREATE DATABASE "{name}"', database="postgres")
-        return f"postgresql+asyncpg://plumbline@127.0.0.1:{self.port}/{name}"
+        return self.url_of(name)
 
 
 @contextlib.contextmanager

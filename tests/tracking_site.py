@@ -1,16 +1,12 @@
 """A site for tracking's tests: its file, an order, and inbox rows as ingest writes them."""
 
 import asyncio
-import atexit
 import email
 import email.message
 import email.policy
-import shutil
 import ssl
-import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from aiosmtpd.controller import Controller
@@ -21,11 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 import ingest
 import tracking_service
 from plumbline import codec, inbox
-from plumbline.database import open_engine
 from plumbline.event import CheckIn, ClockReading, Event, Scan, State, kind_of
 from plumbline.ids import new_event_id
 from plumbline.series import Bucket, HeatCell, LatestRow, SeriesUnavailableError
 from plumbline.site import Device, SiteFile, Zone
+from tests import databases
 from tests.servers import free_port
 
 SITE = "harbour"
@@ -134,26 +130,7 @@ def state(word: Any, device: str = "crane-1", **where: Any) -> State:
 
 async def database(url: str) -> AsyncEngine:
     """An engine on a database with ingest's and tracking's tables."""
-    file = Path(url.partition("///")[2])
-    if not url.startswith("sqlite") or file.exists():
-        return await _migrated(open_engine(url, durable=False))
-    if not _made:  # once a process: a copy takes no time
-        folder = Path(tempfile.mkdtemp(prefix="plumbline-tables-"))
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        await (await _migrated(open_engine(f"sqlite+aiosqlite:///{folder}/t.db", durable=False))).dispose()
-        _made.append(folder / "t.db")
-    shutil.copyfile(_made[0], file)
-    return open_engine(url, durable=False)
-
-
-#: An SQLite file with all tables and nothing in them.
-_made: list[Path] = []
-
-
-async def _migrated(engine: AsyncEngine) -> AsyncEngine:
-    await ingest.migrate(engine)
-    await tracking_service.migrate(engine)
-    return engine
+    return await databases.opened(url, ingest.migrate, tracking_service.migrate)
 
 
 def row(event: Event, body: bytes | None = None) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from ingest.rollups import Roller
 from ingest.rollups.marks import Mark, mark
 from ingest.rollups.tables import rollup_series
 from ingest.series import open_store
-from plumbline.database import open_engine
 from plumbline.inbox import minute_summary, watched
 from plumbline.rollup import MINUTE_NS
 from plumbline.series import Point
+from tests import databases
 
 FIRST = 29_685_840  # the minute at which 11 June 2026 begins
 NOW = (FIRST + 600) * MINUTE_NS
@@ -33,8 +33,7 @@ async def store(request, tmp_path):
 
 async def summaries(store, tmp_path, *, filled):
     """What is told of a probe: two minutes of it, one of another device, a measurement that does not have the metric."""
-    engine = open_engine(f"sqlite:///{tmp_path / 'ingest.db'}", durable=False)
-    await migrate(engine)
+    engine = await databases.opened(f"sqlite:///{tmp_path / 'ingest.db'}", migrate)
     probe, other = {"site": "tower", "device": "probe"}, {"site": "tower", "device": "other"}
     at = [FIRST * MINUTE_NS + seconds * 1_000_000_000 for seconds in (5, 35, 65, 10)]
     await store.write(

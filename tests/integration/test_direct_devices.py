@@ -21,6 +21,7 @@ from plumbline.event import Event
 from plumbline.inbox import gateway
 from plumbline.series import Point
 from plumbline.site import Device
+from tests import databases
 from tests.batches import SITE, MemoryStore
 from tests.direct_devices import Books, KilledError, device, eventually, listening, serving, voices, worker
 from tests.servers import Mosquitto, running
@@ -37,8 +38,7 @@ own.mixer = { state = { state = "POWER", words = { ON = "working", OFF = "off" }
 
 @pytest.fixture
 async def sqlite(tmp_path: Path):
-    engine = open_engine(f"sqlite:///{tmp_path}/one.db")
-    await migrate(engine)
+    engine = await databases.opened(f"sqlite:///{tmp_path}/one.db", migrate)
     yield engine
     await engine.dispose()
 

@@ -16,7 +16,7 @@ import yaml
 from ingest import IngestService, migrate
 from ingest.ledger_report import report
 from ingest.patience import Patience
-from plumbline.database import open_engine
+from tests import databases
 from tests.batches import SITE, MemoryStore, batch, reading, scan
 from tests.integration.test_ingest_commands import SITE_FILE, Place
 from tests.integration.test_ingest_service import Gateway, connected, eventually, serving
@@ -149,8 +149,7 @@ class HangingStore(MemoryStore):
 
 async def test_what_cannot_be_committed_in_time_is_left_to_the_broker_and_comes_again(tmp_path):
     broker = Mosquitto(tmp_path / "broker")
-    engine = open_engine(f"sqlite:///{tmp_path}/plumbline.db")
-    await migrate(engine)
+    engine = await databases.opened(f"sqlite:///{tmp_path}/plumbline.db", migrate)
 
     def service(store, **options):
         fixed = {"broker": broker.url, "engine": engine, "sites": {"yard": SITE}, "patience": QUICK, "worker": "w"}
@@ -174,8 +173,7 @@ async def test_what_cannot_be_committed_in_time_is_left_to_the_broker_and_comes_
 
 async def test_of_several_workers_one_that_ends_takes_no_share_with_it_and_the_last_leaves_its_session(tmp_path):
     broker = Mosquitto(tmp_path / "broker")
-    engine = open_engine(f"sqlite:///{tmp_path}/plumbline.db")
-    await migrate(engine)
+    engine = await databases.opened(f"sqlite:///{tmp_path}/plumbline.db", migrate)
 
     def service(name):
         store = MemoryStore()

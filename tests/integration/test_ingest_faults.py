@@ -185,9 +185,9 @@ def same(left: dict, undisturbed: dict) -> None:
 
 
 async def test_workers_killed_between_any_two_steps_leave_what_an_undisturbed_one_leaves(
-    database_url, influxdb, influx_name, tmp_path, undisturbed
+    empty_database_url, influxdb, influx_name, tmp_path, undisturbed
 ):
-    async with place(tmp_path / "run", influxdb, influx_name, database_url) as here:
+    async with place(tmp_path / "run", influxdb, influx_name, empty_database_url) as here:
         gateways = Gateways(here.broker.url, EVENTS, seed=1, batch_size=10)
         deaths = [f"{step}:1" for step in (*pipeline.STEPS, *projector.STEPS)]
         gateways.allow(0)
@@ -221,9 +221,9 @@ async def test_workers_killed_and_added_under_load_leave_what_one_leaves(
     same(left, undisturbed)
 
 
-async def test_influxdb_killed_and_started_again_leaves_no_trace(database_url, influx_name, tmp_path, undisturbed):
+async def test_influxdb_killed_and_started_again_leaves_no_trace(empty_database_url, influx_name, tmp_path, undisturbed):
     with running(InfluxDb(tmp_path / "influx")) as influx:
-        async with place(tmp_path / "run", influx, influx_name, database_url) as here:
+        async with place(tmp_path / "run", influx, influx_name, empty_database_url) as here:
             gateways = Gateways(here.broker.url, EVENTS, seed=3, batch_size=10)
             here.worker("one")
             sending = asyncio.create_task(gateways.run())

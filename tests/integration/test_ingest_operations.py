@@ -16,6 +16,7 @@ from ingest.series import open_store
 from plumbline.database import open_engine
 from plumbline.errors import PlumblineError
 from plumbline.series import SeriesUnavailableError
+from tests import databases
 from tests.batches import SITE, batch, reading, scan
 from tests.integration.test_ingest_service import Gateway, eventually, serving
 from tests.servers import InfluxDb, Mosquitto, PostgreSql, open_folder, running
@@ -32,8 +33,7 @@ def broker(tmp_path: Path):
 
 @pytest.fixture
 async def engine(tmp_path: Path):
-    engine = open_engine(f"sqlite:///{tmp_path}/plumbline.db")
-    await migrate(engine)
+    engine = await databases.opened(f"sqlite:///{tmp_path}/plumbline.db", migrate)
     yield engine
     await engine.dispose()
 

@@ -9,8 +9,8 @@ from ingest import IngestService, migrate
 from ingest.rollups import Roller
 from ingest.rollups.tables import rollup_mark
 from ingest.series import open_store
-from plumbline.database import open_engine
 from plumbline.rollup import SPANS, rolled
+from tests import databases
 from tests.batches import NOON, SITE, batch, reading
 from tests.integration.test_ingest_service import Gateway, connected, eventually, serving
 from tests.servers import Mosquitto, running
@@ -22,8 +22,7 @@ async def test_the_service_rolls_up_what_it_takes_in(kind, database_url, tmp_pat
     url = f"embedded:{tmp_path}/series.duckdb"
     if kind == "influx":
         url = f"influx:{request.getfixturevalue('influxdb').url}/{request.getfixturevalue('influx_database')}"
-    engine, store = open_engine(database_url), await open_store(url)
-    await migrate(engine)
+    engine, store = await databases.opened(database_url, migrate), await open_store(url)
 
     async def settled():
         async with engine.connect() as connection:

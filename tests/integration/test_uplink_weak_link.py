@@ -12,9 +12,9 @@ from edge_agent.uplink import Uplink
 from ingest import IngestService, migrate
 from ingest.ledger_report import report
 from ingest.patience import Patience
-from plumbline.database import open_engine
 from plumbline.event import CLASSES
 from plumbline.inbox import inbox
+from tests import databases
 from tests.batches import SITE, MemoryStore, reading, scan
 from tests.integration.tiny_ingest import until
 from tests.servers import Mosquitto, running
@@ -32,8 +32,7 @@ def broker(tmp_path):
 @contextlib.asynccontextmanager
 async def site(broker, tmp_path):
     """A running ingest; yields a function that reads the ledger and how many events the inbox holds."""
-    engine = open_engine(f"sqlite+aiosqlite:///{tmp_path}/plumbline.db")
-    await migrate(engine)
+    engine = await databases.opened(f"sqlite:///{tmp_path}/plumbline.db", migrate)
     store = MemoryStore()
     service = IngestService(
         broker=broker.url, engine=engine, store=store, sites={"yard": SITE}, patience=Patience(first_s=0.01, cap_s=0.05)

@@ -11,8 +11,8 @@ from plumbline import inbox
 from plumbline.database import open_engine
 
 
-async def test_the_migrated_schema_is_the_one_in_the_code(database_url):
-    engine = open_engine(database_url)
+async def test_the_migrated_schema_is_the_one_in_the_code(empty_database_url):
+    engine = open_engine(empty_database_url)
     await migrate(engine)
     both = MetaData()
     for metadata in (tables.metadata, inbox.metadata):
@@ -28,8 +28,8 @@ async def test_the_migrated_schema_is_the_one_in_the_code(database_url):
     await engine.dispose()
 
 
-async def test_two_workers_may_migrate_at_once_and_again(database_url):
-    engines = [open_engine(database_url) for _ in range(2)]
+async def test_two_workers_may_migrate_at_once_and_again(empty_database_url):
+    engines = [open_engine(empty_database_url) for _ in range(2)]
     await asyncio.gather(*(migrate(engine) for engine in engines))
     await migrate(engines[0])
     for engine in engines:

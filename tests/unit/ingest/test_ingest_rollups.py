@@ -24,9 +24,9 @@ from ingest.rollups.tables import rollup_mark, rollup_series
 from ingest.series.embedded import EmbeddedStore
 from ingest.series.influx_server import QueryRefusedError
 from ingest.tables import worker_lease
-from plumbline.database import open_engine
 from plumbline.rollup import COVER, HOUR, MINUTE_NS, SPANS, is_rolled, rolled
 from plumbline.series import SeriesUnavailableError
+from tests import databases
 from tests.batches import NOON, SITE, batch, fix, health, reading
 
 NOW = NOON + 4 * HOUR.ns
@@ -98,8 +98,7 @@ class Place:
 @pytest.fixture
 async def place(database_url, tmp_path, monkeypatch):
     monkeypatch.setattr("ingest.rollups.marks.TRUST_S", 0.0)  # and rounds look at once
-    engine = open_engine(database_url)
-    await migrate(engine)
+    engine = await databases.opened(database_url, migrate)
     async with EmbeddedStore(tmp_path / "series.duckdb") as store:
         yield Place(engine, store)
     await engine.dispose()

@@ -12,9 +12,9 @@ from ingest.pipeline import Pipeline
 from ingest.rollups import Roller, roller
 from ingest.rollups.tables import rollup_round
 from ingest.series.embedded import EmbeddedStore
-from plumbline.database import open_engine
 from plumbline.inbox import minute_summary, summary_count, watched
 from plumbline.rollup import HOUR, MINUTE, MINUTE_NS
+from tests import databases
 from tests.batches import NOON, SITE, batch, reading
 
 NOW = NOON + 4 * HOUR.ns
@@ -63,8 +63,7 @@ class Ingest:
 @pytest.fixture
 async def ingest(database_url, tmp_path, monkeypatch):
     monkeypatch.setattr("ingest.rollups.marks.TRUST_S", 0.0)  # and rounds look at once
-    engine = open_engine(database_url)
-    await migrate(engine)
+    engine = await databases.opened(database_url, migrate)
     async with EmbeddedStore(tmp_path / "series.duckdb") as store:
         yield Ingest(engine, store)
     await engine.dispose()

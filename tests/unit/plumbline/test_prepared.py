@@ -38,8 +38,8 @@ ROWS = [("a", 1, True, None, -1), ("b", 2**62, False, b"\0\xff", 2**31 - 1), ("ç
 
 
 @pytest.fixture
-async def words(database_url):
-    engine = open_engine(database_url, durable=False)
+async def words(empty_database_url):
+    engine = open_engine(empty_database_url, durable=False)
     async with engine.begin() as connection:
         await connection.run_sync(metadata.create_all)
     yield engine

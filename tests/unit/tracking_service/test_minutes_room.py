@@ -15,8 +15,8 @@ TEMPERATURE = Need("metric", "yard/probe/temp_c")
 
 
 @pytest.fixture
-async def engine(database_url):
-    engine = open_engine(database_url, durable=False)
+async def engine(empty_database_url):
+    engine = open_engine(empty_database_url, durable=False)
     async with engine.begin() as connection:
         await connection.run_sync(inbox.metadata.create_all)
         await connection.run_sync(metadata.create_all)
