@@ -1,8 +1,8 @@
 """What changes in an order between two of its documents: shown to people before it is done."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, Literal, cast
 
@@ -28,6 +28,9 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "wbs": "regrouped",
 }
 _LONGEST: Final = 200
+_RUNS: Final = 12
+#: Of these the days are told that come or go, not all that there are.
+_DAYS: Final = ("holidays", "extra_workdays")
 _LISTS: Final = ("tasks", "milestones", "lines", "deliveries", "inspections")
 
 
@@ -123,7 +126,7 @@ def _changed(part: PartName, key: str, old: Part, new: Part, *, skipped: Sequenc
         kind: Kind = _KINDS.get(name, "changed")
         if kind not in kinds:
             kinds.append(kind)
-        fields.append(FieldChange(name, _said(before), _said(after)))
+        fields.append(_days(name, before, after) if name in _DAYS else FieldChange(name, _said(before), _said(after)))
     return [Change(part, key, _title(new), tuple(kinds), tuple(fields))] if fields else []
 
 
@@ -135,6 +138,22 @@ def _values(part: Part, *, gone: bool) -> Sequence[FieldChange]:
         if value:
             told.append(FieldChange(name, value if gone else "", "" if gone else value))
     return tuple(told)
+
+
+def _days(name: str, before: Sequence[date], after: Sequence[date]) -> FieldChange:
+    return FieldChange(name, _runs(set(before) - set(after)), _runs(set(after) - set(before)))
+
+
+def _runs(days: Collection[date]) -> str:
+    """Days, those in a row as one: `2026-10-01 to 2026-10-07`."""
+    runs: list[tuple[date, date]] = []
+    for day in sorted(days):
+        if runs and day - runs[-1][1] == timedelta(1):
+            runs[-1] = (runs[-1][0], day)
+        else:
+            runs.append((day, day))
+    told = [f"{first}" if first == last else f"{first} to {last}" for first, last in runs[:_RUNS]]
+    return ", ".join(told) + (f" and {len(runs) - _RUNS} more" if len(runs) > _RUNS else "")
 
 
 def _title(part: Part) -> str:

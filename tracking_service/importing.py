@@ -42,6 +42,8 @@ class Choices:
     """Lines or deliveries that a list does not have are taken out."""
     milestones: bool = True
     """Milestones of a schedule become the order's."""
+    calendar: bool = True
+    """Working days, hours and holidays of a schedule become the order's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Parsed:
     def onto(self, order: OrderDocument, zone: tzinfo) -> Prepared:
         """What it would make of an order. Raises `FileRefusedError` (row, reason) or `OrderRefusedError`."""
         if isinstance(self.source, Schedule):
-            made = taken(order, self.source, zone, milestones=self.choices.milestones)
+            made = taken(order, self.source, zone, milestones=self.choices.milestones, calendar=self.choices.calendar)
         else:
             made = self.source.onto(order, zone, remove=self.choices.remove, milestones=self.choices.milestones)
         return Prepared(order, made.document, made.remarks)

@@ -48,6 +48,7 @@ MappingFile = Annotated[Path | None, typer.Option(help="What the columns of a li
 Encoding = Annotated[str | None, typer.Option(help="Encoding of a file that does not say it: gb18030, cp1252, …")]
 Remove = Annotated[bool, typer.Option("--remove", help="Take out lines or deliveries that the list does not have.")]
 NoMilestones = Annotated[bool, typer.Option("--no-milestones", help="Take tasks only, not the milestones of a schedule.")]
+NoCalendar = Annotated[bool, typer.Option("--no-calendar", help="Keep the order's working days and holidays.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the difference and change nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Apply without asking.")]
 
@@ -62,6 +63,7 @@ def import_(
     encoding: Encoding = None,
     remove: Remove = False,
     no_milestones: NoMilestones = False,
+    no_calendar: NoCalendar = False,
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
@@ -70,7 +72,7 @@ def import_(
     The same file again changes nothing. Of schedules and lists the difference is shown and asked about before it is applied.
     """
     told = lists.read_mapping(_bytes(mapping, lists.MAX_MAPPING_BYTES), str(mapping)) if mapping is not None else ListMapping()
-    choices = Choices(project, encoding, told, remove, not no_milestones)
+    choices = Choices(project, encoding, told, remove, not no_milestones, not no_calendar)
     steps = sorted((_step(path, choices) for path in files), key=lambda step: not isinstance(step.source, CompanyDocument))
     _name(steps, order)
     known: Mapping[str, SiteFile] = load_sites(sites) if sites is not None else {}

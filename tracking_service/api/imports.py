@@ -67,6 +67,7 @@ Version = Annotated[str | None, Query(max_length=64, description="Apply only to 
 Encoding = Annotated[str | None, Query(max_length=40, description="Where the file does not say it, or is wrong.")]
 Project = Annotated[str | None, Query(max_length=256, description="Which project of a file with several.")]
 Milestones = Annotated[bool, Query(description="Milestones of the file become the order's.")]
+Calendar = Annotated[bool, Query(description="Working days, hours and holidays of the schedule become the order's.")]
 Remove = Annotated[bool, Query(description="Lines or deliveries that the list does not have are taken out.")]
 Mapping_ = Annotated[
     str | None, Query(max_length=_MAX_MAPPING, description="Which column means what (TOML); see docs/imports.md.")
@@ -118,8 +119,9 @@ def add_imports(app: FastAPI, wall: Wall, heard: Callable[[Outcome], None]) -> N
         project: Project = None,
         encoding: Encoding = None,
         milestones: Milestones = True,
+        calendar: Calendar = True,
     ) -> DifferenceModel:
-        choices = Choices(project=project, encoding=encoding, milestones=milestones)
+        choices = Choices(project=project, encoding=encoding, milestones=milestones, calendar=calendar)
         return await take(request, number, choices, apply=apply, version=version)
 
     @app.post("/api/orders/{number}/list", openapi_extra={"requestBody": file})

@@ -39,6 +39,13 @@ def _email(value: str) -> str:
     return value
 
 
+def _hours(value: str) -> str:
+    begin, _, end = value.partition("-")
+    if not begin < end <= "24:00":
+        raise ValueError("must end after it begins, at 24:00 at the latest; split a night at midnight")
+    return value
+
+
 def _printable(value: str) -> str:
     if not value.isprintable():
         raise ValueError("must not contain control characters")
@@ -55,6 +62,11 @@ Id = Annotated[
     str,
     Field(min_length=1, max_length=64, description="Letters, digits, '.', '_', '-'; begins with a letter or digit."),
     AfterValidator(named),
+]
+Hours = Annotated[
+    str,
+    Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-4]):[0-5]\d$", description="For example 08:00-12:00."),
+    AfterValidator(_hours),
 ]
 Short = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_printable)]
 Words = Annotated[str, Field(max_length=256), AfterValidator(_printable)]

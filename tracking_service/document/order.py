@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
@@ -13,6 +13,7 @@ from tracking_service.document.fields import (
     Code,
     Email,
     Gtin,
+    Hours,
     Id,
     Note,
     Part,
@@ -26,6 +27,9 @@ from tracking_service.document.fields import (
 )
 from tracking_service.document.policy import Declared
 from tracking_service.document.work import InspectionDocument, TaskDocument, check_work
+
+#: So many days may be otherwise than their weekday says.
+MOST_DAYS: Final = 2_000
 
 
 class CertificateDocument(Part):
@@ -123,8 +127,12 @@ class OrderDocument(Part):
     due: AwareDatetime | None = None
     workdays: Annotated[tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...], Field(max_length=7)] = ()
     """When work is done; absent: every day."""
-    holidays: Annotated[tuple[date, ...], Field(max_length=2_000)] = ()
+    workhours: Annotated[tuple[Hours, ...], Field(max_length=12)] = ()
+    """From when until when on such a day, by the site's clock: `08:00-12:00`, `13:00-17:00`; absent: the whole day counts."""
+    holidays: Annotated[tuple[date, ...], Field(max_length=MOST_DAYS)] = ()
     """Days on the site without work."""
+    extra_workdays: Annotated[tuple[date, ...], Field(max_length=MOST_DAYS)] = ()
+    """Days on which work is done although their weekday is none of `workdays`."""
     technical: Annotated[dict[Short, Short], Field(max_length=200, default_factory=dict)]
     """Technical data: name → value with its unit, for example `span` → `32 m`."""
     payments: Annotated[tuple[PaymentDocument, ...], Field(max_length=50)] = ()
@@ -149,6 +157,11 @@ class OrderDocument(Part):
                 _among(milestones, payment.milestone, f"payments.{index}.milestone", "milestone")
         if sum(payment.percent for payment in self.payments) > 100:
             raise ValueError("payments: they add up to more than 100 %")
+        for day in sorted({*self.holidays} & {*self.extra_workdays})[:1]:
+            raise ValueError(f"extra_workdays: {day} is one of the holidays too")
+        for one, other in pairwise(self.workhours):
+            if other.partition("-")[0] < one.partition("-")[2]:
+                raise ValueError(f"workhours: {other} begins before {one} ends; put them in order of time")
         _ordered(("signed", self.signed), ("due", self.due))
         _ordered(("start", self.start), ("due", self.due))
         return self

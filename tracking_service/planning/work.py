@@ -100,7 +100,14 @@ def work_of(document: OrderDocument, *, zone: tzinfo, now: int, done: Mapping[st
     starts = [time for time in (nanoseconds(each.start) for each in document.tasks) if time is not None]
     told = nanoseconds(document.start or document.signed)
     begin = told or min(starts, default=now)
-    calendar = Calendar(zone, min([begin, *starts]), document.workdays, document.holidays)
+    calendar = Calendar(
+        zone,
+        min([begin, *starts]),
+        document.workdays,
+        document.holidays,
+        extra=document.extra_workdays,
+        hours=document.workhours,
+    )
     pieces = (
         _pieces_of_tasks(document, calendar, now, done)
         if document.tasks

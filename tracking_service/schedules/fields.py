@@ -13,6 +13,7 @@ _ISO_DURATION: Final = re.compile(
     r"(-)?P(?:(\d{1,9})Y)?(?:(\d{1,9})M)?(?:(\d{1,9})W)?(?:(\d{1,9})D)?"
     r"(?:T(?:(\d{1,12}(?:\.\d+)?)H)?(?:(\d{1,12}(?:\.\d+)?)M)?(?:(\d{1,12}(?:\.\d+)?)S)?)?\Z"
 )
+_CLOCK: Final = re.compile(r"(?:\S+T)?(\d{1,2})[:.](\d{2})(?:[:.]\d{2}(?:\.\d+)?)?\s*([^\d\s]{0,8})\s*\Z")
 _NUMBER: Final = re.compile(r"[+-]?(?:\d{1,15}(?:\.\d{0,15})?|\.\d{1,15})(?:[eE][+-]?\d{1,2})?\Z")
 
 
@@ -64,6 +65,21 @@ def number(text: str, decimal: str = ".") -> float | None:
     if _NUMBER.match(plain) is None or not math.isfinite(value := float(plain)):
         raise ValueError("is no number")
     return value
+
+
+def clock_minutes(text: str, am: str = "am", pm: str = "pm") -> int | None:
+    """A time of the day such as `08:00`, `17:00:00` or `05:00 pm`, in minutes; nothing where nothing stands. Raises `ValueError`."""
+    if not text:
+        return None
+    found = _CLOCK.match(text)
+    if found is None:
+        raise ValueError("is no time of the day; expected for example 08:00")
+    hour, minute, half = int(found[1]), int(found[2]), found[3].casefold()
+    if half and half in {am, pm, "am", "pm"} and hour <= 12:
+        hour = hour % 12 + (12 if half in {pm, "pm"} and half != am else 0)
+    if hour * 60 + minute > 1_440 or minute > 59:
+        raise ValueError("is no time of the day; expected for example 08:00")
+    return hour * 60 + minute
 
 
 def flag(text: str) -> bool:

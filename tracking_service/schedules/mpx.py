@@ -11,13 +11,13 @@ from typing import Final
 from tracking_service import charset
 from tracking_service.errors import FileRefusedError
 from tracking_service.schedules import mpx_words
-from tracking_service.schedules.fields import local_time, number
+from tracking_service.schedules.calendars import MINUTES_PER_DAY
+from tracking_service.schedules.fields import clock_minutes, local_time, number
+from tracking_service.schedules.mpx_calendars import Calendars
 from tracking_service.schedules.mpx_words import ENGLISH, LANGUAGES
 from tracking_service.schedules.outline import parents_by_level, with_summaries
 from tracking_service.schedules.schedule import (
     MAX_TASKS,
-    MINUTES_PER_DAY,
-    Calendar,
     Predecessor,
     Remarks,
     Schedule,
@@ -83,9 +83,9 @@ class _Reading:
         self._am = "am"
         self._decimal = "."
         self._dates_only = True
+        self._calendars = Calendars(self._told_date)
 
     def schedule(self) -> Schedule:
-        calendars: dict[str, Calendar] = {}
         tasks: list[Task] = []
         names: Sequence[str] = ()
         project: Sequence[str] = ()
@@ -93,9 +93,8 @@ class _Reading:
             match record:
                 case "10" | "11" | "12":
                     self._settings(record, fields, line)
-                case "20":
-                    made = self._calendar(fields)
-                    calendars[made.uid] = made
+                case "20" | "25" | "26":
+                    self._calendar(record, fields, line)
                 case "30":
                     project = fields
                 case "60":
@@ -112,6 +111,7 @@ class _Reading:
         placed = parents_by_level(tasks)
         title = _at(project, 0) or self._name
         calendar = _at(project, 3)
+        calendars = self._calendars.made(self._minutes)
         return Schedule(
             format="MPX",
             project=title,
@@ -134,6 +134,7 @@ class _Reading:
         else:
             self._order = _ORDERS.get(_at(fields, 0), "dmy")
             self._am, self._pm = _at(fields, 5).casefold(), _at(fields, 6).casefold()
+            self._calendars.am, self._calendars.pm = self._am, self._pm
 
     def _records(self) -> Iterator[tuple[int, list[str]]]:
         reader = csv.reader(self._lines(), delimiter=self._separator)
@@ -238,11 +239,11 @@ class _Reading:
             done.append(replace(task, predecessors=tuple(link for link in links if link.uid != task.uid)))
         return done
 
-    def _calendar(self, fields: Sequence[str]) -> Calendar:
-        name = _at(fields, 0)
-        days = frozenset((place + 5) % 7 + 1 for place, told in enumerate(fields[1:8], 1) if told == "1")
-        made = Calendar(name, name, self._minutes)
-        return replace(made, weekdays=days) if days else made
+    def _calendar(self, record: str, fields: Sequence[str], line: int) -> None:
+        try:
+            self._calendars.take(record, fields)
+        except ValueError as error:
+            self._remarks.add(f"a record of a calendar is left out: it {error}", f"line {line}")
 
     def _span(self, text: str, line: int) -> Span:
         found = _DURATION_TEXT.match(text)
@@ -268,25 +269,21 @@ class _Reading:
         return text.casefold() in {self._language.yes, "yes", "1"}
 
     def _date(self, text: str, line: int, what: str) -> datetime | None:
-        """A date in the file's own order, with or without weekday, month's name and time."""
-        if not any(character.isdigit() for character in text):
-            return None  # NA, NV, NC: none
-        time = _TIME.search(text)
-        if time is not None and not any(character.isdigit() for character in text[: time.start()]):
-            time = None  # the date itself, with dots
-        day = text if time is None else text[: time.start()]
         try:
-            year, month, date = self._day(day)
-            if time is None:
-                return local_time(year, month, date)
-            self._dates_only = False
-            hour, minute, second = int(time[1]), int(time[2]), int(time[3] or 0)
-            half = time[4].casefold()
-            if half and half in {self._am, self._pm, "am", "pm"} and hour <= 12:
-                hour = hour % 12 + (12 if half in {self._pm, "pm"} and half != self._am else 0)
-            return local_time(year, month, date, hour, minute, second)
+            at = self._told_date(text)
         except ValueError as error:
             raise self._refused(line, f"{what} '{text[:40]}' is no date in the file's order ({self._order}): {error}") from None
+        self._dates_only = self._dates_only and (at is None or _TIME.search(text) is None or _only_date(text))
+        return at
+
+    def _told_date(self, text: str) -> datetime | None:
+        """A date in the file's own order, with or without weekday, month's name and time. Raises `ValueError`."""
+        if not any(character.isdigit() for character in text):
+            return None  # NA, NV, NC: none
+        if (time := _TIME.search(text)) is None or _only_date(text):
+            return local_time(*self._day(text))
+        minutes = clock_minutes(text[time.start() :], self._am, self._pm) or 0
+        return local_time(*self._day(text[: time.start()]), minutes // 60, minutes % 60, int(time[3] or 0))
 
     def _day(self, text: str) -> tuple[int, int, int]:
         numbers = [int(each) for each in re.findall(r"\d{1,4}", text)]
@@ -305,6 +302,12 @@ class _Reading:
 
 def _at(fields: Sequence[str], place: int) -> str:
     return fields[place] if place < len(fields) else ""
+
+
+def _only_date(text: str) -> bool:
+    """What looks like a time at its end is the date itself, with dots."""
+    time = _TIME.search(text)
+    return time is not None and not any(character.isdigit() for character in text[: time.start()])
 
 
 def _year(told: int) -> int:

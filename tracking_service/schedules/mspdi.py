@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from tracking_service.errors import FileRefusedError
+from tracking_service.schedules import mspdi_calendars
+from tracking_service.schedules.calendars import MINUTES_PER_DAY
 from tracking_service.schedules.elements import Element, parse
 from tracking_service.schedules.fields import flag, iso_minutes, iso_time, number
 from tracking_service.schedules.outline import parents_by_level, with_summaries
 from tracking_service.schedules.schedule import (
     MAX_TASKS,
-    MINUTES_PER_DAY,
-    Calendar,
     LinkKind,
     Predecessor,
     Remarks,
@@ -24,9 +24,8 @@ from tracking_service.schedules.schedule import (
 T = TypeVar("T")
 
 # fmt: off
-_WANTED: Final = frozenset({
-    "Name", "Title", "CalendarUID", "MinutesPerDay", "Calendars", "Calendar", "UID", "IsBaseCalendar", "WeekDays",
-    "WeekDay", "DayType", "DayWorking", "Tasks", "Task", "ID", "IsNull", "WBS", "OutlineNumber", "OutlineLevel",
+_WANTED: Final = mspdi_calendars.WANTED | frozenset({
+    "Name", "Title", "CalendarUID", "MinutesPerDay", "UID", "Tasks", "Task", "ID", "IsNull", "WBS", "OutlineNumber", "OutlineLevel",
     "Start", "Finish", "ManualStart", "ManualFinish", "Duration", "DurationFormat", "Milestone", "Summary",
     "PercentComplete", "Active", "ExternalTask", "ExternalTaskProject", "PredecessorLink", "PredecessorUID", "Type",
     "CrossProject", "CrossProjectName", "LinkLag", "LagFormat",
@@ -40,8 +39,6 @@ _KINDS: Final[dict[str, LinkKind]] = {"": "FS", "0": "FF", "1": "FS", "2": "SF",
 _ELAPSED: Final = frozenset({4, 6, 8, 10, 12, 20})
 _PERCENT: Final = frozenset({19, 20})
 _ESTIMATED: Final = 32
-#: `WeekDay/DayType` counts from Sunday.
-_ISO_WEEKDAY: Final = {1: 7, 2: 1, 3: 2, 4: 3, 5: 4, 6: 5, 7: 6}
 
 
 def read(data: bytes, name: str, encoding: str | None = None) -> list[Schedule]:
@@ -70,9 +67,10 @@ class _Reading:
         told = any(element.find("Summary") is not None for element in elements)
         placed = parents_by_level(tasks)
         tasks = [self._with_known_links(task, known) for task in (placed if told else with_summaries(placed))]
-        minutes = self._field(root, "MinutesPerDay", number) or MINUTES_PER_DAY
+        told_minutes = self._field(root, "MinutesPerDay", number) or MINUTES_PER_DAY
+        minutes = told_minutes if 0 < told_minutes <= 1_440 else MINUTES_PER_DAY
         title = root.get("Title") or root.get("Name") or self._name
-        calendars = {calendar.uid: calendar for calendar in self._calendars(minutes)}
+        calendars = mspdi_calendars.calendars(root.find("Calendars"), minutes, self._remarks)
         return Schedule(
             format="MSPDI",
             project=root.get("Name") or title,
@@ -80,7 +78,7 @@ class _Reading:
             tasks=tasks,
             calendars=calendars,
             calendar=root.get("CalendarUID") or None,
-            minutes_per_day=minutes if 0 < minutes <= 1_440 else MINUTES_PER_DAY,
+            minutes_per_day=minutes,
             remarks=self._remarks.told(),
         )
 
@@ -161,20 +159,6 @@ class _Reading:
                 made = Predecessor(other, kind, Span(lag / 10, elapsed))
             links[other, kind] = made
         return list(links.values())
-
-    def _calendars(self, minutes: float) -> list[Calendar]:
-        listed = self._root.find("Calendars")
-        made: list[Calendar] = []
-        for element in listed.all("Calendar") if listed is not None else ():
-            working: set[int] = set()
-            week = element.find("WeekDays")
-            for day in week.all("WeekDay") if week is not None else ():
-                weekday = _ISO_WEEKDAY.get(int(self._field(day, "DayType", number) or 0))
-                if weekday is not None and flag(day.get("DayWorking")):
-                    working.add(weekday)
-            calendar = Calendar(element.get("UID"), element.get("Name"), minutes)
-            made.append(replace(calendar, weekdays=frozenset(working)) if working else calendar)
-        return made
 
     def _field(self, element: Element, tag: str, convert: Callable[[str], T]) -> T:
         text = element.get(tag)

@@ -1,17 +1,17 @@
 """Primavera P6's XML (PMXML: `APIBusinessObjects`), of every version since 6: namespaces and places of the parts differ."""
 
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Final, TypeVar
 
 from tracking_service.errors import FileRefusedError
 from tracking_service.schedules import primavera
+from tracking_service.schedules.calendars import MINUTES_PER_DAY, WEEK, Calendar, Exceptional, Shifts, shifts, usual
 from tracking_service.schedules.elements import Element, parse
-from tracking_service.schedules.fields import iso_time, number
+from tracking_service.schedules.fields import clock_minutes, iso_time, number
 from tracking_service.schedules.primavera import KINDS, Project, Relationship, Wbs
-from tracking_service.schedules.schedule import MINUTES_PER_DAY, Calendar, Remarks, Schedule, Span, Task
+from tracking_service.schedules.schedule import Remarks, Schedule, Span, Task
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ _WANTED: Final = frozenset({
     "AtCompletionDuration", "PlannedDuration", "PercentCompleteType", "PercentComplete", "PhysicalPercentComplete",
     "UnitsPercentComplete", "DurationPercentComplete", "Relationship", "PredecessorActivityObjectId",
     "SuccessorActivityObjectId", "Lag", "Calendar", "HoursPerDay", "StandardWorkWeek", "StandardWorkHours", "DayOfWeek",
-    "WorkTime", "Start",
+    "WorkTime", "Start", "Finish", "BaseCalendarObjectId", "HolidayOrExceptions", "HolidayOrException", "Date",
 })
 # fmt: on
 _MILESTONES: Final = frozenset({"Start Milestone", "Finish Milestone"})
@@ -150,12 +150,33 @@ class _Reading:
         for element in parent.all("Calendar"):
             hours = self._field(element, "HoursPerDay", number)
             minutes = hours * 60 if hours is not None and 0 < hours <= 24 else MINUTES_PER_DAY
-            calendar = Calendar(element.get("ObjectId"), element.get("Name"), minutes)
             week = element.find("StandardWorkWeek")
-            days = [day for day in week.all("StandardWorkHours") if day.get("WorkTime", "Start")] if week is not None else []
-            working = frozenset(_WEEKDAYS.index(day.get("DayOfWeek")) + 1 for day in days if day.get("DayOfWeek") in _WEEKDAYS)
-            made.append((calendar.uid, replace(calendar, weekdays=working) if working else calendar))
+            days = {
+                _WEEKDAYS.index(name) + 1: self._shifts(day)
+                for day in (week.all("StandardWorkHours") if week is not None else ())
+                if (name := day.get("DayOfWeek")) in _WEEKDAYS and day.get("WorkTime", "Start")
+            }
+            uid, base = element.get("ObjectId"), element.get("BaseCalendarObjectId") or None
+            exceptions = tuple(self._exceptions(element))
+            weekdays, times = frozenset(days) or WEEK, usual(days.values())
+            made.append((uid, Calendar(uid, element.get("Name"), minutes, weekdays, times, exceptions, base)))
         return made
+
+    def _shifts(self, day: Element) -> Shifts:
+        """P6 ends a shift with its last minute: 16:59 means until 17:00."""
+
+        def told(element: Element, tag: str) -> int:
+            return self._field(element, tag, clock_minutes) or 0
+
+        times = [(told(time, "Start"), told(time, "Finish")) for time in day.all("WorkTime") if time.get("Start")]
+        return shifts((begin, end + 1 if end % 30 == 29 else end) for begin, end in times)
+
+    def _exceptions(self, calendar: Element) -> Iterator[Exceptional]:
+        listed = calendar.find("HolidayOrExceptions")
+        for each in listed.all("HolidayOrException") if listed is not None else ():
+            if (day := self._field(each, "Date", iso_time)) is not None:
+                working = any(time.get("Start") for time in each.all("WorkTime"))
+                yield Exceptional(day.date(), day.date(), working)
 
     def _required(self, element: Element, tag: str) -> str:
         text = element.get(tag)

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from tracking_service.errors import FileRefusedError
+from tracking_service.schedules.calendars import MINUTES_PER_DAY, Calendar
 from tracking_service.schedules.outline import rolled_up
 from tracking_service.schedules.schedule import (
     MAX_TASKS,
-    MINUTES_PER_DAY,
-    Calendar,
     Format,
     LinkKind,
     Predecessor,

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 
+from tracking_service.schedules.calendars import MINUTES_PER_DAY, Calendar
+
 LinkKind = Literal["FS", "SS", "FF", "SF"]
 Format = Literal["MSPDI", "PMXML", "XER", "MPX", "CSV", "XLSX"]
 
-#: What a working day has where a file does not say.
-MINUTES_PER_DAY: Final = 480.0
 #: More tasks than any plan that people keep.
 MAX_TASKS: Final = 100_000
 _REMARKS: Final = 100
@@ -40,17 +40,6 @@ class Predecessor:
     lag: Span = field(default_factory=lambda: Span(0.0))
     lag_percent: float | None = None
     """The lag as a share of the predecessor's duration, in percent; `lag` says only whether it is elapsed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Calendar:
-    """When work is done, as far as a plan in days needs it."""
-
-    uid: str
-    name: str
-    minutes_per_day: float = MINUTES_PER_DAY
-    weekdays: frozenset[int] = frozenset({1, 2, 3, 4, 5})
-    """ISO 8601 weekdays on which work is done: 1 is Monday."""
 
 
 @dataclass(frozen=True, slots=True)

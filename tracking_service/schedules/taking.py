@@ -15,6 +15,7 @@ from tracking_service.document.work import AfterDocument, InspectionDocument, Ta
 from tracking_service.errors import OrderRefusedError
 from tracking_service.schedules.naming import key_of
 from tracking_service.schedules.schedule import Predecessor, Remarks, Schedule, Task
+from tracking_service.schedules.working import Working
 
 P = TypeVar("P", InspectionDocument, MilestoneDocument)
 
@@ -36,26 +37,29 @@ class Taken:
     remarks: Sequence[str]
 
 
-def taken(order: OrderDocument, schedule: Schedule, zone: tzinfo, *, milestones: bool = True) -> Taken:
+def taken(order: OrderDocument, schedule: Schedule, zone: tzinfo, *, milestones: bool = True, calendar: bool = True) -> Taken:
     """The order with the schedule's tasks in place of its own, and its milestones.
 
     A task that was there keeps its owner, and its title in the other language while the file does not rename it. Each milestone
     of the schedule becomes one of the order (unless `milestones` is false): signed off by a project manager, until the order
-    declares what completes it. Times are those of `zone`, the site's.
+    declares what completes it. The order's working days and hours are those of the calendar by which most of the schedule's
+    tasks are planned (unless `calendar` is false). Times are those of `zone`, the site's.
 
     Raises `OrderRefusedError` where the order cannot be so.
     """
-    return _Taking(order, schedule, zone).run(milestones=milestones)
+    return _Taking(order, schedule, zone, calendar=calendar).run(milestones=milestones)
 
 
 class _Taking:
-    def __init__(self, order: OrderDocument, schedule: Schedule, zone: tzinfo) -> None:
+    def __init__(self, order: OrderDocument, schedule: Schedule, zone: tzinfo, *, calendar: bool) -> None:
         self._order = order
         self._schedule = schedule
         self._zone = zone
         self._remarks = Remarks()
         self._by_uid = {task.uid: task for task in schedule.tasks}
         self._before = {task.key: task for task in order.tasks}
+        self._carried = calendar
+        self._working = Working(schedule, [task for task in schedule.tasks if task.active], self._remarks)
 
     def run(self, *, milestones: bool) -> Taken:
         active = self._active()
@@ -68,6 +72,9 @@ class _Taking:
         known = {task.key for task in tasks}
         values: dict[str, Any] = {name: getattr(self._order, name) for name in OrderDocument.model_fields}
         values["tasks"] = tuple(tasks)
+        if self._carried:
+            values |= self._working.values()
+        self._working.told()
         values["inspections"] = tuple(self._free(each, known, f"inspection {each.check}") for each in self._order.inspections)
         values["milestones"] = self._milestones(tasks, {keys[task.uid] for task in active if task.milestone}, new=milestones)
         try:
@@ -139,17 +146,20 @@ class _Taking:
         """With the zone's offset of that day, as the order document writes it."""
         return datetime.fromisoformat(local.replace(tzinfo=self._zone).isoformat()) if local is not None else None
 
-    def _minutes_per_day(self, task: Task) -> float:
-        calendar = self._schedule.calendars.get(task.calendar or self._schedule.calendar or "")
-        return calendar.minutes_per_day if calendar is not None else self._schedule.minutes_per_day
-
     def _duration(self, task: Task) -> float | None:
-        """Working days; a summary's follow from its parts, those of what goes on by the clock from its dates."""
+        """Working days of the order; a summary's follow from its parts, those of what goes on by other days from its dates."""
         if task.summary or task.duration is None:
             return None
-        if task.duration.elapsed and task.start is not None and task.finish is not None:
+        dated = task.start is not None and task.finish is not None
+        if task.duration.elapsed and dated:
             return None
-        return round(task.duration.days(self._minutes_per_day(task)), 4)
+        if self._carried and dated and task.duration.minutes and not self._working.same(task):
+            self._remarks.add(
+                "it is planned by a calendar of its own; from its start to its finish it is counted in the order's working days",
+                f"task {task.id}",
+            )
+            return None
+        return round(task.duration.days(self._working.minutes(task)), 4)
 
     def _after(self, task: Task, keys: Mapping[str, str]) -> tuple[AfterDocument, ...]:
         links: list[AfterDocument] = []
@@ -164,13 +174,13 @@ class _Taking:
     def _lag(self, link: Predecessor, other: Task, task: Task) -> float:
         if link.lag_percent is not None:
             of = other.duration
-            days = of.days(self._minutes_per_day(other)) * link.lag_percent / 100 if of is not None else 0.0
+            days = of.days(self._working.minutes(other)) * link.lag_percent / 100 if of is not None else 0.0
         else:
-            days = link.lag.days(self._minutes_per_day(other))
+            days = link.lag.days(self._working.minutes(other))
         if not days or not link.lag.elapsed:
             return days
         self._remarks.add("a lag by the clock is taken as working days of the same length", f"task {task.id}")
-        calendar = self._schedule.calendars.get(self._schedule.calendar or "")
+        calendar = self._working.calendar
         return days * (len(calendar.weekdays) if calendar is not None else 5) / 7
 
     def _free(self, part: P, known: Container[str], name: str) -> P:

@@ -1,16 +1,16 @@
 """Primavera P6's XER: the projects in its tables."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeVar
 
 from tracking_service import charset
 from tracking_service.errors import FileRefusedError
-from tracking_service.schedules import primavera, xer_tables
+from tracking_service.schedules import primavera, xer_calendars, xer_tables
+from tracking_service.schedules.calendars import MINUTES_PER_DAY, Calendar
 from tracking_service.schedules.fields import iso_time, number
 from tracking_service.schedules.primavera import KINDS, Project, Relationship, Wbs
-from tracking_service.schedules.schedule import MINUTES_PER_DAY, Calendar, Remarks, Schedule, Span, Task
+from tracking_service.schedules.schedule import Remarks, Schedule, Span, Task
 from tracking_service.schedules.xer_tables import Row
 
 T = TypeVar("T")
@@ -25,9 +25,6 @@ _MILESTONES: Final = frozenset({"TT_Mile", "TT_FinMile"})
 #: The dates an activity goes by: what happened, else what is left to do, else what the last calculation said, else the plan.
 _STARTS: Final = ("act_start_date", "restart_date", "early_start_date", "target_start_date")
 _FINISHES: Final = ("act_end_date", "reend_date", "early_end_date", "target_end_date")
-#: In a calendar's data: a weekday (1 is Sunday) with at least one shift, `(0||2()((0||0(s|08:00|f|12:00)())…`.
-_WEEK: Final = re.compile(r"DaysOfWeek\s*\(\)")
-_WORKING: Final = re.compile(r"\(0\|\|([1-7])\(\)\s*\(\s*\(0\|\|\d+\s*\([sf]\|")
 
 
 def read(data: bytes, name: str, encoding: str | None = None) -> list[Schedule]:
@@ -162,14 +159,12 @@ class _Reading:
     def _calendar(self, row: Row, broken: list[tuple[str, int]]) -> Calendar:
         hours = self._field(row, "day_hr_cnt", _hours)
         minutes = hours * 60 if hours is not None and 0 < hours <= 24 else MINUTES_PER_DAY
-        calendar = Calendar(self._required(row, "clndr_id"), row.get("clndr_name"), minutes)
-        week = _WEEK.search(text := row.get("clndr_data"))
-        if week is None:
-            broken.append((calendar.name, row.line))
-            return calendar
-        end = text.find("Exceptions", week.end())
-        days = frozenset((int(day) + 5) % 7 + 1 for day in _WORKING.findall(text, week.end(), end if end >= 0 else len(text)))
-        return Calendar(calendar.uid, calendar.name, minutes, days) if days else calendar
+        uid, name, base = self._required(row, "clndr_id"), row.get("clndr_name"), row.get("base_clndr_id") or None
+        told = xer_calendars.told(row.get("clndr_data"))
+        if told is None:
+            broken.append((name, row.line))
+            return Calendar(uid, name, minutes, base=base)
+        return Calendar(uid, name, minutes, told.weekdays, told.shifts, told.exceptions, base)
 
     def _table(self, table: str) -> Sequence[Row]:
         return self._rows.get(table, ())
