@@ -55,7 +55,8 @@ def slave(device: str = "one", unit: int = 1, every_s: float = 0.02, **registers
 
 
 def reader(kept: Kept, *slaves: dict, **table: object) -> Reader:
-    values = {"timeout_s": 0.1, "retry_s": 0.3, "retries": 0, **table, "slaves": list(slaves)}
+    # who answers at all must not be too late because the machine is busy; a test of silence names a shorter time
+    values = {"timeout_s": 5.0, "retry_s": 0.3, "retries": 0, **table, "slaves": list(slaves)}
     return modbus.build(
         "bus", settings.convert(values, modbus.Settings, "test"), Context(profiles=PROFILES, report=kept.report)
     )

@@ -237,7 +237,7 @@ class Mailbox:
         while len(self.taken) < count:
             self._changed.clear()
             if len(self.taken) < count:
-                await asyncio.wait_for(self._changed.wait(), 60)
+                await asyncio.wait_for(self._changed.wait(), 120)
 
     def stop(self) -> None:
         """Close the port."""

@@ -273,7 +273,7 @@ def zombie(pid: int) -> bool:
 def test_scans_of_an_agent_that_is_killed_are_neither_lost_nor_counted_twice(when, number, after, photos, tmp_path):
     drop(photos, "a.png", THREE)
     with agent(tmp_path, die_after=number, when=when, after=after) as first:
-        assert first.wait(60) == -signal.SIGKILL
+        assert first.wait(120) == -signal.SIGKILL
     drop(photos, "b.png", png("LAST"))
     with agent(tmp_path, after=after):
         wait_until(lambda: "LAST" in events(tmp_path).values(), "the last picture to be read")
@@ -289,7 +289,7 @@ def events(tmp_path: Path) -> dict[str, str]:
 def test_a_scan_that_was_safe_is_not_emitted_again_after_a_kill(photos, tmp_path):
     drop(photos, "a.png", THREE)
     with agent(tmp_path, die_after=2, when="before") as first:
-        first.wait(60)
+        first.wait(120)
     with agent(tmp_path):
         wait_until((photos / "processed" / "a.png").exists, "the picture to be read")
     assert sorted(line.split()[1] for line in (tmp_path / "events").read_text().splitlines()) == ["ONE", "THREE", "TWO"]

@@ -102,7 +102,7 @@ class Server:
     def __init__(self, url) -> None:
         self.connection = Connection(address=Address.parse(url), client_id=f"fleet-test-{time.monotonic_ns()}")
         self.reported = {}
-        self.states = {}
+        self.said = []
 
     async def hear(self):
         async for message in self.connection.messages():
@@ -110,19 +110,22 @@ class Server:
             if message.topic.endswith("/reported"):
                 said = fleet.decode(message.payload, ReportedConfig)
                 self.reported[said.gateway] = said
-                self.states.setdefault(said.gateway, []).append((said.seen, said.state))
+                self.said.append(said)
 
     async def want(self, gateway, version, **what):
         desired = DesiredConfig(site="s", gateway=gateway, version=version, by="test", at=time.time_ns(), **what)
         await self.connection.publish(topics.desired("s", gateway), fleet.encode(desired), retain=True)
 
     async def answer(self, gateway, version, state):
-        def decided():
-            said = self.reported.get(gateway)
-            return said is not None and (said.seen, said.state) == (version, state)
+        def decided():  # also where what comes after it is there already
+            return [one for one in self.said if (one.gateway, one.seen, one.state) == (gateway, version, state)]
 
-        await until(decided, f"{gateway}: version {version} to be {state}, is {self.states.get(gateway)}", 90)
-        return self.reported[gateway]
+        try:
+            await until(decided, f"{gateway}: version {version} to be {state}")
+        finally:
+            heard = [(one.seen, one.state) for one in self.said if one.gateway == gateway]
+            print(f"{gateway} said {heard}")  # noqa: T201 - pytest shows it where a test fails
+        return decided()[-1]
 
 
 @contextlib.asynccontextmanager

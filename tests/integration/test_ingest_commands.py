@@ -57,7 +57,7 @@ class Place:
             self.worker = subprocess.Popen(
                 plumbline("ingest", "run", "--worker", "w"), env=self.environment, stdout=out, stderr=out
             )
-        wait_until(lambda: self.log.read_bytes()[mark:].count(b"receiving") == 2, f"ingest to receive: {self.log}")
+        wait_until(lambda: self.log.read_bytes()[mark:].count(b"receiving") >= 2, f"ingest to receive: {self.log}")
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A command that ends by itself, in this process: what it prints and its exit code."""
@@ -78,7 +78,7 @@ class Place:
 
     def send(self, *messages: tuple[str, bytes], upto: int) -> None:
         """Send as an outbox does: all again until the watermark has passed them."""
-        asyncio.run(asyncio.wait_for(self._send(messages, upto), 60))
+        asyncio.run(asyncio.wait_for(self._send(messages, upto), 200))
 
     async def _send(self, messages, upto):
         async with Connection(address=Address.parse(self.broker.url), client_id="gateway", inbound=1000) as gateway:
@@ -105,18 +105,18 @@ def place(tmp_path):
         yield place
         if place.worker is not None and place.worker.poll() is None:
             place.worker.kill()
-            place.worker.wait(10)
+            place.worker.wait(120)
 
 
 def test_a_killed_and_restarted_worker_misses_nothing_and_a_stopped_one_ends_cleanly(place):
     place.start()
     place.send(batch([scan(1), scan(2)]), upto=2)
     place.worker.kill()
-    place.worker.wait(10)
+    place.worker.wait(120)
     place.start()
     place.send(batch([scan(2), scan(3)]), batch([scan(4)]), upto=4)
     place.worker.terminate()
-    assert place.worker.wait(30) == 0
+    assert place.worker.wait(120) == 0
     (stream,) = place.ledger()
     assert (stream["class"], stream["received"], stream["missing"], stream["watermark"]) == ("business", 4, 0, 4)
     assert stream["duplicate"] >= 1
@@ -208,7 +208,7 @@ def test_letters_are_dropped_only_with_a_word_and_stay_counted(place):
     place.start()
     place.send(batch([scan(1), scan(2)]), upto=2)
     place.worker.terminate()
-    assert place.worker.wait(30) == 0
+    assert place.worker.wait(120) == 0
     assert "2 letters would be gone for good; add --yes" in place.run("deadletters", "drop", "--site", "yard").stderr
     assert place.run("deadletters", "drop", "--site", "yard", "--since", "1h", "--yes").stdout == "2 letters removed\n"
     assert place.run("deadletters", "drop", "--all").stdout == "0 letters removed\n"

@@ -20,7 +20,7 @@ from tests import databases
 from tests.batches import SITE, MemoryStore, batch, reading, scan
 from tests.integration.test_ingest_commands import SITE_FILE, Place
 from tests.integration.test_ingest_service import Gateway, connected, eventually, serving
-from tests.servers import Mosquitto, plumbline, running, wait_until
+from tests.servers import Mosquitto, free_port, plumbline, running, wait_until
 
 QUICK = Patience(first_s=0.01, cap_s=0.05)
 
@@ -33,7 +33,7 @@ def place(tmp_path):
         yield place
         if place.worker is not None and place.worker.poll() is None:
             place.worker.kill()
-            place.worker.wait(10)
+            place.worker.wait(120)
 
 
 def lines(place) -> list[dict]:
@@ -50,13 +50,13 @@ def test_sigterm_under_load_loses_nothing_and_says_what_was_drained(place):
     while sending.is_alive() and ends < 3:
         wait_until(lambda before=ends: not sending.is_alive() or received(place) > 100 * before, "some of it to be committed")
         place.worker.send_signal(signal.SIGTERM)
-        assert place.worker.wait(30) == 0
+        assert place.worker.wait(120) == 0
         ends += 1
         place.start()
-    sending.join(60)
+    sending.join(200)
     assert not sending.is_alive()
     place.worker.send_signal(signal.SIGTERM)
-    assert place.worker.wait(30) == 0
+    assert place.worker.wait(120) == 0
     (stream,) = place.ledger()
     assert (stream["received"], stream["missing"], stream["verdict"]) == (600, 0, "complete")
     drained = [line for line in lines(place) if line["event"] == "drained"]
@@ -97,7 +97,7 @@ def test_a_sigterm_that_comes_twice_at_once_is_one(place):
     asyncio.run(publish(place, batch([scan(1)])))
     for _ in range(2):
         place.worker.send_signal(signal.SIGTERM)
-    assert place.worker.wait(30) == 0
+    assert place.worker.wait(120) == 0
     assert [line["event"] for line in lines(place)][-1] == "ingest ended"
 
 
@@ -113,7 +113,7 @@ def test_two_workers_that_were_not_told_apart_share_the_work(place, influxdb, in
         for n in range(2):
             with place.log.open("ab") as out:
                 workers.append(subprocess.Popen(plumbline("ingest", "run"), env=place.environment, stdout=out, stderr=out))
-            wait_until(lambda n=n: place.log.read_bytes().count(b'"receiving"') == 2 * (n + 1), "a worker to receive")
+            wait_until(lambda n=n: place.log.read_bytes().count(b'"receiving"') >= 2 * (n + 1), "a worker to receive")
         place.send(*(batch([scan(n)]) for n in range(1, 51)), upto=50)
         assert all(worker.poll() is None for worker in workers)
         assert sorted(line["worker"] for line in lines(place) if line["event"] == "ingest starts") == ["1", "2"]
@@ -121,7 +121,7 @@ def test_two_workers_that_were_not_told_apart_share_the_work(place, influxdb, in
     finally:
         for worker in workers:
             worker.terminate()
-        assert [worker.wait(30) for worker in workers] == [0, 0]
+        assert [worker.wait(120) for worker in workers] == [0, 0]
     assert received(place) == 50
 
 
@@ -194,9 +194,7 @@ async def test_of_several_workers_one_that_ends_takes_no_share_with_it_and_the_l
 
 
 def test_the_health_check_of_compose_finds_the_worker_ready(place):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     place.environment["PLUMBLINE_METRICS_PORT"] = str(port)
     place.start()
     compose = yaml.safe_load((Path(__file__).parents[2] / "docker-compose.yml").read_text())

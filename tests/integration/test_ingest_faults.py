@@ -25,7 +25,7 @@ from tests.insistent_gateways import Gateways, day_of
 from tests.servers import InfluxDb, Mosquitto, PostgreSql, open_folder, running
 
 ROOT = Path(__file__).parents[2]
-DEADLINE_S = 120
+DEADLINE_S = 220
 EVENTS: list[list[Event]] = [stream for gateway in (1, 2, 3) for stream in day_of(gateway, telemetry=600, business=150)]
 
 
@@ -63,7 +63,7 @@ class Place:
 
     async def receiving(self, name: str, process: subprocess.Popen[bytes]) -> None:
         """Wait until a worker takes messages of both classes."""
-        while self._log(name).read_text()[self.begun[process.pid] :].count('"receiving"') < 2:
+        while self._log(name).read_bytes()[self.begun[process.pid] :].count(b'"receiving"') < 2:
             assert process.poll() is None, self.said()
             await asyncio.sleep(0.05)
 

@@ -59,7 +59,7 @@ def service(broker, engine, store, **options):
 
 @contextlib.asynccontextmanager
 async def asking(ingest):
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{ingest.port}", timeout=15, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{ingest.port}", timeout=120, trust_env=False) as client:
         yield client
 
 

@@ -79,7 +79,7 @@ async def test_uplinks_of_two_network_servers_become_readings_once(mosquitto, un
             await publish("loriot", loriot(data="0203", port=9, fcnt=4))
             while not any("unknown FPort" in one for one in reports):
                 changed.clear()
-                await asyncio.wait_for(changed.wait(), 30)
+                await asyncio.wait_for(changed.wait(), 120)
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):

@@ -278,11 +278,11 @@ async def test_check_tells_what_each_slave_says(kept: Kept) -> None:
 
 async def test_check_names_the_bad_slave_and_tells_the_good_ones(kept: Kept) -> None:
     async with TcpSlaves({1: Slave({"holding": {0: 1}}), 3: Slave({"holding": {}})}) as server:
-        one = reader(kept, slave("a", 1), slave("b", 2), slave("c", 3), address=f"127.0.0.1:{server.port}")
+        slaves = [slave("a", 1), slave("b", 2), slave("c", 3)]
         with pytest.raises(ReaderError) as failed:
-            await one.check(3)
+            await reader(kept, *slaves, address=f"127.0.0.1:{server.port}", timeout_s=0.5).check(60)
     assert failed.value.device == "b"
-    assert failed.value.what == "slave 2: no answer within 0.1 s"
+    assert failed.value.what == "slave 2: no answer within 0.5 s"
     assert "c: slave 3 answers illegal data address for holding 0 (40001)" in failed.value.check
     assert "a (slave 1) answers in" in failed.value.check
 
@@ -303,7 +303,7 @@ async def test_check_ends_with_its_patience(kept: Kept) -> None:
         slaves = [slave(f"s{unit}", unit) for unit in silent]
         one = reader(kept, *slaves, address=f"127.0.0.1:{server.port}", timeout_s=30.0)
         with pytest.raises(ReaderError, match="no answer within"):
-            await asyncio.wait_for(one.check(0.5), 20)
+            await asyncio.wait_for(one.check(0.5), 60)
 
 
 async def test_check_of_an_address_where_nobody_listens_says_so(kept: Kept) -> None:

@@ -57,7 +57,7 @@ class Script:
 
 
 def link(script, **options):
-    return Connection(address=script.address, client_id="c", connect_timeout_s=10, **options)
+    return Connection(address=script.address, client_id="c", connect_timeout_s=60, **options)
 
 
 async def test_limits_are_told_to_the_broker():

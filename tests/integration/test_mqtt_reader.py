@@ -248,12 +248,15 @@ async def test_a_script_that_hangs_holds_up_no_other_device(site, tmp_path):
     def cut_off() -> int:
         return sum("cut off" in what for _, what in site.kept.reports)
 
-    async with site.device() as publish, site.reading(reader):
+    async with (
+        site.device() as publish,
+        Connection(address=Address.parse(site.broker.url), client_id=f"server-{site.name}") as server,
+        site.reading(reader),
+    ):
         await site.subscribed(publish)
-        async with Connection(address=Address.parse(site.broker.url), client_id=f"server-{site.name}") as server:
-            for number in range(3):
-                uplink = chirpstack(deduplicationId=str(number), fCnt=number, fPort=1)
-                await server.publish(f"{site.name}/lora", json.dumps(uplink).encode())
+        for number in range(3):
+            uplink = chirpstack(deduplicationId=str(number), fCnt=number, fPort=1)
+            server.publish_soon(f"{site.name}/lora", json.dumps(uplink).encode())
         await publish("gate", {"person": "W-1", "place": "gate", "direction": "in"})
         await site.kept.until(lambda: any(isinstance(event, CheckIn) for event in site.kept.events))
         assert cut_off() < 3

@@ -61,7 +61,7 @@ def site(tmp_path_factory):
 
 
 def connect(site, url, tls=None, **options):
-    return Connection(address=Address.parse(url), client_id="tls-test", tls=tls, connect_timeout_s=5, **options)
+    return Connection(address=Address.parse(url), client_id="tls-test", tls=tls, connect_timeout_s=30, **options)
 
 
 async def taken(connection, count):

@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import types
+from collections import Counter
 
 import pytest
+from msgspec import structs
 
 from edge_agent.channel import Channel
 from edge_agent.config import Linger, Server, UplinkSettings
@@ -20,6 +22,9 @@ from tests.integration.tiny_ingest import TinyIngest, until
 from tests.servers import Mosquitto, running
 
 FAST = UplinkSettings(batch_events=10, linger_ms=Linger(business=0, telemetry=0), window=4, resend_after_s=0.3)
+
+#: For tests that look at every copy: what is late on a busy machine is not sent twice.
+PATIENT = structs.replace(FAST, resend_after_s=60.0)
 
 
 def header(n):
@@ -118,7 +123,8 @@ async def test_a_broker_that_acknowledges_frees_nothing(broker, tmp_path):
         await outbox.append([scan(n) for n in range(1, 101)])
         await until(lambda: len(ingest.received["business"]) == 40, "the window to fill")
         await until(lambda: len(ingest.copies) >= 60, "its first batch to be sent again")
-        assert {event.seq for event in ingest.copies[40:]} == set(range(1, 11)), "one batch asks for all"
+        copies = Counter(event.seq for event in ingest.copies)
+        assert {seq for seq, count in copies.items() if count > 1} == set(range(1, 11)), "one batch asks for all"
         assert uplink.ingest_silent_s > 0
         assert "ingest silent since" in uplink.text()
         assert set(ingest.received["business"]) == set(range(1, 41)), "more than the window was sent without being committed"
@@ -190,7 +196,7 @@ async def test_an_outbox_that_is_opened_again_sends_what_was_not_committed(broke
 
 
 async def test_what_a_server_lost_is_sent_again_on_request(broker, tmp_path):
-    async with outbox_at(tmp_path) as outbox, TinyIngest(broker.url, "ingest") as ingest, sending(outbox, broker.url):
+    async with outbox_at(tmp_path) as outbox, TinyIngest(broker.url, "ingest") as ingest, sending(outbox, broker.url, PATIENT):
         await outbox.append([scan(n) for n in range(1, 41)])
         await until(lambda: left(outbox) == 0, "everything to be committed")
         before, ids = len(ingest.copies), dict(ingest.received["business"])
@@ -205,7 +211,7 @@ async def test_what_the_history_no_longer_holds_is_told_as_lost_when_it_is_asked
     async with (
         outbox_at(tmp_path, history_bytes=1) as outbox,
         TinyIngest(broker.url, "ingest") as ingest,
-        sending(outbox, broker.url),
+        sending(outbox, broker.url, PATIENT),
     ):
         await outbox.append([scan(n) for n in range(1, 41)])
         await until(lambda: left(outbox) == 0, "everything to be committed")
@@ -361,7 +367,7 @@ async def test_when_ingest_comes_back_the_newest_events_go_first_though_the_conn
         await until(lambda: uplink.ingest_silent_s > 0.8, "ingest to be missed")
         ingest.silent = False
         await outbox.append([fix(3001)])
-        await until(lambda: 3001 in ingest.received["telemetry"], "the newest event", 20)
+        await until(lambda: 3001 in ingest.received["telemetry"], "the newest event")
         assert len(ingest.received["telemetry"]) < 2000, "the backlog went first"
         assert len(uplink._lanes["telemetry"].owed) == 1
 
