@@ -18,7 +18,7 @@ run: ## Start the whole product with its demo site at http://127.0.0.1:8080
 test: ## Install what is missing and run every test
 	@scripts/setup test
 	@cd web && PATH="$(CURDIR)/.venv/bin:$$PATH" npm test --silent
-	@$(PYTHON) -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(PYTEST_OPTIONS)
+	@$(PYTHON) -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_OPTIONS)
 
 check: ## Format, lint, types, imports, dependencies, docs: fast
 	@scripts/setup test

@@ -1,5 +1,7 @@
 """How much may be under way, on links of every kind: played by arithmetic, without a network."""
 
+from collections import deque
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,13 +12,12 @@ from edge_agent.uplink.pace import LEAST, MOST, Pace
 def play(pace, *, bytes_per_s, round_trip_s, seconds, message=20_000, limit=256 * 1024):
     """A backlog sent over a link that carries so much; returns the longest time that anything waited, and what went over."""
     now, free_at, worst, carried = 0.0, 0.0, 0.0, 0
-    under_way = []
+    under_way = deque()  # in the order in which they arrive
     pace.round_trip(round_trip_s)
     while now < seconds:
-        for at, size, flight, sent in list(under_way):
-            if at <= now:
-                under_way.remove((at, size, flight, sent))
-                pace.acknowledged(size, flight, at - sent)
+        while under_way and under_way[0][0] <= now:
+            at, size, flight, sent = under_way.popleft()
+            pace.acknowledged(size, flight, at - sent)
         if pace.room and pace.late_in_s(now) == 0:
             size = min(message, pace.event_bytes(limit))
             flight = pace.sent(size, size, now, late=True)
@@ -25,8 +26,7 @@ def play(pace, *, bytes_per_s, round_trip_s, seconds, message=20_000, limit=256 
             worst = max(worst, free_at - now)
             carried += size
         else:
-            now = min([at for at, *_ in under_way] + [now + 0.05], default=now + 0.05)
-            now = max(now, min((at for at, *_ in under_way), default=now))
+            now = under_way[0][0] if under_way else now + 0.05
     return worst, carried
 
 
