@@ -1,5 +1,6 @@
 """Fixtures that every kind of test shares: real servers, one of each a session, and the corpus."""
 
+import gc
 import itertools
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -101,6 +102,12 @@ def spoken_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 def unique_name() -> Callable[[str], str]:
     """Names that no other test uses: `unique_name("gw")` → `gw-7`."""
     return lambda stem: f"{stem}-{next(_names)}"
+
+
+def pytest_collection_finish() -> None:
+    """What thousands of tests are made of stays: the collector need not look at it again, and stops no test for so long."""
+    gc.collect()
+    gc.freeze()
 
 
 _figures = pytest.StashKey[list[str]]()
