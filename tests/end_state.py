@@ -110,7 +110,7 @@ def business_points(server: InfluxDb, database: str) -> int:
 
 
 def _rows(server: InfluxDb, database: str, query: str, columns: tuple[str, ...] = ()) -> list[tuple[Any, ...]]:
-    answer = _http.post(f"{server.url}/query", params={"db": database, "epoch": "ns"}, data={"q": query}, timeout=30)
+    answer = _http.post(f"{server.url}/query", params={"db": database, "epoch": "ns"}, data={"q": query}, timeout=120)
     answer.raise_for_status()
     (result,) = answer.json()["results"]
     return [

@@ -163,7 +163,7 @@ class InfluxDb(Server):
 
     def query(self, influxql: str) -> list[dict[str, object]]:
         """Ask in InfluxQL; rows of all series with their tags, times in ns."""
-        answer = httpx.post(f"{self.url}/query", params={"db": self.database, "epoch": "ns"}, data={"q": influxql}, timeout=30)
+        answer = httpx.post(f"{self.url}/query", params={"db": self.database, "epoch": "ns"}, data={"q": influxql}, timeout=120)
         answer.raise_for_status()
         rows: list[dict[str, object]] = []
         for result in answer.json()["results"]:

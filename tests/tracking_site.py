@@ -209,7 +209,7 @@ class Mailbox:
         """So many mails are still to be refused."""
         self._changed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self._controller = Controller(self, hostname="127.0.0.1", port=self.port, ssl_context=tls)
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port, ssl_context=tls, ready_timeout=120)
         self._controller.start()
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name

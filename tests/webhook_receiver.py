@@ -45,7 +45,7 @@ class Receiver:
                 receiver.taken.append(Message(self.path, headers, raw))
                 receiver.came.set()
                 if receiver.hold is not None:
-                    receiver.hold.wait(30)
+                    receiver.hold.wait(200)
                 status, more, body = receiver.answers.popleft() if receiver.answers else (204, {}, b"")
                 self.send_response(status)
                 for name, value in more.items():

@@ -119,7 +119,7 @@ silence_s = 3600.0
 
     def get(self, path: str) -> Any:
         """A JSON answer of the API."""
-        answer = httpx.get(f"{self.api}{path}", timeout=10)
+        answer = httpx.get(f"{self.api}{path}", timeout=120)
         answer.raise_for_status()
         return answer.json()
 
@@ -129,7 +129,7 @@ silence_s = 3600.0
             f"{self._influx}/query",
             params={"db": self._influx_database, "epoch": "ns"},
             data={"q": f'SELECT {fields} FROM "{measurement}"'},
-            timeout=30,
+            timeout=120,
         )
         series = answer.raise_for_status().json()["results"][0].get("series", [])
         return [dict(zip(one["columns"], row, strict=True)) for one in series for row in one["values"]]

@@ -40,7 +40,7 @@ class Mailbox:
 def smtp_server() -> Iterator[tuple[Mailbox, str]]:
     """A mailbox and the URL under which notices reach it."""
     mailbox, port = Mailbox(), free_port()
-    controller = Controller(mailbox, hostname="127.0.0.1", port=port)
+    controller = Controller(mailbox, hostname="127.0.0.1", port=port, ready_timeout=120)
     controller.start()
     yield mailbox, f"smtp://127.0.0.1:{port}?from=plumbline@chain.example"
     controller.stop()
@@ -139,7 +139,7 @@ def play(chain: Chain, labels: list[tuple[Path, str]], *, disturbed: bool) -> No
     chain.broker.start()
     chain.ingest.start()
     chain.tracking.start()
-    answer = httpx.post(f"{chain.api}/api/orders", json=order_document(labels), timeout=30)
+    answer = httpx.post(f"{chain.api}/api/orders", json=order_document(labels), timeout=120)
     assert answer.is_success, answer.text
     chain.edge.start()
     half = len(labels) // 2
@@ -187,7 +187,7 @@ def look_at_the_wall(chain: Chain, shot: Path) -> tuple[str, int]:
 def run(chain: Chain, mailbox: Mailbox, labels: list[tuple[Path, str]], fixes: int, *, disturbed: bool) -> tuple[str, int]:
     """Play the scenario, wait until everything has come out at the far end, and look at the wall."""
     play(chain, labels, disturbed=disturbed)
-    wait_until(lambda: any("All here" in str(mail["subject"]) for mail in mailbox.mails), "the notice")
+    wait_until(lambda: any("completed" in str(mail["subject"]) for mail in mailbox.mails), "the notice that all is here")
     wait_until(lambda: len(chain.points("position", "lat")) >= fixes, "every position in InfluxDB")
     wait_until(lambda: len(chain.points("scan", "text")) >= len(labels), "the scans in InfluxDB")
     wait_until(lambda: not any(stream["missing"] for stream in chain.ledger()), "the ledger to be whole")

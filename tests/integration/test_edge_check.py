@@ -54,7 +54,7 @@ async def test_each_device_is_tried_and_says_what_it_did_or_what_to_check(mosqui
         f'type = "serial_scanner"\nname = "gate"\nport = "{tmp_path}/nothing-here"',
         f'type = "modbus"\nname = "meters"\naddress = "127.0.0.1:{free_port()}"\n[[reader.slaves]]\ndevice = "m"\nprofile = "eastron-sdm630"',
     )
-    seen = await found(path)
+    seen = await found(path, patience_s=10.0)
     assert seen["crane"].verdict == "ok"
     assert "9 satellites" in seen["crane"].text
     assert seen["gate"].verdict == "failed"

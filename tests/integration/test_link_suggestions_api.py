@@ -174,7 +174,7 @@ async def test_a_delivery_tells_what_came_short_over_back_and_corrected(office):
     portion = note["units"][0]["lines"][0]
     assert (portion["arrived"], portion["over"], portion["returned"], portion["corrected"]) == (6, 1, 1, 6)
     assert [unit["state"] for unit in note["units"]] == ["over", "arrived"]
-    assert "1 pcs Plates went back" in note["units"][0]["reason"]["en"]
+    assert "1 pc Plates went back" in note["units"][0]["reason"]["en"]
     assert (await office.client.get("/api/orders/PO-9/deliveries")).status_code == 404
 
 

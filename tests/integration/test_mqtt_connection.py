@@ -75,7 +75,7 @@ async def test_a_subscription_is_answered_behind_a_session_full_of_messages(tmp_
             await sub.subscribe("t")
         async with connect(server, "pub") as pub:
             await asyncio.gather(*(pub.publish("t", b"%d" % i) for i in range(600)))
-        async with connect(server, "sub", version=version, session_expiry_s=600, inbound=8, connect_timeout_s=5) as sub:
+        async with connect(server, "sub", version=version, session_expiry_s=600, inbound=8, connect_timeout_s=60) as sub:
             await sub.subscribe("t")
             seen = set()
             async for message in sub.messages():

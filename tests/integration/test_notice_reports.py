@@ -45,7 +45,7 @@ async def test_the_weekly_report_comes_on_its_day_in_the_customers_language(engi
     (mail,) = mails.taken
     assert mail.subject == "[PO-1] 每周进度报告: 塔楼钢材"
     assert "总进度 54%，3 个里程碑已完成 1 个" in mail.body
-    assert "  + 6 pcs  钢梁  (18 / 24)" in mail.body
+    assert "  + 6 件  钢梁  (18 / 24)" in mail.body
     assert "步骤 1" in html_of(mail)
     clock.ns += 7 * DAY
     await work(sender)

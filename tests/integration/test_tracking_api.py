@@ -128,7 +128,7 @@ async def test_evidence_is_listed_in_its_order_with_the_raw_scan(client, engine)
     listed = (await client.get("/api/milestones/PO-1~beams/evidence")).json()
     assert [row["event_id"] for row in listed] == [scans[0].id, scans[2].id]
     assert listed[0]["raw"] == "PL1:PO-1/10/1"
-    assert listed[0]["sentence"]["zh"] == "门口扫描枪扫描到钢梁 1 pcs(PL1:PO-1/10/1)"
+    assert listed[0]["sentence"]["zh"] == "门口扫描枪扫描到钢梁 1 件(PL1:PO-1/10/1)"
 
 
 async def test_unlinked_scans_wait_with_their_reason(client, engine):

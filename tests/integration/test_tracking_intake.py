@@ -224,7 +224,7 @@ async def test_material_missing_at_its_date_is_told_once_but_not_while_a_gateway
     told = await rows(engine, notice, notice.c.recipient, notice.c.subject, notice.c.kind)
     assert sorted((recipient, subject) for recipient, subject, kind in told if kind == "late") == [
         ("ann@example.org", "[PO-1] Beams on site: due, and missing 4 pcs Beam"),
-        ("li@example.org", "[PO-1] 钢梁到场：已到期，缺 钢梁 4 pcs"),
+        ("li@example.org", "[PO-1] 钢梁到场：已到期，缺 钢梁 4 件"),
     ]
 
 

@@ -229,7 +229,7 @@ async def test_evidence_stands_at_its_own_time_and_is_written_once(engine, store
     assert [at for at, _ in store.all("evidence", milestone="beams")] == [beam.at for beam in beams]
     row = store.newest("evidence", milestone="beams")
     assert (row["kind"], row["device"], row["quantity"], row["title_zh"]) == ("scan", "scanner-1", 1.0, "钢梁")
-    assert row["text"] == "Gate scanner scanned 1 pcs Beam"
+    assert row["text"] == "Gate scanner scanned 1 pc Beam"
     assert len(store.all("evidence", milestone="all")) == 2
     before = store.writes
     assert await one._mirror_evidence(None) == 0

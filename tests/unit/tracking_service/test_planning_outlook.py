@@ -104,7 +104,7 @@ def test_a_shortage_is_told_before_it_hurts(changes, now, kind):
 
 def test_a_shortage_says_what_and_why():
     (one,) = shortages([line()], DUE - 3 * DAY)
-    assert one.why == Text("6 pcs Beam not there, needed in 3 days", "钢梁 6 pcs 未到，3 天后需要")
+    assert one.why == Text("6 pcs Beam not there, needed in 3 days", "钢梁 6 件 未到，3 天后需要")
     late = line(promised=DUE - 2 * DAY, supplier="slow")
     (one,) = shortages([late], DUE - 30 * DAY, {"slow": Cases.of([0, 1, 5, 5, 6])})
     assert one.why.en == (

@@ -27,7 +27,7 @@ BRIEF = MilestoneBrief(
     [
         (Passed(50), "Beams on site: more than 50 % (50 %)", "钢梁到场：已过 50%(50%)"),
         (Completed(BRIEF.due), "Beams on site: completed on 2026-01-01 08:00", "钢梁到场：已于 2026-01-01 08:00 完成"),
-        (ShortAtDue(1), "Beams on site: due, and missing 2 pcs Beam", "钢梁到场：已到期，缺 钢梁 2 pcs"),
+        (ShortAtDue(1), "Beams on site: due, and missing 2 pcs Beam", "钢梁到场：已到期，缺 钢梁 2 件"),
         (Reopened(), "Beams on site: open again (50 %)", "钢梁到场：重新打开(50%)"),
     ],
 )
@@ -42,7 +42,7 @@ def test_a_notice_has_the_order_the_evidence_and_the_material_in_the_sites_time(
     assert "  10  Beam: 2 / 4 pcs" in english.body
     assert "Due: 2026-01-01 08:00" in english.body
     assert "期限：2026-01-01 08:00" in chinese.body
-    assert "  10  钢梁：2 / 4 pcs" in chinese.body
+    assert "  10  钢梁：2 / 4 件" in chinese.body
 
 
 def test_notices_about_different_things_have_different_keys():
