@@ -167,7 +167,7 @@ class Account:
         """
         newest = 0
         if fresh:
-            times = list(map(_at, fresh))
+            times = [event.at for event in fresh]
             oldest, newest = min(times), max(times)
             self.totals.received += len(fresh)
             limit = now - LATE_NS

@@ -12,7 +12,6 @@ import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
-from operator import attrgetter
 from typing import Final, NamedTuple, cast
 
 from sqlalchemy import func, select, text, tuple_
@@ -25,10 +24,6 @@ from plumbline import codec
 from plumbline.event import Event, Health, Reading
 from plumbline.site import SiteFile
 
-_device: Final[Callable[[Event], str]] = attrgetter("device")
-_kind: Final = attrgetter("__class__")
-_measurement: Final[Callable[[Reading], str]] = attrgetter("measurement")
-_values: Final[Callable[[Reading | Health], Mapping[str, float]]] = attrgetter("values")
 #: The measurement of gateways' health: its metrics are named by them.
 _HEALTH: Final = "gateway_health"
 #: Names asked for in one statement.
@@ -134,15 +129,15 @@ class Seen:
     def new(self, events: Sequence[Event], site: SiteFile) -> set[Name]:
         """The names in events that are not known yet: empty, and cheap, nearly always."""
         found: set[Name] = set()
-        devices = set(map(_device, events)) - self._devices
+        devices = {event.device for event in events} - self._devices
         if devices:
             found.update(Name("device", "", device) for device in devices - site.devices_by_id.keys())
-        kinds = set(map(_kind, events))
+        kinds: set[type[Event]] = set(map(type, events))
         if Reading in kinds:
             readings = (
                 [event for event in events if type(event) is Reading] if len(kinds) > 1 else cast("Sequence[Reading]", events)
             )
-            names = set(map(_measurement, readings))
+            names = {reading.measurement for reading in readings}
             for name in names:
                 some = readings if len(names) == 1 else [one for one in readings if one.measurement == name]
                 found |= self._fields_of(name, some)
@@ -152,7 +147,7 @@ class Seen:
 
     def _fields_of(self, measurement: str, events: Sequence[Reading | Health]) -> set[Name]:
         known = self._fields.get(measurement)
-        fields = set[str]().union(*map(_values, events))
+        fields = set[str]().union(*[event.values for event in events])
         found = {Name("field", measurement, field) for field in fields - (known or set())}
         if known is None and measurement != _HEALTH:
             found.add(Name("measurement", "", measurement))

@@ -8,7 +8,6 @@ were never written, so they are written once, at the right time; points of a clo
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
@@ -30,8 +29,6 @@ from plumbline.site import SiteFile
 
 _log: Final = structlog.get_logger()
 _quality: Final = attrgetter("clock.quality")
-_refused: Final = attrgetter("refused")
-_events: Final = attrgetter("events")
 
 #: Dead letters that a correction may make good.
 REASONS: Final = ("clock_unset", "clock_ahead")
@@ -102,7 +99,7 @@ def straighten_event(event: Event, references: Mapping[Boot, Reference]) -> Even
 
 def doubtful(parcels: Sequence[Parcel]) -> set[tuple[str, str]]:
     """The gateways of events that nobody vouches for."""
-    if not any(map(_refused, parcels)) and "free" not in map(_quality, chain.from_iterable(map(_events, parcels))):
+    if _vouched_for(parcels):
         return set()
     return {
         (parcel.header.site, parcel.header.gateway)
@@ -110,6 +107,17 @@ def doubtful(parcels: Sequence[Parcel]) -> set[tuple[str, str]]:
         if parcel.header is not None
         and ("free" in map(_quality, parcel.events) or any(letter.reason in REASONS for letter in parcel.refused))
     }
+
+
+def _vouched_for(parcels: Sequence[Parcel]) -> bool:
+    """Whether nothing was refused and somebody vouches for each time."""
+    for parcel in parcels:
+        if parcel.refused:
+            return False
+        for event in parcel.events:
+            if event.clock.quality == "free":
+                return False
+    return True
 
 
 def straighten(parcels: Iterable[Parcel], references: Mapping[Boot, Reference], sites: Mapping[str, SiteFile]) -> None:

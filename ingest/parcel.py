@@ -34,14 +34,8 @@ _LONGEST_REMEMBERED: Final = 200
 _Place = tuple[str, str, EventClass | None]
 _places: Final[dict[str, _Place]] = {}
 _place: Final = attrgetter("site", "gateway", "event_class")
-_topic: Final = attrgetter("topic")
-_ack: Final = attrgetter("ack")
-_payload: Final = attrgetter("payload")
 _events: Final = attrgetter("events")
 _site: Final = attrgetter("site")
-_at: Final = attrgetter("at")
-_unset: Final = attrgetter("clock.unset")
-_measurement: Final = attrgetter("measurement")
 
 
 class Letter(NamedTuple):
@@ -96,7 +90,8 @@ def open_parcel(
 
 def open_group(messages: Sequence[Message], *, sites: Mapping[str, SiteFile], received_at: int) -> list[Parcel]:
     """Decode and validate messages that came together: of each, in order, what `open_parcel` makes of it, for much less."""
-    payloads, topics, acks = (list(map(column, messages)) for column in (_payload, _topic, _ack))
+    payloads, topics = [message.payload for message in messages], [message.topic for message in messages]
+    acks = [message.ack for message in messages]
     batches = codec.decode_batches(payloads)
     if _good(topics, batches, sites, received_at):
         return list(map(Parcel, topics, payloads, repeat(received_at), acks, batches, map(_events, batches)))
@@ -162,13 +157,15 @@ def _acceptable(headers: Sequence[BatchHeader], events: Sequence[Event], sites: 
             site, (event.device for event in events if event.site == name and type(event) is not Health)
         ):
             return False
-    if max(map(_at, events)) > now + AHEAD_NS or any(map(_unset, events)):
-        return False
+    latest = now + AHEAD_NS
+    for event in events:
+        if event.at > latest or event.clock.unset:
+            return False
     kinds: set[type[Event]] = set(map(type, events))
     if Reading not in kinds:
         return True
     readings: Sequence[Any] = events if len(kinds) == 1 else [event for event in events if type(event) is Reading]
-    return not any(map(is_own, set(map(_measurement, readings))))
+    return not any(map(is_own, {reading.measurement for reading in readings}))
 
 
 def wrong_with(event: Event, site: SiteFile | None, now: int, *, known: bool = False) -> tuple[str, str] | None:

@@ -30,8 +30,6 @@ _ID: Final = re.compile(UUID_PATTERN)
 _ID_LENGTH: Final = 36
 _DASHES: Final = (8, 13, 18, 23)
 _DIGITS: Final = b"0123456789abcdef"
-_id: Final = attrgetter("id")
-_device: Final = attrgetter("device")
 _kind_columns: Final = {kind: tuple(map(attrgetter, names)) for kind, names in KIND_NAMES.items()}
 _keyed_columns: Final = {kind: tuple(map(attrgetter, names)) for kind, names in KEYED.items()}
 _all_columns: Final[Mapping[type[Event], Callable[[Event], tuple[str, ...]]]] = {
@@ -73,16 +71,17 @@ def are_ids(texts: Sequence[str]) -> bool:
 
 def well_named(names: set[str], events: Sequence[Event], kinds: AbstractSet[type[Event]]) -> bool:
     """Whether all names and ids are good, of events of these kinds whose site, gateway and epoch are among the `names` of their batches."""
-    every = names.union(map(_device, events))
+    every = names.union({event.device for event in events})
     for kind in kinds:
-        columns, keyed = _kind_columns.get(kind, ()), _keyed_columns.get(kind, ())
-        if columns or keyed:
-            own: Sequence[Any] = events if len(kinds) == 1 else [event for event in events if type(event) is kind]
-            for column in columns:
-                every.update(map(column, own))
-            for column in keyed:
-                every.update(*map(column, own))
-    return are_names(every) and (not events or are_ids(list(map(_id, events))))
+        own: Sequence[Any] = events if len(kinds) == 1 else [event for event in events if type(event) is kind]
+        if kind is Reading:  # nearly all there is; `attrgetter` takes twice as long
+            every.update({one.measurement for one in own}, *[one.values for one in own])
+            continue
+        for column in _kind_columns.get(kind, ()):
+            every.update(map(column, own))
+        for column in _keyed_columns.get(kind, ()):
+            every.update(*map(column, own))
+    return are_names(every) and (not events or are_ids([event.id for event in events]))
 
 
 def misnamed_header(header: BatchHeader) -> str | None:

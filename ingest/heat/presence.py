@@ -5,9 +5,8 @@ a set with a largest weight for each member: in which order events come, how the
 repeated makes no difference.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
 from typing import Final, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
@@ -21,12 +20,6 @@ from plumbline.site import SiteFile, Source
 WORST_ACCURACY_M: Final = 50.0
 #: Weights are counted in these parts of 1: sums of them are exact as floats, in any order and in any store.
 PARTS: Final = 1024
-
-_at: Final[Callable[[Event], int]] = attrgetter("at")
-_device: Final[Callable[[Event], str]] = attrgetter("device")
-_lat: Final[Callable[[Fix], float]] = attrgetter("lat")
-_lon: Final[Callable[[Fix], float]] = attrgetter("lon")
-_values: Final[Callable[[Reading], dict[str, float]]] = attrgetter("values")
 
 
 class Presence(NamedTuple):
@@ -86,9 +79,9 @@ class PresenceMaker:
     def _fixes(self, fixes: Sequence[Fix], found: Weights) -> None:
         """Where receivers were; one that no file knows is a machine."""
         sure = [fix for fix in fixes if fix.accuracy_m is None or fix.accuracy_m <= WORST_ACCURACY_M]
-        minutes = [at // MINUTE_NS for at in map(_at, sure)]
-        cells = self._grid.cells(map(_lat, sure), map(_lon, sure))
-        for minute, (column, row), device in set(zip(minutes, cells, map(_device, sure), strict=True)):
+        minutes = [fix.at // MINUTE_NS for fix in sure]
+        cells = self._grid.cells([fix.lat for fix in sure], [fix.lon for fix in sure])
+        for minute, (column, row), device in set(zip(minutes, cells, [fix.device for fix in sure], strict=True)):
             source: Source = "people" if device in self._people else "machines"
             found[Presence(minute, column, row, source, device)] = PARTS
 
@@ -109,14 +102,14 @@ class PresenceMaker:
 
     def _measured(self, readings: Sequence[Reading], found: Found) -> None:
         """Noise and dust around sensors of which the site file says where they stand."""
-        devices = list(map(_device, readings))
+        devices = [reading.device for reading in readings]
         if self._stands.keys().isdisjoint(devices):
             return
-        values = list(map(_values, readings))
+        values = [reading.values for reading in readings]
         wanted = METRICS.keys() & set[str]().union(*values)
         if not wanted:
             return
-        found.rise = self._levels.rising(wanted, _minutes(list(map(_at, readings))), devices, values)
+        found.rise = self._levels.rising(wanted, _minutes([reading.at for reading in readings]), devices, values)
         for (metric, minute), highest in found.rise.items():
             self._weigh(minute, METRICS[metric], highest, found.weights)
 

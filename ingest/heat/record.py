@@ -6,7 +6,6 @@ workers never wait for each other's. `ingest.heat.projector` takes them away.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from operator import attrgetter
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,7 +17,6 @@ from ingest.upsert import Insert, insert_of
 from plumbline.event import Event
 from plumbline.prepared import Prepared
 
-_site: Final = attrgetter("site")
 #: Presence that is remembered as committed; beyond, all is forgotten and each device writes one row more.
 MOST: Final = 20_000
 
@@ -35,7 +33,7 @@ class Recorder:
 
     def new(self, events: Sequence[Event], desks: Desks, sites: Collection[str] | None = None) -> dict[str, Found]:
         """By site: what of the events' presence is not known to be in the table already; `sites`: all that they are of."""
-        sites = sites or set(map(_site, events))
+        sites = sites or {event.site for event in events}
         news: dict[str, Found] = {}
         for site in sites:
             maker = desks.of(site).heat

@@ -7,9 +7,8 @@ by the next one: the mark is there and need not be made again. The number of the
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
-from operator import attrgetter
 from time import monotonic
 from typing import Any, Final, NamedTuple
 
@@ -30,8 +29,6 @@ _CLOSE: Final = 3
 TRUST_S: Final = 0.5
 #: Marks that are remembered.
 _MOST: Final = 20_000
-_at: Final[Callable[[Event], int]] = attrgetter("at")
-_measurement: Final[Callable[[Reading], str]] = attrgetter("measurement")
 _ROUND: Final = select(rollup_round.c.number)
 
 
@@ -93,8 +90,8 @@ class Marks:
 
 def marks_of(readings: Sequence[Reading], sites: set[str]) -> set[Mark]:
     """The marks that readings of some sites ask for; where these say many things in few minutes, some more than that."""
-    measurements = set(map(_measurement, readings))
-    times = list(map(_at, readings))
+    measurements = {reading.measurement for reading in readings}
+    times = [reading.at for reading in readings]
     first, last = min(times) // MINUTE_NS, max(times) // MINUTE_NS
     if (len(sites) == 1 or len(measurements) == 1) and last - first < _CLOSE:
         return {Mark(*names, minute, 1) for names in product(sites, measurements) for minute in range(first, last + 1)}
