@@ -54,6 +54,11 @@ def millionths(value: Decimal) -> int:
     return int(value * _MILLION)
 
 
+def kept(value: Decimal) -> Decimal:
+    """A decimal as it comes back from an `Exact` column."""
+    return Decimal(millionths(value)) / _MILLION
+
+
 def _order_column(*, primary_key: bool = False, nullable: bool = False) -> Column[str]:
     return Column(
         "order_number",
@@ -99,6 +104,7 @@ material_line: Final = Table(
     Column("supplier", String(64), nullable=True),
     Column("certificate_required", Boolean, nullable=False),
     Index("ix_material_line_order", "order_number"),
+    Index("ix_material_line_supplier", "supplier"),
 )
 
 delivery_unit: Final = Table(
@@ -149,7 +155,6 @@ milestone: Final = Table(
     Column("why_en", Text, nullable=False, server_default=""),
     Column("why_zh", Text, nullable=False, server_default=""),
     Column("wake_at", BigInteger, nullable=True),  # when time alone may change it
-    Column("short_told", BigInteger, nullable=True),  # the due time for which 'material is short' was told
     Index("ix_milestone_order", "order_number"),
     Index("ix_milestone_due", "due"),
     Index("ix_milestone_wake", "wake_at"),

@@ -39,6 +39,7 @@ LI = {
 #: What is wrong, and a word of the answer.
 REFUSED = [
     ({"ways": []}, "ways"),
+    ({"quiet": {"from": "22:00", "until": "22:00"}}, "leave 'quiet' out"),
     ({"ways": [{"way": "mail", "to": "li"}]}, "e-mail address"),
     ({"ways": [{"way": "mail", "to": "li@a.example, x@b.example"}]}, "e-mail address"),
     ({"ways": [{"way": "mail", "to": "li@a.example\r\nBcc: x@b.example"}]}, "e-mail address"),

@@ -4,13 +4,16 @@ import time
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, insert, select, text
 
 import tracking_service
 from tests import tracking_site as site
+from tracking_service.document import OrderDocument
 from tracking_service.intake import Intake
+from tracking_service.notices.tables import due_told
+from tracking_service.orders import import_order
 from tracking_service.schema import _FOLDER
-from tracking_service.tables import machine_hours, machine_state
+from tracking_service.tables import machine_hours, machine_state, material_line, milestone
 
 
 def back_to(revision: str):
@@ -49,4 +52,22 @@ async def test_machines_that_told_their_state_before_there_were_hours_have_them_
         pass
     async with engine.connect() as connection:
         assert len((await connection.execute(select(machine_state))).all()) == 3
+    await engine.dispose()
+
+
+async def test_what_was_told_of_due_dates_goes_back_to_where_older_versions_look_and_lines_stay(database_url):
+    engine = await site.database(database_url)
+    now = time.time_ns()
+    async with engine.begin() as connection:
+        await import_order(connection, OrderDocument.model_validate(site.order()), sites=site.SITES, zones={}, now=now)
+        one = (await connection.execute(select(milestone.c.id).order_by(milestone.c.id))).scalars().first()
+        await connection.execute(insert(due_told).values(milestone_id=one, due=now, what="late"))
+        await connection.run_sync(back_to("20261122_model"))
+        before = (await connection.execute(text(f"SELECT short_told FROM milestone WHERE id = '{one}'"))).scalar_one()
+    await tracking_service.migrate(engine)
+    async with engine.connect() as connection:
+        lines = (await connection.execute(select(material_line.c.line))).scalars().all()
+        told = (await connection.execute(select(due_told.c.due))).scalars().all()
+    assert (before, told) == (now, [now])
+    assert len(lines) == len(site.order()["lines"])
     await engine.dispose()

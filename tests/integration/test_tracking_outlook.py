@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import select, update
 
 from tests import tracking_site as site
+from tracking_service import company
 from tracking_service.api import create_app
 from tracking_service.api.plan import add_plan
 from tracking_service.api.wall import Wall
-from tracking_service.document import OrderDocument
+from tracking_service.document import CompanyDocument, OrderDocument
 from tracking_service.intake import Intake
 from tracking_service.orders import import_order
 from tracking_service.outlooks import Outlooks, Watch
@@ -75,8 +76,14 @@ async def test_an_order_says_what_its_plan_asks_for_by_now_when_lines_are_promis
         act = {"person": "Li Wei", "role": "supervisor"}
         assert (await client.post("/api/milestones/PO-1~accepted/sign-off", json=act)).is_success
         after = (await client.get("/api/orders/PO-1")).json()
+        acme = {"id": "acme", "title": {"en": "Acme Steel", "zh": "阿克美钢厂"}}
+        owner = {"company": "north", "title": {"en": "North", "zh": "北方"}, "suppliers": [acme]}
+        async with engine.begin() as connection:
+            await company.apply(connection, CompanyDocument.model_validate(owner), now)
+        named = (await client.get("/api/orders/PO-1")).json()
     arrived, accepted = order["milestones"]
-    assert (order["site"], order["lines"][0]["supplier"]) == (site.SITE, "acme")
+    assert (order["site"], order["lines"][0]["supplier"], order["lines"][0]["supplier_title"]) == (site.SITE, "acme", None)
+    assert named["lines"][0]["supplier_title"] == {"en": "Acme Steel", "zh": "阿克美钢厂"}
     assert datetime.fromisoformat(order["lines"][0]["promised"]) == datetime.fromisoformat(iso(now + DAY))
     assert (arrived["planned"], arrived["roles"], arrived["done_at"]) == (50.0, [], None)
     assert (accepted["planned"], accepted["roles"]) == (None, ["supervisor"])

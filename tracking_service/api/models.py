@@ -81,6 +81,8 @@ class LineModel(BaseModel):
     needed_by: str | None
     promised: str | None
     supplier: str | None
+    supplier_title: Text | None
+    """As the company document calls it; null: it does not know this supplier."""
     state: LineState
 
 

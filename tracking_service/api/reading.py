@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline import text
 from plumbline.site import SiteFile
-from tracking_service import activity, gateways, plans
+from tracking_service import activity, company, gateways, plans
 from tracking_service.activity import Entry
 from tracking_service.api.models import (
     ActivityModel,
@@ -28,6 +28,7 @@ from tracking_service.api.models import (
     iso,
     iso_or_none,
 )
+from tracking_service.document.policy import is_seen
 from tracking_service.domain.milestone import Silence, hiding, longest, worst
 from tracking_service.domain.notice import local
 from tracking_service.domain.order import line_state, order_percent
@@ -66,10 +67,11 @@ async def read_orders(
         statement = statement.where(orders.c.number == number)
     found = sorted((await connection.execute(statement)).all(), key=lambda row: row.number)
     numbers = [row.number for row in found]
+    suppliers = await company.suppliers(connection)
     lines: dict[str, list[LineModel]] = defaultdict(list)
     statement = select(material_line).where(material_line.c.order_number.in_(numbers)).order_by(material_line.c.ordinal)
     for row in await connection.execute(statement):
-        lines[row.order_number].append(_line(row, now))
+        lines[row.order_number].append(_line(row, now, suppliers))
     said = await _policies(connection, found, ground)
     silent = gateways.by_site(await gateways.read(connection, site.id if site else None))
     milestones: dict[str, list[MilestoneModel]] = defaultdict(list)
@@ -99,7 +101,7 @@ def _order(row: Row[Any], lines: list[LineModel], milestones: list[MilestoneMode
     )
 
 
-def _line(row: Row[Any], now: int) -> LineModel:
+def _line(row: Row[Any], now: int, suppliers: Mapping[str, text.Text]) -> LineModel:
     return LineModel(
         id=row.id,
         title=Text(en=row.title_en, zh=row.title_zh),
@@ -109,6 +111,7 @@ def _line(row: Row[Any], now: int) -> LineModel:
         needed_by=iso_or_none(row.needed_by),
         promised=iso_or_none(row.promised),
         supplier=row.supplier,
+        supplier_title=both(suppliers[row.supplier]) if row.supplier in suppliers else None,
         state=line_state(expected=row.expected, arrived=row.arrived, needed_by=row.needed_by, now=now),
     )
 
@@ -133,7 +136,7 @@ def _roles(policy: Policy) -> Sequence[str]:
 
 
 def _milestone(row: Row[Any], policy: _Said, now: int, silent: Sequence[Silence], zone: tzinfo) -> MilestoneModel:
-    silent = hiding(row.policy, silent)
+    silent = hiding(silent, seen=is_seen(row.policy))
     quiet = longest(silent, now)
     clock = local(quiet.since, zone) if quiet else ""
     found = assess(percent=row.percent, done_at=row.done_at, start=row.start, due=row.due, now=now, silent=silent, clock=clock)

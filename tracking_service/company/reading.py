@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline.linking import Known
 from plumbline.text import Text
-from tracking_service.company.tables import article_code, company, company_code, person, person_role, supplier_prefix
+from tracking_service.company.tables import article_code, company, company_code, person, person_role, supplier, supplier_prefix
 from tracking_service.document.company import CompanyDocument, TemplateDocument
 
 #: GS1 company prefixes have so many digits.
@@ -84,6 +84,11 @@ async def supplier_of(connection: AsyncConnection, sscc: str) -> str | None:
     prefixes = [sscc[1 : 1 + digits] for digits in _PREFIX_DIGITS]
     rows = (await connection.execute(select(supplier_prefix).where(supplier_prefix.c.prefix.in_(prefixes)))).all()
     return max(rows, key=lambda row: len(row.prefix)).supplier if rows else None
+
+
+async def suppliers(connection: AsyncConnection) -> Mapping[str, Text]:
+    """What the company document calls its suppliers, by id."""
+    return {row.id: Text(row.title_en, row.title_zh) for row in await connection.execute(select(supplier))}
 
 
 async def template(connection: AsyncConnection, name: str) -> TemplateDocument | str:

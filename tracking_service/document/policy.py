@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, Self, cast
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, model_validator
@@ -134,6 +135,13 @@ class PolicyDocument(Stated):
             yield from part.mentions(f"{where}.{key}.{place}")
 
     @property
+    def seen(self) -> bool:
+        """Whether it counts on what gateways see; signatures are given at the office, and days come by themselves."""
+        if self.parts:
+            return any(part.seen for part in self.parts)
+        return self.signed_off is None and self.date_reached is None
+
+    @property
     def lines(self) -> Sequence[str]:
         """The lines that it names, each once."""
         return list(dict.fromkeys(line for part in self.material() if part.lines != "all" for line in part.lines))
@@ -167,6 +175,12 @@ _DECLARED: Final = TypeAdapter[PolicyDocument](Declared)
 def parse(text: str | bytes) -> PolicyDocument:
     """Read a milestone's policy from its JSON. Raises pydantic's `ValidationError`."""
     return _DECLARED.validate_json(text)
+
+
+@lru_cache(maxsize=4096)
+def is_seen(text: str) -> bool:
+    """`PolicyDocument.seen` of a policy's JSON."""
+    return parse(text).seen
 
 
 def _depths(value: dict[str, object]) -> Iterator[int]:

@@ -10,8 +10,6 @@ from plumbline.text import Text
 STEPS: Final = (25, 50, 75)
 #: So long before its date an unfinished milestone turns yellow.
 WARN_NS: Final = 3 * 24 * 3600 * 1_000_000_000
-#: Policies of what gateways see; signatures are given at the office.
-_SEEN: Final = ('"material_arrived"', '"equipment_working"', '"crew_checked_in"', '"reading_held"', '"inspection_passed"')
 
 Rag = Literal["green", "yellow", "red", "unknown"]
 Standing = Literal["open", "done", "unknown"]
@@ -66,9 +64,9 @@ def quietest(silent: Iterable[Silence], due: int) -> Silence | None:
     return min((quiet for quiet in silent if quiet.since < due), key=lambda quiet: quiet.since, default=None)
 
 
-def hiding(policy: str, silent: Sequence[Silence]) -> Sequence[Silence]:
-    """Of these silences those that may hide something that a policy (its JSON) counts on: none of signatures and dates."""
-    return silent if any(kind in policy for kind in _SEEN) else ()
+def hiding(silent: Sequence[Silence], *, seen: bool) -> Sequence[Silence]:
+    """Of these silences those that may hide something that a policy counts on; `seen`: it counts on what gateways see."""
+    return silent if seen else ()
 
 
 def longest(silent: Iterable[Silence], now: int) -> Silence | None:

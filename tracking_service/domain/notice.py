@@ -11,7 +11,8 @@ from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, Final, Literal, NamedTuple
 
-from plumbline.text import Language, Text, amount, visible
+from plumbline.counted import counted
+from plumbline.text import Language, Text, amount, joined, visible
 from tracking_service.domain.milestone import STEPS, Completed, MilestoneEvent, Passed, Reopened, ShortAtDue
 
 Kind = Literal[
@@ -316,8 +317,10 @@ def _details(brief: MilestoneBrief) -> tuple[Text, ...]:
     if brief.lines:
         rows += [Text("", ""), Text("Material (arrived / expected):", "物料(到货 / 应到)：")]
     for line in brief.lines:
-        of = f"{amount(line.arrived)} / {amount(line.expected)} {line.unit}"
-        rows.append(Text(f"  {line.number}  {line.title.en}: {of}", f"  {line.number}  {line.title.zh}：{of}"))
+        here, of = amount(line.arrived), counted(line.expected, line.unit)
+        rows.append(
+            Text(f"  {line.number}  {line.title.en}: {here} / {of.en}", f"  {line.number}  {line.title.zh}：{here} / {of.zh}")
+        )
     return tuple(rows)
 
 
@@ -352,9 +355,9 @@ def _due(event: Unknown | ShortAtDue, brief: MilestoneBrief) -> Text:
             f"{brief.title.en}: due, and at {amount(brief.percent)} %",
             f"{brief.title.zh}：已到期，完成 {amount(brief.percent)}%",
         )
-    en = ", ".join(f"{amount(line.expected - line.arrived)} {line.unit} {line.title.en}" for line in missing[:3])
-    zh = "、".join(f"{line.title.zh} {amount(line.expected - line.arrived)} {line.unit}" for line in missing[:3])
-    return Text(f"{brief.title.en}: due, and missing {en}", f"{brief.title.zh}：已到期，缺 {zh}")
+    lacking = [(line.title, counted(line.expected - line.arrived, line.unit)) for line in missing[:3]]
+    parts = joined(Text(f"{left.en} {title.en}", f"{title.zh} {left.zh}") for title, left in lacking)
+    return Text(f"{brief.title.en}: due, and missing {parts.en}", f"{brief.title.zh}：已到期，缺 {parts.zh}")
 
 
 def local(at: int, zone: tzinfo) -> str:

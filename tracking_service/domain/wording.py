@@ -2,9 +2,10 @@
 
 from decimal import Decimal
 
+from plumbline.counted import counted as in_units
 from plumbline.event import CheckIn, Inspection, State
 from plumbline.linking import Known, Share
-from plumbline.text import Text, amount, joined, visible
+from plumbline.text import Text, joined, visible
 
 _STATES = {
     "off": Text("off", "已关闭"),
@@ -29,8 +30,8 @@ def brought(shares: tuple[Share, ...], *, counted: bool, over: bool, lacking: bo
     """A linked scan: what it brought."""
     what = joined(
         Text(
-            f"{amount(share.quantity)} {share.line.unit} {share.line.title.en} ({share.line.order}/{share.line.number})",
-            f"{share.line.title.zh} {amount(share.quantity)} {share.line.unit}({share.line.order}/{share.line.number})",
+            f"{in_units(share.quantity, share.line.unit).en} {share.line.title.en} ({share.line.order}/{share.line.number})",
+            f"{share.line.title.zh} {in_units(share.quantity, share.line.unit).zh}({share.line.order}/{share.line.number})",
         )
         for share in shares
     )
@@ -89,8 +90,9 @@ def gateway_turned(gateway: str, *, online: bool) -> Text:
 
 def proof(title: Text, unit: str, quantity: Decimal, device: Text, symbol: str | None) -> Text:
     """One line of evidence: a scan that counts."""
+    what = in_units(quantity, unit)
     code_en, code_zh = (f" ({visible(symbol, 48)})", f"({visible(symbol, 48)})") if symbol else ("", "")
     return Text(
-        f"{device.en} scanned {amount(quantity)} {unit} {title.en}{code_en}",
-        f"{device.zh}扫描到{title.zh} {amount(quantity)} {unit}{code_zh}",
+        f"{device.en} scanned {what.en} {title.en}{code_en}",
+        f"{device.zh}扫描到{title.zh} {what.zh}{code_zh}",
     )

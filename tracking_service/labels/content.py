@@ -4,11 +4,12 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from plumbline.counted import counted
 from plumbline.errors import PlumblineError
 from plumbline.linking import own_label, zone_label
 from plumbline.measured import is_measure
 from plumbline.site import SiteFile
-from plumbline.text import Text, amount
+from plumbline.text import Text
 from tracking_service.document import OrderDocument
 from tracking_service.document.order import LineDocument
 
@@ -96,7 +97,8 @@ def _of_line(order: OrderDocument, line: LineDocument, *, pieces: bool, gs1: boo
         if pieces:
             under.append(Text(f"piece {piece} of {count}", f"第 {piece} 件，共 {count} 件"))
         else:
-            under.append(Text(f"{amount(line.quantity)} {line.unit} ordered", f"订购 {amount(line.quantity)} {line.unit}"))
+            ordered = counted(line.quantity, line.unit)
+            under.append(Text(f"{ordered.en} ordered", f"订购 {ordered.zh}"))
         if line.batch is not None:
             under.append(Text(f"batch {line.batch}", f"批号 {line.batch}"))
         if gs1 and line.gtin is not None:

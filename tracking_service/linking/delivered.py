@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
-from plumbline.text import Text, amount, joined, visible
+from plumbline.counted import counted
+from plumbline.text import Text, joined, visible
 from tracking_service.domain.milestone import Silence, quietest
 
 _NOTHING: Final = Decimal(0)
@@ -186,5 +187,5 @@ def _told(sscc: str, state: UnitState, parts: Sequence[Portion]) -> Text:
 
 
 def _amount(portion: Portion, quantity: Decimal) -> Text:
-    what = f"{amount(quantity)} {portion.unit}"
-    return Text(f"{what} {portion.title.en}", f"{portion.title.zh} {what}")
+    what = counted(quantity, portion.unit)
+    return Text(f"{what.en} {portion.title.en}", f"{portion.title.zh} {what.zh}")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from plumbline.counted import counted
 from plumbline.material import Line
 from plumbline.text import Text, amount, visible
 from tracking_service.linking.code_speaks import Asked, nearest
@@ -87,8 +88,8 @@ def _limit(line: Line, *, exact: bool, complete: bool, here: bool) -> tuple[int,
     if not here:
         said.append(Text(f"it was ordered for site {line.site}", f"此物料是为工地 {line.site} 订购的"))
     if complete:
-        asked = f"{amount(line.expected)} {line.unit}"
-        said.append(Text(f"all {asked} have arrived already", f"{asked} 已全部到货"))
+        asked = counted(line.expected, line.unit)
+        said.append(Text(f"all {asked.en} have arrived already", f"{asked.zh} 已全部到货"))
     why = Text(" and ".join(one.en for one in said), "，".join(one.zh for one in said))
     if complete:
         return (_EXACT_COMPLETE if exact else _COMPLETE), why
@@ -131,8 +132,8 @@ def _state(one: Candidate, quantity: Decimal, still: Decimal, now: int) -> Itera
     if not still:
         return
     line = one.line
-    asked = f"{amount(still)} / {amount(line.expected)} {line.unit}"
-    yield Part("open", 8 if quantity <= still else 5, Text(f"{asked} still open", f"尚缺 {asked}"))
+    asked, left = counted(line.expected, line.unit), amount(still)
+    yield Part("open", 8 if quantity <= still else 5, Text(f"{left} / {asked.en} still open", f"尚缺 {left} / {asked.zh}"))
     if line.needed_by is None or line.needed_by - now > _SOON_NS:
         return
     days = (line.needed_by - now) // _DAY

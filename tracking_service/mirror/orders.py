@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from plumbline.series import FieldValue, Point
 from tracking_service import gateways
+from tracking_service.document.policy import is_seen
 from tracking_service.domain.milestone import Assessment, Rag, Silence, hiding, worst
 from tracking_service.domain.order import line_standing, on_time, order_percent
 from tracking_service.mirror.lately import Lately
@@ -88,7 +89,7 @@ def _material(site: str, row: Row[Any], silent: Sequence[Silence], now: int) -> 
 
 def colour_of(plan: Row[Any], silent: Sequence[Silence], now: int) -> Assessment:
     """A milestone's colour, as the wall shows it."""
-    silent = hiding(plan.policy, silent)
+    silent = hiding(silent, seen=is_seen(plan.policy))
     return assess(percent=plan.percent, done_at=plan.done_at, start=plan.start, due=plan.due, now=now, silent=silent)
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tracking_service import gateways
+from tracking_service.document.policy import is_seen
 from tracking_service.domain import notice as words
 from tracking_service.domain.milestone import ShortAtDue, hiding, quietest
 from tracking_service.domain.notice import Change, Unknown
@@ -45,7 +46,7 @@ async def _news(connection: AsyncConnection, now: int) -> Mapping[str, ShortAtDu
     silent = gateways.by_site(await gateways.read(connection))
     news: dict[str, ShortAtDue | Unknown] = {}
     for row in rows:
-        quiet = quietest(hiding(row.policy, silent.get(row.site, ())), row.due)
+        quiet = quietest(hiding(silent.get(row.site, ()), seen=is_seen(row.policy)), row.due)
         if quiet is None:
             news[row.id] = ShortAtDue(row.due)
         elif row.what is None or row.told_due != row.due:

@@ -62,6 +62,15 @@ class QuietDocument(Part):
     start: Annotated[Time, Field(alias="from")]
     until: Time
 
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if self.start == self.until:
+            raise ValueError(
+                f"quiet: from {self.start} until {self.until} is no time at all; leave 'quiet' out to hear at any hour,"
+                " take mode 'digest' to hear once a day, or mode 'off' to hear nothing"
+            )
+        return self
+
 
 class EscalateDocument(Part):
     """Who hears of what this person does not acknowledge."""

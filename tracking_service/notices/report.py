@@ -9,8 +9,10 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from plumbline.counted import counted
 from plumbline.text import Language, Text, amount
 from tracking_service import gateways
+from tracking_service.document.policy import is_seen
 from tracking_service.domain.hours import day_of
 from tracking_service.domain.milestone import Rag, hiding, quietest
 from tracking_service.domain.notice import local
@@ -100,7 +102,7 @@ async def read(
         plans = await connection.execute(
             select(milestone).where(milestone.c.order_number == row.number).order_by(milestone.c.ordinal)
         )
-        reached = [_reached(plan, now, hiding(plan.policy, silent.get(row.site, ())), zone) for plan in plans]
+        reached = [_reached(plan, now, hiding(silent.get(row.site, ()), seen=is_seen(plan.policy)), zone) for plan in plans]
         percents = [one.percent for one in reached]
         reports.append(
             OrderReport(
@@ -232,7 +234,7 @@ class _Words:
         lines += self._rest(len(report.milestones))
         lines += ["", self._say("Arrived this week", "本周到货")]
         lines += [
-            f"  + {amount(one.week)} {one.unit}  {one.title.of(self._language)}  ({amount(one.arrived)} / {amount(one.expected)})"
+            f"  + {counted(one.week, one.unit).of(self._language)}  {one.title.of(self._language)}  ({amount(one.arrived)} / {amount(one.expected)})"
             for one in report.came[:_LISTED]
         ] or ["  " + self._say("nothing", "无")]
         return [*lines, *self._rest(len(report.came)), ""]
@@ -265,7 +267,7 @@ class _Words:
         came = [
             (
                 escape(one.title.of(self._language)),
-                f"+&nbsp;{amount(one.week)}&nbsp;{escape(one.unit)}",
+                "+&nbsp;" + escape(counted(one.week, one.unit).of(self._language)).replace(" ", "&nbsp;"),
                 f"{amount(one.arrived)}&nbsp;/&nbsp;{amount(one.expected)}",
             )
             for one in report.came[:_LISTED]

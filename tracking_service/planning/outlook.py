@@ -122,7 +122,7 @@ def _task(piece: Piece, dates: Dates, work: Work, known: Known, *, critical: boo
         start=piece.start,
         due=piece.finish,
         now=known.now,
-        silent=hiding(piece.policies, known.silent),
+        silent=hiding(known.silent, seen=piece.seen),
         clock=known.clock,
         rule=known.rule,
     )

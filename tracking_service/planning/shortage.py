@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
+from plumbline.counted import counted
 from plumbline.text import Text, amount
 from tracking_service.planning.history import Cases
 
@@ -48,7 +49,8 @@ def _shortage(line: Wanted, now: int, delays: Mapping[str, Cases]) -> Shortage |
     missing = line.expected - line.arrived
     if missing <= 0 or line.needed_by is None:
         return None
-    what = Text(f"{amount(missing)} {line.unit} {line.title.en}", f"{line.title.zh} {amount(missing)} {line.unit}")
+    lacking = counted(missing, line.unit)
+    what = Text(f"{lacking.en} {line.title.en}", f"{line.title.zh} {lacking.zh}")
     if line.needed_by <= now:
         return Shortage(
             line.line, "missing", missing, line.needed_by, line.promised,

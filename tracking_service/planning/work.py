@@ -48,8 +48,8 @@ class Piece:
     percent: Decimal
     """By evidence where a milestone ends it, else as the schedule says."""
     done_at: int | None
-    policies: str = ""
-    """What its milestones count on, as JSON."""
+    seen: bool = False
+    """Its milestones count on what gateways see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +163,14 @@ def start_of(milestone: MilestoneDocument, document: OrderDocument) -> int | Non
 
 def _pieces_of_tasks(document: OrderDocument, calendar: Calendar, now: int, done: Mapping[str, Done]) -> Sequence[Piece]:
     ends: defaultdict[str, list[Done]] = defaultdict(list)
-    policies: defaultdict[str, str] = defaultdict(str)
+    seen: set[str] = set()
     for milestone in document.milestones:
         if milestone.task is not None and milestone.key in done:
             ends[milestone.task].append(done[milestone.key])
-            policies[milestone.task] += _policy(milestone)
+            if milestone.policy.seen:
+                seen.add(milestone.task)
     pieces = {
-        task.key: replace(_piece_of_task(task, calendar, now, ends.get(task.key, ())), policies=policies.get(task.key, ""))
+        task.key: replace(_piece_of_task(task, calendar, now, ends.get(task.key, ())), seen=task.key in seen)
         for task in document.tasks
     }
     _sum_up(pieces, own=ends)
@@ -210,11 +211,7 @@ def _summary(summary: Piece, parts: Sequence[tuple[Piece, float]], *, own: bool)
     percent = sum((far * weight for far, weight in weighted), Decimal(0)) / (total or len(parts))
     times = [part.done_at for part, _ in parts if part.done_at is not None]
     done_at = max(times) if len(times) == len(parts) else None
-    return replace(summary, percent=percent, done_at=done_at, policies="".join({part.policies for part, _ in parts}))
-
-
-def _policy(milestone: MilestoneDocument) -> str:
-    return milestone.policy.model_dump_json(exclude_none=True)
+    return replace(summary, percent=percent, done_at=done_at, seen=any(part.seen for part, _ in parts))
 
 
 def _piece_of_task(task: TaskDocument, calendar: Calendar, now: int, ends: Sequence[Done]) -> Piece:
@@ -243,4 +240,4 @@ def _piece_of_milestone(
     far = done.get(milestone.key, Done(Decimal(0), None))
     title = Text(milestone.title.en, milestone.title.zh)
     own = (milestone.key, title, "", None, milestone.owner, start, finish, days, ())
-    return Piece(*own, far.percent, far.done_at, _policy(milestone))
+    return Piece(*own, far.percent, far.done_at, milestone.policy.seen)

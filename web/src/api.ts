@@ -42,6 +42,7 @@ const line = record({
   needed_by: maybe(time),
   promised: maybe(time),
   supplier: maybe(text),
+  supplier_title: maybe(bilingual),
   state: word(['waiting', 'partial', 'arrived', 'over', 'short'], 'waiting'),
 });
 

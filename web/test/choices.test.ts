@@ -5,7 +5,7 @@ import type { Suggestion } from '../src/linking';
 
 const t = (text: string) => ({ en: text, zh: text });
 const line = (id: string, title: string, expected: number, arrived: number): Line => ({
-  id, title: t(title), unit: 'pcs', expected, arrived, needed_by: null, promised: null, supplier: null, state: 'waiting',
+  id, title: t(title), unit: 'pcs', expected, arrived, needed_by: null, promised: null, supplier: null, supplier_title: null, state: 'waiting',
 });
 const order = (number: string, lines: Line[]): Order => ({
   id: number, number, site: 's', title: t('Tower A'), customer: 'Harbour', percent: 0, rag: 'green', lines, milestones: [],

@@ -9,6 +9,7 @@ from fractions import Fraction
 from operator import attrgetter
 from typing import NamedTuple
 
+from plumbline.counted import counted as in_units
 from plumbline.text import Text, amount
 from tracking_service.domain.facts import Arrival, Evidence, Facts, Need, Result
 from tracking_service.domain.policies.policy import both, clock, ordered, percent, several
@@ -174,11 +175,10 @@ def reached(arrivals: Iterable[Arrival], needed: Decimal) -> int | None:
 
 def _brought(line: Line, quantity: Decimal) -> Text:
     if quantity < 0:
-        return Text(
-            f"{amount(-quantity)} {line.unit} {line.title.en} went back",
-            f"{line.title.zh} 退回 {amount(-quantity)} {line.unit}",
-        )
-    return Text(f"{amount(quantity)} {line.unit} {line.title.en}", f"{line.title.zh} {amount(quantity)} {line.unit}")
+        back = in_units(-quantity, line.unit)
+        return Text(f"{back.en} {line.title.en} went back", f"{line.title.zh} 退回 {back.zh}")
+    came = in_units(quantity, line.unit)
+    return Text(f"{came.en} {line.title.en}", f"{line.title.zh} {came.zh}")
 
 
 def _missing(standing: _Standing) -> Text:
@@ -191,8 +191,10 @@ def _one(standing: _Standing) -> Text:
     line = standing.line
     if standing.needed is None:
         return Text(f"{line.title.en} is not on the order any more", f"订单中已没有{line.title.zh}")
-    there, needed, left = amount(standing.there), amount(standing.needed), amount(standing.needed - standing.there)
+    there, needed, left = (
+        in_units(each, line.unit) for each in (standing.there, standing.needed, standing.needed - standing.there)
+    )
     return Text(
-        f"{there} of {needed} {line.unit} {line.title.en} arrived, {left} {line.unit} missing",
-        f"{line.title.zh}应到 {needed} {line.unit}，已到 {there} {line.unit}，还缺 {left} {line.unit}",
+        f"{amount(standing.there)} of {needed.en} {line.title.en} arrived, {left.en} missing",
+        f"{line.title.zh}应到 {needed.zh}，已到 {there.zh}，还缺 {left.zh}",
     )
