@@ -4,13 +4,13 @@ What becomes of a scan follows from its content, the orders, and the office's ac
 from these whenever one of them changes (`relink`). What of it counts is `counting`'s.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, select, tuple_, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline.event import Scan
@@ -24,6 +24,7 @@ from tracking_service.tables import (
     certificate,
     evidence,
     insert_all,
+    kept,
     material_line,
     orders,
     unlinked_scan,
@@ -36,6 +37,12 @@ _NOTHING: Final = Decimal(0)
 OFFICE: Final = "office"
 #: An import looks through so many of the newest unlinked scans of the site.
 LOOKED_AGAIN: Final = 10_000
+_THERE: Final = (evidence.c.event_id, evidence.c.line_id, evidence.c.piece)
+#: What is known of these pieces, and of these events.
+_KNOWN: Final = union_all(
+    select(*_THERE).where(tuple_(evidence.c.line_id, evidence.c.piece).in_(bindparam("pieces", expanding=True))),
+    select(*_THERE).where(evidence.c.event_id.in_(bindparam("events", expanding=True))),
+)
 _VOIDED: Final = select(voided.c.ref).where(voided.c.ref.in_(bindparam("some", expanding=True)))
 
 Found = Linked | Known | Unlinked
@@ -48,13 +55,25 @@ class Row(NamedTuple):
     piece: str
 
 
+class Alone(NamedTuple):
+    """A scan that brought a piece of which nothing else is known: it counts, and its row says so already."""
+
+    event: str
+    line: str
+    at: int
+    quantity: Decimal
+    certified: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """What was made of scans."""
 
     found: Sequence[tuple[Scan, Found]] = ()
     fresh: frozenset[Row] = frozenset()
-    """Pieces that came."""
+    """Pieces that came of which more is known: what of that counts is yet to be said."""
+    alone: frozenset[Alone] = frozenset()
+    """The others; what they brought is yet to be added to their lines."""
     lines: frozenset[str] = frozenset()
     """Lines of which rows were taken away or changed: they are counted anew."""
     lacking: frozenset[str] = frozenset()
@@ -63,7 +82,11 @@ class Stored:
     def and_(self, other: "Stored") -> "Stored":
         """Both."""
         return Stored(
-            [*self.found, *other.found], self.fresh | other.fresh, self.lines | other.lines, self.lacking | other.lacking
+            [*self.found, *other.found],
+            self.fresh | other.fresh,
+            self.alone | other.alone,
+            self.lines | other.lines,
+            self.lacking | other.lacking,
         )
 
 
@@ -168,7 +191,6 @@ async def _write(connection: AsyncConnection, scans: Sequence[Scan], ground: Gro
             piece=one.piece_of(scan.id),
             quantity=share.quantity,
             batch=identities[scan.id].batch,
-            counted=share.quantity if ground.deferred else _NOTHING,  # most scans are of new pieces
         )
         for scan, one in found
         if isinstance(one, Linked)
@@ -177,11 +199,42 @@ async def _write(connection: AsyncConnection, scans: Sequence[Scan], ground: Gro
     needing = {
         share.line.id for _, one in found if isinstance(one, Linked) for share in one.shares if share.line.certificate_required
     }
+    single = range(len(rows)) if ground.deferred else await _single(connection, rows)
+    for place in single:
+        rows[place]["counted"] = rows[place]["quantity"]
     await _insert(connection, rows, needing)
     waiting = [(scan, one) for scan, one in found if isinstance(one, Unlinked)]
     await insert_all(connection, unlinked_scan, [_waiting(scan, one) for scan, one in waiting])
+    if ground.deferred:  # each line is counted at the end: that finds the few scans of pieces that came before
+        return Stored(found)
     lacking = frozenset(row["event_id"] for row in rows if not row["certified"])
-    return Stored(found, frozenset(Row(row["line_id"], row["piece"]) for row in rows), lacking=lacking)
+    alone = {_alone(rows[place]) for place in single}
+    counted = {(one.event, one.line) for one in alone}
+    fresh = {_piece_of(row) for row in rows if (row["event_id"], row["line_id"]) not in counted}
+    return Stored(found, frozenset(fresh), frozenset(alone), lacking=lacking)
+
+
+async def _single(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> Sequence[int]:
+    """The places of rows that bring something of a piece of which nothing else is known, there or among `rows`."""
+    known, events = Counter(_piece_of(row) for row in rows), set[str]()
+    for some in portions(rows, 200):
+        asked = {"pieces": [_piece_of(row) for row in some], "events": [row["event_id"] for row in some]}
+        for row in await connection.execute(_KNOWN, asked):
+            known[Row(row.line_id, row.piece)] += 1
+            events.add(row.event_id)
+    return [
+        place
+        for place, row in enumerate(rows)
+        if row["quantity"] > 0 and known[_piece_of(row)] == 1 and row["event_id"] not in events
+    ]
+
+
+def _piece_of(row: Mapping[str, Any]) -> Row:
+    return Row(row["line_id"], row["piece"])
+
+
+def _alone(row: Mapping[str, Any]) -> Alone:
+    return Alone(row["event_id"], row["line_id"], row["at"], row["quantity"], row["certified"])
 
 
 async def _decisions(connection: AsyncConnection, ids: Collection[str]) -> Mapping[str, Sequence[Any]]:
@@ -250,7 +303,6 @@ def _row(
     piece: str,
     quantity: Decimal,
     batch: str | None,
-    counted: Decimal = _NOTHING,
 ) -> dict[str, Any]:
     return {
         "event_id": event_id,
@@ -259,11 +311,11 @@ def _row(
         "device": device,
         "at": at,
         "piece": piece,
-        "quantity": quantity,
+        "quantity": kept(quantity),
         "batch": visible(batch) if batch is not None else None,
         "certified": True,
         "certified_at": 0,
-        "counted": counted,
+        "counted": _NOTHING,
     }
 
 
