@@ -2,19 +2,15 @@
 
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress
-from operator import attrgetter
-from typing import Any, Final, Self, cast
+from itertools import compress
+from typing import Self, cast
+
+import numpy as np
 
 from ingest.series.limits import EARLIEST, LATEST
 from plumbline.series import FieldValue, Point
-
-_AT: Final = attrgetter("at")
-_FIELDS: Final = attrgetter("fields")
-_MEASUREMENT: Final = attrgetter("measurement")
-_VALUES: Final[Callable[[dict[str, FieldValue]], Iterable[float]]] = cast("Any", dict).values
 
 Shape = tuple[str, tuple[str, ...]]
 """A measurement and the names of the fields, in the order in which a device says them."""
@@ -55,22 +51,29 @@ def columns_of(
 
     `numbers` gives the series of the points; `note` is told each shape. Raises what these two raise.
     """
-    fields = cast("list[dict[str, FieldValue]]", list(map(_FIELDS, points)))
+    fields = cast("list[dict[str, FieldValue]]", [point.fields for point in points])
     if set(map(type, fields)) != {dict} or not all(fields):
         return None
     try:
-        times = array("q", map(_AT, points))
+        times = array("q", [point.at for point in points])
     except (OverflowError, TypeError):
         return None
-    if min(times) < EARLIEST or max(times) > LATEST:
+    when = np.frombuffer(times, np.int64)
+    if when.min() < EARLIEST or when.max() > LATEST:
         return None
-    measurements, names = set(map(_MEASUREMENT, points)), set(map(tuple, fields))
-    if len(measurements) == len(names) == 1:  # nearly always: no need to keep the names of each
-        shape = measurements.pop(), names.pop()
-        note(shape)
-        values = _values(fields, len(shape[1]))
-        return None if values is None else [Columns(shape, range(len(points)), array("i", numbers(points)), times, values)]
-    shapes = list(zip(map(_MEASUREMENT, points), map(tuple, fields), strict=True))
+    measurements, names = {point.measurement for point in points}, tuple(fields[0])
+    if len(measurements) == 1 and set(map(len, fields)) == {len(names)}:
+        try:  # nearly always all have one shape, in whatever order they say it
+            values = _values(fields, names)
+        except KeyError:
+            pass
+        else:
+            shape = measurements.pop(), names
+            note(shape)
+            if values is None:
+                return None
+            return [Columns(shape, range(len(points)), array("i", numbers(points)), times, values)]
+    shapes = [(point.measurement, tuple(point.fields)) for point in points]
     for shape in dict.fromkeys(shapes):  # in order: the first to come takes the room that there is
         note(shape)
     return _by_shape(shapes, fields, array("i", numbers(points)), times)
@@ -84,7 +87,7 @@ def _by_shape(
         places[shape].append(place)
     made: list[Columns] = []
     for shape, mine in places.items():
-        values = _values([fields[place] for place in mine], len(shape[1]))
+        values = _values([fields[place] for place in mine], shape[1])
         if values is None:
             return None
         chosen = array("i", [series[place] for place in mine]), array("q", [times[place] for place in mine])
@@ -92,13 +95,10 @@ def _by_shape(
     return made
 
 
-def _values(fields: Sequence[dict[str, FieldValue]], width: int) -> "list[array[float]] | None":
-    """The columns of dictionaries whose keys come in one order; `None` where one of the values is no finite number."""
+def _values(fields: Sequence[dict[str, FieldValue]], names: Sequence[str]) -> "list[array[float]] | None":
+    """The columns of dictionaries; `None` where one of the values is no finite number. Raises `KeyError` where a name is missing."""
     try:
-        flat = array("d", list(chain.from_iterable(map(_VALUES, fields))))
-        total = sum(flat)
+        columns = [array("d", cast("list[float]", [some[name] for some in fields])) for name in names]
     except (TypeError, OverflowError):
         return None
-    if total - total != 0.0:  # infinities and not-a-number stay in a sum
-        return None
-    return [flat[first::width] for first in range(width)]
+    return columns if all(np.isfinite(np.frombuffer(column)).all() for column in columns) else None

@@ -22,6 +22,7 @@ TAGS = [
     {"site": "tower", "device": "d1"},
     {"device": "d1", "site": "tower", "zone": ""},
     {"site": "塔 吊", "device": 'q"{}:,= \\x'},
+    {"site": "}{", "device": "aa:bb:cc:null", "zone": ':"}ÿþýüû'},
     {"site": "bad\n"},
     {},
 ]
@@ -31,8 +32,8 @@ POINTS = st.lists(
     st.builds(
         lambda kind, measurement, tags, fields, at: kind(measurement, TAGS[tags], fields, at),
         st.sampled_from([Measured, Measured, Measured, Point]),
-        st.sampled_from(["environment", "heat", "a b", "#x"]),
-        st.sampled_from([0, 0, 1, 2, 2, 3, 4]),
+        st.sampled_from(["environment", "heat", "a b", "#x", '{":null}']),
+        st.sampled_from([0, 0, 1, 2, 2, 3, 4, 5]),
         st.dictionaries(NAMES, FLOATS, max_size=4),
         TIMES,
     ),
@@ -84,6 +85,25 @@ def test_lines_made_in_bulk_say_what_lines_made_one_by_one_say(points):
     assert list(map(meaning, bulk.lines)) == [meaning(LineEncoder(portable=True).line(point)) for point in bulk.points]
 
 
+@given(points=POINTS | REGULAR, most=st.integers(1, 9))
+@settings(max_examples=100)
+def test_parts_of_what_was_encoded_say_all_of_it_in_order(points, most):
+    encoded = LineEncoder(portable=True).encode(points)
+    parts = encoded.parts(most)
+    assert [line for part in parts for line in part.lines] == encoded.lines
+    assert b"\n".join(part.body for part in parts) == encoded.body
+    assert [id(point) for part in parts for point in part.points] == [id(point) for point in encoded.points]
+    assert all(len(part.lines) == len(part) == len(part.heads) <= most * 1.5 for part in parts if len(encoded))
+
+
+def test_a_text_of_several_lines_stays_one_point_among_points_that_went_in_bulk():
+    points = [Measured("m", TAGS[0], {"t": 1.0}, 1), Point("n", TAGS[0], {"said": "one\ntwo"}, 2)]
+    encoded = LineEncoder(portable=True).encode(points)
+    assert len(encoded) == len(encoded.lines) == 2
+    assert encoded.body.endswith(b'one\ntwo" 2')
+    assert [part.lines for part in encoded.parts(1)] == [[line] for line in encoded.lines]
+
+
 @given(batches=st.lists(POINTS | REGULAR, max_size=4))
 @settings(max_examples=30)
 def test_rows_written_in_bulk_are_the_rows_written_one_by_one(batches):
@@ -133,3 +153,18 @@ def test_tags_that_cannot_be_said_are_not_remembered():
         with pytest.raises(RefusedError):
             known.of([Measured("m", {}, {"t": 1.0}, 0)])
     assert not known._alive
+
+
+def test_fields_that_are_said_in_another_order_come_into_their_own_columns():
+    points = [Measured("m", TAGS[0], {"a": 1.0, "b": 2.0}, 1), Measured("m", TAGS[0], {"b": 4.0, "a": 3.0}, 2)]
+    [columns] = columns_of(points, lambda some: [0] * len(some), lambda _shape: None)
+    assert dict(zip(columns.shape[1], map(list, columns.values), strict=True)) == {"a": [1.0, 3.0], "b": [2.0, 4.0]}
+
+
+def test_as_many_fields_with_other_names_are_columns_of_their_own():
+    points = [Measured("m", TAGS[0], {"a": 1.0, "b": 2.0}, 1), Measured("m", TAGS[0], {"a": 3.0, "c": 4.0}, 2)]
+    made = columns_of(points, lambda some: [0] * len(some), lambda _shape: None)
+    assert [(columns.shape[1], [list(column) for column in columns.values]) for columns in made] == [
+        (("a", "b"), [[1.0], [2.0]]),
+        (("a", "c"), [[3.0], [4.0]]),
+    ]
