@@ -1,7 +1,7 @@
 """Import orders: repeatable, and everything that was scanned before falls into place."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from typing import Literal, NamedTuple
 
@@ -15,6 +15,7 @@ from tracking_service.acts import OrderAct
 from tracking_service.document import OrderDocument
 from tracking_service.document.naming import strangers
 from tracking_service.document.template import completed, lacking
+from tracking_service.doubts import doubts
 from tracking_service.errors import OrderRefusedError
 from tracking_service.outcome import Outcome
 from tracking_service.rooms.ground import Ground
@@ -27,6 +28,8 @@ class Imported(NamedTuple):
     number: str
     status: Literal["added", "changed", "unchanged"]
     outcome: Outcome
+    warnings: Sequence[str] = ()
+    """What it names that nobody knows, and what to do."""
 
 
 async def import_order(
@@ -49,7 +52,7 @@ async def import_order(
     document = await _templated(connection, document)
     known = (await connection.execute(select(orders).where(orders.c.number == document.number))).first()
     if known is not None and known.document == document.canonical():
-        return Imported(document.number, "unchanged", Outcome())
+        return Imported(document.number, "unchanged", Outcome(), await doubts(connection, document, sites.get(document.site)))
     if known is not None and known.site != document.site:
         raise OrderRefusedError(
             f"order {document.number}: site: it belongs to '{known.site}' already; give the order on '{document.site}' a number of its own"
@@ -58,7 +61,8 @@ async def import_order(
         raise OrderRefusedError(f"order {document.number}: {'; '.join(unknown[:5])}")
     done = OrderAct(id=new_event_id(now), person=person, document=json.loads(document.canonical()))
     recorded = await office.record(connection, done, Ground(sites, zones, now))
-    return Imported(document.number, "added" if known is None else "changed", recorded.outcome)
+    warnings = await doubts(connection, document, sites.get(document.site))
+    return Imported(document.number, "added" if known is None else "changed", recorded.outcome, warnings)
 
 
 async def _templated(connection: AsyncConnection, document: OrderDocument) -> OrderDocument:

@@ -192,7 +192,7 @@ async def _do(connection: AsyncConnection, step: _Step, sites: Mapping[str, Site
     except OrderRefusedError as error:
         raise OrderRefusedError(f"{step.path}: {error}") from None
     changes = difference.difference(before, made_of_it)
-    return _Done(done.status, changes, remarks, importing.version(before) if before is not None else "")
+    return _Done(done.status, changes, (*remarks, *done.warnings), importing.version(before) if before is not None else "")
 
 
 def _tell(steps: Sequence[_Step], done: Sequence[_Done], *, documents: bool) -> None:

@@ -49,7 +49,7 @@ async def test_a_scan_moves_the_wall_and_sends_mail_in_each_persons_language(dat
     try:
         async with running(service), httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.port}", timeout=120) as client:
             answer = await client.post("/api/orders", json=site.order())
-            assert answer.json() == {"number": "PO-1", "status": "added"}
+            assert answer.json() == {"number": "PO-1", "status": "added", "warnings": []}
             async with client.stream("GET", "/api/stream") as response:
                 stream = blocks(response)
                 name, snapshot = await anext(stream)

@@ -151,7 +151,7 @@ def _add_orders(app: FastAPI, wall: Wall, heard: Callable[[Outcome], None]) -> N
         async with wall.engine.begin() as connection:
             done = await import_order(connection, parsed, sites=wall.sites, zones=wall.zones, now=wall.now_ns())
         heard(done.outcome)
-        return ImportModel(number=done.number, status=done.status)
+        return ImportModel(number=done.number, status=done.status, warnings=list(done.warnings))
 
     @app.get("/api/milestones/{milestone}/evidence")
     async def evidence(milestone: str) -> list[EvidenceModel]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import FastAPI, Query, Request
@@ -12,6 +13,7 @@ from plumbline.text import visible
 from tracking_service import difference, importing, lists, schedules
 from tracking_service.api import problems
 from tracking_service.api.wall import Wall
+from tracking_service.doubts import doubts
 from tracking_service.errors import FileRefusedError, OrderChangedError
 from tracking_service.importing import Choices, Prepared
 from tracking_service.outcome import Outcome
@@ -97,6 +99,9 @@ def add_imports(app: FastAPI, wall: Wall, heard: Callable[[Outcome], None]) -> N
             zone = importing.zone_of(order, wall.sites)
             made = await asyncio.to_thread(lambda: importing.parsed(data, "the request", choices).onto(order, zone))
             changes = await asyncio.to_thread(lambda: made.changes)
+            async with wall.reader.connect() as connection:
+                strange = await doubts(connection, made.after, wall.sites.get(order.site))
+            made = replace(made, remarks=(*made.remarks, *strange))
         if not apply or not changes:
             return _model(made, changes, "difference" if changes else "unchanged")
         async with wall.engine.begin() as connection:

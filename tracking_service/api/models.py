@@ -252,6 +252,8 @@ class ImportModel(BaseModel):
 
     number: str
     status: Literal["added", "changed", "unchanged"]
+    warnings: list[str]
+    """Suppliers, people and devices that it names and nobody knows; it was taken in all the same."""
 
 
 def both(value: text.Text) -> Text:
