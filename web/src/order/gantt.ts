@@ -1,5 +1,6 @@
 /** The plan as rows and places on a line of time: pure, so that drawing is all that is left to the component. */
 import type { Milestone, Plan, Rag, Task, Text } from '../api';
+import { RAG } from '../parts/meaning';
 
 /** From and to, milliseconds since 1970. */
 export type Span = readonly [from: number, to: number];
@@ -261,4 +262,14 @@ export function offsetAt(time: number, zone: string): number {
   for (const { type, value } of format.formatToParts(time)) part[type] = Number(value);
   const { year = 1970, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = part;
   return Date.UTC(year, month - 1, day, hour, minute, second) - Math.floor(time / 1000) * 1000;
+}
+
+/** Which tone a row is drawn in. */
+export function toneOf(row: Row): string {
+  return row.done ? 'good' : RAG[row.rag].tone;
+}
+
+/** The outline of a diamond around a point, `r` from its middle to its corners (SVG path). */
+export function diamond(cx: number, cy: number, r: number): string {
+  return `M${String(cx)} ${String(cy - r)}l${String(r)} ${String(r)}l${String(-r)} ${String(r)}l${String(-r)} ${String(-r)}z`;
 }
