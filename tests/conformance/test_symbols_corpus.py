@@ -42,8 +42,8 @@ def folder_of(name: str) -> Path:
 )
 @pytest.mark.timeout(400)
 def test_photos_are_read_and_hardly_any_is_misread(folder, at_least_percent, most_misread, say):
-    usual, patient = measure(folder_of(folder)), measure(folder_of(folder), budget_ms=1000)
-    for budget, figures in (("250 ms", usual), ("1000 ms", patient)):
+    usual, patient = measure(folder_of(folder)), measure(folder_of(folder), budget_ms=5000)
+    for budget, figures in (("250 ms", usual), ("5000 ms", patient)):
         tell(say, f"{folder} at {budget}", figures)
         assert len(figures.ours.misread) <= most_misread
     # with time enough, so that a busy machine does not fail the test
