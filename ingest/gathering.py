@@ -21,7 +21,8 @@ from plumbline.mqtt import Message
 _EVENT_BYTES: Final = 400
 #: Compressed messages opened at once: each may hold a hundred times what it weighs, which is only known afterwards.
 _COMPRESSED: Final = 8
-#: Messages opened at once: between portions others have their turn.
+#: Messages opened at once, and about so many events: between portions others have their turn, and what is looked at several
+#: times stays near the processor. 1,000 events at once cost 1.5 us each to open here, 5,000 cost 1.75.
 _PORTION: Final = 1024
 #: How far back arrivals count for what is expected.
 _RECENT_S: Final = 0.1
@@ -131,8 +132,8 @@ class Gathering:
         taken: list[Message] = []
         if self.full(group):
             return taken
-        events = self._grouping.events - group.events
-        most = min(self._grouping.messages - len(group.messages), events, _PORTION)
+        events = min(self._grouping.events - group.events, _PORTION)
+        most = min(self._grouping.messages - len(group.messages), events)
         most_size = min(self._grouping.size_bytes - group.size, events * _EVENT_BYTES)
         size, compressed = 0, 0
         while self._waiting and len(taken) < most and size < most_size and compressed < _COMPRESSED:
