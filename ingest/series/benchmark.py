@@ -4,17 +4,21 @@ import asyncio
 import gzip
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from statistics import median
 from typing import Final, NamedTuple
 
 import httpx
 
 from ingest.series.influx import CONNECTIONS, InfluxStore
+from ingest.series.influx_server import InfluxServer, QueryRefusedError, on_this_machine
 from ingest.series.line_protocol import LineEncoder
+from plumbline.bench.processes import cpu_s
 from plumbline.series import Measured, SeriesStore, SeriesWriter
 
 BATCH: Final = 5_000
 _ROUNDS: Final = 3
+_INFLUX_ROUNDS: Final = 7
 _UNDER_WAY: Final = 3
 _SECOND: Final = 1_000_000_000
 _START: Final = 1_790_000_000 * _SECOND
@@ -105,30 +109,67 @@ async def measure_bare(url: str, database: str, points: Sequence[Measured], *, c
 
 
 async def measure_influx(
-    url: str, database: str, *, count: int = 200_000, connections: int = CONNECTIONS, rounds: int = _ROUNDS
+    url: str, database: str, *, count: int = 200_000, connections: int = CONNECTIONS, rounds: int = _INFLUX_ROUNDS
 ) -> dict[str, float]:
-    """Our store beside bare loops on as many connections, in turn; medians of the rounds. The database exists already."""
-    plain: list[float] = []
-    packed: list[float] = []
-    ours: list[Rate] = []
+    """Our store beside bare loops on as many connections, in turn. The database exists already.
+
+    A round is the bare loop, our store and the bare loop with gzip, every other time the other way round. `ratio` is the
+    median over the rounds of our rate by that of the better bare loop just before or after it: what else the machine does
+    in a round slows both. Where client and server share their cores, nobody comes closer than `ratio_by_cpu`, the CPU time
+    of all that a point takes in the bare loop by that in ours; it is there where the server is an InfluxDB 1.x on this
+    machine, whose process can be asked.
+    """
+    pid = await _process(url, database)
+    rates: dict[str, list[Rate]] = {"bare": [], "store": [], "bare_gzip": []}
+    server: dict[str, list[float]] = {name: [] for name in rates}
     async with InfluxStore(url, database, connections=connections) as store:
         for turn in range(rounds):
-            starts = [_START + (3 * turn + n) * _APART for n in range(3)]
-            bare = await measure_bare(url, database, readings(count, start=starts[0]), connections=connections, packed=False)
-            plain.append(bare.per_second)
-            points = readings(count, start=starts[1])
-            ours.append(await measure(store, points, batch=connections * BATCH, under_way=_UNDER_WAY))
-            bare = await measure_bare(url, database, readings(count, start=starts[2]), connections=connections, packed=True)
-            packed.append(bare.per_second)
-    stored = median(rate.per_second for rate in ours)
-    return {
+            for number, name in enumerate(reversed(rates) if turn % 2 else rates):
+                points = readings(count, start=_START + (len(rates) * turn + number) * _APART)
+                began = cpu_s(pid) if pid else 0.0
+                if name == "store":
+                    rate = await measure(store, points, batch=connections * BATCH, under_way=_UNDER_WAY)
+                else:
+                    packed = name == "bare_gzip"
+                    rate = await measure_bare(url, database, points, connections=connections, packed=packed)
+                rates[name].append(rate)
+                server[name].append((cpu_s(pid) - began) / count * 1e6 if pid else 0.0)
+    stored = {name: median(rate.per_second for rate in some) for name, some in rates.items()}
+    better = max("bare", "bare_gzip", key=stored.__getitem__)
+    pairs = zip(rates["store"], rates[better], strict=True)
+    ours, bare = (median(rate.cpu_us for rate in rates[name]) for name in ("store", better))
+    figures = {
         "connections": connections,
-        "bare": median(plain),
-        "bare_gzip": median(packed),
-        "store": stored,
-        "ratio": stored / max(median(plain), median(packed)),
-        "store_cpu_us_per_point": median(rate.cpu_us for rate in ours),
+        **stored,
+        "ratio": median(mine.per_second / other.per_second for mine, other in pairs),
+        "store_cpu_us_per_point": ours,
+        "bare_cpu_us_per_point": bare,
     }
+    if pid:
+        # One figure for both: it gets the same lines, and puts off some work of one run until the next.
+        taken = median(server["store"] + server[better])
+        figures |= {"influxd_cpu_us_per_point": taken, "ratio_by_cpu": (taken + bare) / (taken + ours)}
+    return figures
+
+
+async def _process(url: str, database: str) -> int | None:
+    """The process id of the InfluxDB, where it runs here and says it (1.x does)."""
+    if not on_this_machine(httpx.URL(url).host):
+        return None
+    server = InfluxServer(url, database)
+    try:
+        said = await server.ask("SHOW DIAGNOSTICS")
+    except QueryRefusedError:  # 2.x and 3 know no such statement
+        return None
+    finally:
+        await server.aclose()
+    for part in said.get("series", []):
+        if "PID" in part["columns"]:
+            pid = part["values"][0][part["columns"].index("PID")]
+            name = Path(f"/proc/{pid}/comm")
+            # It may run in a container of its own, and that number be somebody else's here.
+            return pid if name.exists() and name.read_text(encoding="utf-8").strip() == "influxd" else None
+    return None
 
 
 async def measure_embedded(

@@ -8,8 +8,7 @@ Numbers are written as floats: a field keeps its first type for ever, and sensor
 import asyncio
 from collections.abc import Sequence
 from functools import partial
-from itertools import chain, compress, repeat
-from operator import eq
+from itertools import chain, compress
 from typing import Final, Self
 from urllib.parse import urlsplit
 from zlib import crc32
@@ -28,7 +27,10 @@ from plumbline.series import Bucket, FieldValue, HeatCell, LatestRow, Point, Ref
 
 CONNECTIONS: Final = 2
 """To write over: InfluxDB 1.6.7 on two cores takes nearly twice as much on two connections as on one."""
+MOST_CONNECTIONS: Final = 256
 _PLACED: Final = 100_000
+_ONLY: Final = [bytes(place == lane for place in range(256)) for lane in range(MOST_CONNECTIONS)]
+"""Tables for each connection that mark its own places among the others'."""
 
 
 class InfluxStore:
@@ -53,8 +55,11 @@ class InfluxStore:
     ) -> None:
         """Nothing is sent before the first call. `url` is `http(s)://host:port`, `token` the password on 1.x.
 
-        `packed`: send gzip; by default where the server is not on this machine.
+        `packed`: send gzip; by default where the server is not on this machine. Raises `ValueError` for less than one
+        connection or more than `MOST_CONNECTIONS`.
         """
+        if not 1 <= connections <= MOST_CONNECTIONS:
+            raise ValueError(f"connections must be 1 to {MOST_CONNECTIONS}, not {connections}")
         self._server = InfluxServer(url, database, user=user, token=token, timeout_s=timeout_s)
         if packed is None:
             packed = not on_this_machine(urlsplit(url).hostname or "")
@@ -107,17 +112,17 @@ class InfluxStore:
             parts[0].refused.extend(encoded.refused)
         return parts
 
-    def _marks(self, heads: list[str]) -> list[list[bool]]:
+    def _marks(self, heads: Sequence[str]) -> list[bytes]:
         """For each connection: which lines go over it."""
         places = self._placed(heads)
-        return [list(map(eq, places, repeat(lane))) for lane in range(len(self._lanes))]
+        return [places.translate(_ONLY[lane]) for lane in range(len(self._lanes))]
 
-    def _placed(self, heads: list[str]) -> list[int]:
+    def _placed(self, heads: Sequence[str]) -> bytes:
         """The connection of each line."""
         try:
-            return list(map(self._places.__getitem__, heads))
+            return bytes(map(self._places.__getitem__, heads))
         except KeyError:
-            return list(map(self._place, heads))
+            return bytes(map(self._place, heads))
 
     def _place(self, head: str) -> int:
         """The connection of a series: dealt out in turn while there is room to remember it, by a checksum from then on."""

@@ -61,10 +61,8 @@ class Lane:
             if isinstance(error, SeriesUnavailableError):
                 raise SeriesUnavailableError(str(error), wait_s=error.wait_s, ours=error.ours)
         refused: Refused = []
-        requests = max(1, round(len(encoded) / self._lines))
-        size = -(-len(encoded) // requests)
-        for first in range(0, len(encoded), size):
-            refused += await self._settle(encoded.part(first, first + size))
+        for part in encoded.parts(self._lines):
+            refused += await self._settle(part)
         return refused
 
     async def _settle(self, encoded: Encoded) -> Refused:
@@ -94,11 +92,11 @@ class Lane:
 
     async def _in_halves(self, encoded: Encoded) -> Refused:
         """Store lines that are too much for one request, and send less at once from now on."""
-        middle = len(encoded) // 2
-        if not middle:
+        if len(encoded) == 1:
             return [RefusedPoint(encoded.points[0], "the point alone is larger than the server takes in one request")]
-        self._lines = min(self._lines, middle)
-        return await self._settle(encoded.part(0, middle)) + await self._settle(encoded.part(middle, len(encoded)))
+        self._lines = min(self._lines, len(encoded) // 2)
+        first, second = _halves(encoded)
+        return await self._settle(first) + await self._settle(second)
 
     async def _search(self, encoded: Encoded) -> Refused:
         """Find what is refused where no answer names it: by halves, equals side by side, larger parts first.
@@ -174,4 +172,4 @@ def _without(encoded: Encoded, which: Mapping[int, str] | set[int]) -> Encoded:
 
 def _halves(part: Encoded) -> list[Encoded]:
     middle = len(part) // 2
-    return [part.part(0, middle), part.part(middle, len(part))]
+    return [part.ordered(range(middle)), part.ordered(range(middle, len(part)))]

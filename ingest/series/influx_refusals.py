@@ -100,16 +100,17 @@ def _named_lines(data: object, encoded: Encoded) -> Iterable[tuple[int, str]]:
     """Lines that InfluxDB 3 names: by their number, in doubt (it cuts long ones) by how they begin."""
     entries = cast("list[object]", data if isinstance(data, list) else [data])
     places: dict[str, int] | None = None
+    lines = encoded.lines
     for entry in entries:
         if not isinstance(entry, dict):
             continue
         said = cast("dict[str, object]", entry)
         number, line = said.get("line_number"), str(said.get("original_line") or "")
         reason = str(said.get("error_message") or "refused without a reason")[:MOST_REASON]
-        if type(number) is int and 0 < number <= len(encoded) and encoded.line(number - 1).startswith(line.rstrip(".…")):
+        if type(number) is int and 0 < number <= len(encoded) and lines[number - 1].startswith(line.rstrip(".…")):
             yield number - 1, reason
         elif line:
-            places = places or {text: index for index, text in enumerate(encoded.lines)}
+            places = places or {text: index for index, text in enumerate(lines)}
             if line in places:
                 yield places[line], reason
 

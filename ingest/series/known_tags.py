@@ -1,14 +1,11 @@
 """What belongs to a measurement and a tag set, found in bulk by the identity of the tags mapping."""
 
 from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from plumbline.series import Point
 
 T = TypeVar("T")
-_MEASUREMENT: Final = attrgetter("measurement")
-_TAGS: Final = attrgetter("tags")
 
 
 class KnownTags(Generic[T]):
@@ -26,13 +23,8 @@ class KnownTags(Generic[T]):
 
     def of(self, points: Sequence[Point]) -> list[T]:
         """What `make` says of each point, in order. Raises what `make` raises."""
-        if not points:
-            return []
-        names = set(map(_MEASUREMENT, points))
+        known = self._by_measurement
         try:
-            if len(names) == 1:
-                return list(map(self._by_measurement[names.pop()].__getitem__, map(id, map(_TAGS, points))))
-            known = self._by_measurement
             return [known[point.measurement][id(point.tags)] for point in points]
         except KeyError:
             return [self._look(point.measurement, point.tags) for point in points]

@@ -7,8 +7,7 @@ a bent tag would be another series.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, compress, repeat
-from operator import attrgetter
+from itertools import compress
 from typing import Final, Self
 
 import msgspec
@@ -34,51 +33,49 @@ _IN_MEASUREMENT: Final = str.maketrans({",": "\\,", " ": "\\ "})
 _IN_KEY: Final = str.maketrans({",": "\\,", " ": "\\ ", "=": "\\="})
 _IN_STRING: Final = str.maketrans({"\\": "\\\\", '"': '\\"'})
 
-_AT: Final = attrgetter("at")
-_FIELDS: Final = attrgetter("fields")
 _JSON: Final = msgspec.json.Encoder()
-_FROM_JSON: Final = bytes.maketrans(b":", b"=")
-_NOT_IN_BULK: Final = (b'"time":', b"null")
-"""JSON of what the exact encoder refuses: a field named time, not-a-number (or a name in which `null` stands)."""
+_NOT_A_NUMBER: Final = b":null"
+"""What JSON says of numbers that are none."""
+_MEANT: Final = b':"{}'
+_HIDDEN: Final = b"\xfb\xfc\xfd\xfe"
+"""Bytes that no UTF-8 has (RFC 3629): they stand for those above in a head, while the latter are JSON's own."""
+_NEXT_LINE: Final = b"\xff"
+_HIDE: Final = bytes.maketrans(_MEANT, _HIDDEN)
+_FROM_JSON: Final = bytes.maketrans(b":}" + _HIDDEN + _NEXT_LINE, b"= " + _MEANT + b"\n")
+_ONLY_JSON: Final = b'{"\n'
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """What became of a batch: lines in three pieces and the points they say, index by index, and the points not said.
+    """What became of a batch: its lines and the points they say, index by index, and the points not said."""
 
-    A head, one text for all lines of a series, begins with the line feed that ends the line before and ends with a space.
-    """
-
-    heads: list[str]
-    fields: list[str]
-    times: list[str]
+    said: bytes | list[str]
+    """The lines as they are sent; or one by one, where some text in them may hold a line feed."""
+    heads: Sequence[str]
+    """What each line begins with up to its first field: one text for all lines of a series."""
     points: Sequence[Point]
     refused: list[RefusedPoint] = field(default_factory=list[RefusedPoint])
 
     def __len__(self) -> int:
-        return len(self.heads)
+        return len(self.points)
 
     @property
     def lines(self) -> list[str]:
         """The lines, without line feeds at their ends."""
-        return list(map(self.line, range(len(self))))
-
-    def line(self, index: int) -> str:
-        """One of the lines."""
-        return f"{self.heads[index][1:]}{self.fields[index]} {self.times[index]}"
+        return self.said.decode().split("\n") if isinstance(self.said, bytes) else self.said
 
     @property
     def body(self) -> bytes:
         """All lines as they are sent."""
-        pieces = zip(self.heads, self.fields, repeat(" "), self.times)
-        return "".join(chain.from_iterable(pieces))[1:].encode()
+        return self.said if isinstance(self.said, bytes) else "\n".join(self.said).encode()
 
-    def part(self, first: int, end: int) -> Self:
-        """Some of the lines, in order."""
-        if first <= 0 and len(self) <= end:
-            return self
-        here = slice(first, end)
-        return type(self)(self.heads[here], self.fields[here], self.times[here], self.points[here])
+    def parts(self, most: int) -> "list[Encoded]":
+        """All lines, in order, in parts of about `most`."""
+        count = max(1, round(len(self) / most))
+        if count == 1:
+            return [self]
+        size, whole = -(-len(self) // count), type(self)(self.lines, self.heads, self.points)
+        return [whole.ordered(range(first, min(first + size, len(self)))) for first in range(0, len(self), size)]
 
     def chosen(self, which: Iterable[object]) -> Self:
         """The lines for which something true stands in `which`, in order."""
@@ -86,20 +83,15 @@ class Encoded:
 
     def ordered(self, indices: Sequence[int]) -> Self:
         """The lines of these indices, in their order."""
-        heads, told, times = ([texts[index] for index in indices] for texts in (self.heads, self.fields, self.times))
-        return type(self)(heads, told, times, [self.points[index] for index in indices])
+        lines, heads, points = self.lines, self.heads, self.points
+        return type(self)([lines[i] for i in indices], [heads[i] for i in indices], [points[i] for i in indices])
 
     def joined(self, other: Self) -> Self:
         """These lines, then the other ones."""
-        if not other.heads and not other.refused:
+        if not len(other) and not other.refused:
             return self
-        return type(self)(
-            self.heads + other.heads,
-            self.fields + other.fields,
-            self.times + other.times,
-            [*self.points, *other.points],
-            self.refused + other.refused,
-        )
+        lines = [*(self.lines if len(self) else ()), *other.lines]
+        return type(self)(lines, [*self.heads, *other.heads], [*self.points, *other.points], self.refused + other.refused)
 
 
 class LineEncoder:
@@ -114,6 +106,7 @@ class LineEncoder:
         self._portable = portable
         self._cache_size = cache_size
         self._heads: dict[tuple[str, tuple[tuple[str, str], ...]], str] = {}
+        self._hidden: dict[str, msgspec.Raw] = {}
         self._keys: dict[str, str] = {}
         self._known = KnownTags(self._head, most=cache_size // 2)
 
@@ -134,34 +127,33 @@ class LineEncoder:
 
     def with_heads(self, heads: list[str], points: Sequence[Point]) -> Encoded:
         """Encode points that are vouched for, with these heads: in bulk, if none of them needs a look of its own."""
-        times, fields = list(map(_AT, points)), list(map(_FIELDS, points))
-        if not points or min(times) < EARLIEST or max(times) > LATEST or not all(fields):
+        times, fields = [point.at for point in points], [point.fields for point in points]
+        if not points or min(times) < EARLIEST or max(times) > LATEST or not all(fields) or "time" in set().union(*fields):
             return self.one_by_one(points)
-        # {"a":1.5,"b":2.0} a line becomes a=1.5,b=2.0: names hold none of the characters that change or go.
-        said = _JSON.encode_lines(fields)
-        if any(mark in said for mark in _NOT_IN_BULK):
+        # Of each line three texts, \xffHEAD and {"a":1.5,"b":2.0} and 17, become HEAD a=1.5,b=2.0 17 with a line feed before it:
+        # names hold none of the characters that change or go, and heads hide them.
+        pieces: list[object] = [None] * (3 * len(points))
+        pieces[0::3], pieces[1::3], pieces[2::3] = self._hiding(heads), fields, times
+        said = _JSON.encode_lines(pieces)
+        if _NOT_A_NUMBER in said:
             return self.one_by_one(points)
-        told = said.translate(_FROM_JSON, b'{}"').decode().split("\n")
-        clock = _JSON.encode_lines(times).decode().split("\n")
-        del told[-1], clock[-1]  # the last line ends in a line feed too
-        return Encoded(heads, told, clock, points)
+        return Encoded(said.translate(_FROM_JSON, _ONLY_JSON)[1:], heads, points)
 
     def line(self, point: Point) -> str:
         """One line without its line feed. Raises `RefusedError` with the reason."""
-        return f"{self._head(point.measurement, point.tags)[1:]}{self._fields(point)} {point.at}"
+        return f"{self._head(point.measurement, point.tags)}{self._fields(point)} {point.at}"
 
     def one_by_one(self, points: Sequence[Point]) -> Encoded:
         """Encode points with a look at each."""
-        encoded = Encoded([], [], [], taken := list[Point]())
+        encoded = Encoded(lines := list[str](), heads := list[str](), taken := list[Point]())
         for point in points:
             try:
                 head, told = self._head(point.measurement, point.tags), self._fields(point)
             except RefusedError as error:
                 encoded.refused.append(RefusedPoint(point, str(error)))
                 continue
-            encoded.heads.append(head)
-            encoded.fields.append(told)
-            encoded.times.append(str(point.at))
+            heads.append(head)
+            lines.append(f"{head}{told} {point.at}")
             taken.append(point)
         return encoded
 
@@ -216,8 +208,23 @@ class LineEncoder:
                 parts.append(f"{key.translate(_IN_KEY)}={value.translate(_IN_KEY)}")
         if len(self._heads) >= self._cache_size:
             self._heads.clear()
-        head = self._heads[measurement, tuple(tags.items())] = f"\n{','.join(parts)} "
+        head = self._heads[measurement, tuple(tags.items())] = f"{','.join(parts)} "
         return head
+
+    def _hiding(self, heads: list[str]) -> list[msgspec.Raw]:
+        """Heads as they stand between pieces of JSON."""
+        try:
+            return list(map(self._hidden.__getitem__, heads))
+        except KeyError:
+            return list(map(self._hide, heads))
+
+    def _hide(self, head: str) -> msgspec.Raw:
+        hidden = self._hidden.get(head)
+        if hidden is None:
+            if len(self._hidden) >= self._cache_size:
+                self._hidden.clear()
+            hidden = self._hidden[head] = msgspec.Raw(_NEXT_LINE + head.encode().translate(_HIDE))
+        return hidden
 
     def _remember_key(self, name: str) -> str:
         check_key(name, "the field key")

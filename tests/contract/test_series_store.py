@@ -513,7 +513,9 @@ async def test_the_benchmark_counts_what_it_stored(influxdb, influx_database, tm
     assert all(rate > 0 for rate in rates.values())
     assert sum(bucket.samples for bucket in buckets) == 4_000
     rates = await benchmark.measure_influx(influxdb.url, influx_database, count=2_000, connections=3, rounds=2)
+    assert rates.pop("influxd_cpu_us_per_point") >= 0  # counted in hundredths of a second, and this is not much
     assert all(rate > 0 for rate in rates.values())
+    assert {"ratio", "ratio_by_cpu", "store_cpu_us_per_point", "bare_cpu_us_per_point"} < rates.keys()
     rows = influxdb.query(f'SELECT COUNT(noise_dba) AS samples FROM "{influx_database}"."autogen".environment')
     assert [row["samples"] for row in rows] == [2 * 3 * 2_000]
 
