@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 import ingest as service
 from ingest import direct, probes, settings
-from ingest.collector import calm
+from ingest.collector import calm, frugal
 from ingest.patience import DATABASE_AWAY, not_there_yet
 from ingest.reload import Watcher
 from ingest.rollups import Keep
@@ -116,6 +116,7 @@ def described(chosen: settings.IngestSettings, sites: Mapping[str, SiteFile]) ->
 
 
 async def _run(chosen: settings.IngestSettings, repeats: Repeats) -> None:
+    frugal()
     watcher = Watcher([settings.folder_of_sites(chosen)])
     async with opened(chosen.database) as engine:
         await _migrate(engine)
