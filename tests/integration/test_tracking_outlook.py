@@ -43,6 +43,7 @@ async def place(engine, now: int, **changes) -> None:
         "tasks": [
             {
                 "key": "erect",
+                "owner": "li",
                 "title": {"en": "Erect", "zh": "安装"},
                 "start": iso(now - 10 * DAY),
                 "finish": iso(now + 10 * DAY),
@@ -97,6 +98,9 @@ async def test_the_api_shows_an_order_against_its_plan(engine):
     while await Intake(engine=engine, sites=site.SITES).take():
         pass
     wall = Wall(engine=engine, series=site.MemorySeries(), sites=site.SITES, profiles={}, plans={}, ledger=None)
+    people = {"company": "north", "title": {"en": "North", "zh": "北方"}, "people": [{"id": "li", "name": "李工"}]}
+    async with engine.begin() as connection:
+        await company.apply(connection, CompanyDocument.model_validate(people), now)
     app = create_app(wall=wall, more=lambda app: add_plan(app, wall))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test") as client:
         plan = (await client.get("/api/orders/PO-1/plan")).json()
@@ -104,6 +108,7 @@ async def test_the_api_shows_an_order_against_its_plan(engine):
     erect, clad = plan["tasks"]
     assert 0 < erect["percent"] < 50
     assert erect["rag"] == "red"
+    assert (erect["owner"], erect["owner_name"], clad["owner_name"]) == ("li", "李工", None)
     assert clad["after"] == ["erect"]
     assert plan["critical"] == ["erect", "clad"]
     assert plan["finish"] > iso(now + 10 * DAY)

@@ -1,11 +1,13 @@
 """An order against its plan: `docs/planning.md`."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from fastapi import FastAPI
 from pydantic import BaseModel
 
 from plumbline.text import visible
+from tracking_service import company
 from tracking_service.api.models import Text, both, iso, iso_or_none
 from tracking_service.api.wall import Wall
 from tracking_service.domain.milestone import Rag
@@ -23,6 +25,8 @@ class TaskModel(BaseModel):
     wbs: str
     parent: str | None
     owner: str | None
+    owner_name: str | None
+    """As the company document names the owner; null: it does not know one."""
     after: list[str]
     start: str | None
     finish: str | None
@@ -96,14 +100,15 @@ def add_plan(app: FastAPI, wall: Wall) -> None:
     async def plan(number: str) -> PlanModel:
         async with wall.reader.connect() as connection:
             found = await outlooks.of(connection, visible(number, 65), wall.now_ns())
+            people = await company.people(connection)
         if found is None:
             raise UnknownThingError(f"there is no order '{number}'")
-        return _model(number, found)
+        return _model(number, found, {one.id: one.name for one in people.values()})
 
     _ = plan
 
 
-def _model(number: str, found: Outlook) -> PlanModel:
+def _model(number: str, found: Outlook, names: Mapping[str, str]) -> PlanModel:
     return PlanModel(
         order=number,
         due=iso_or_none(found.due),
@@ -111,7 +116,7 @@ def _model(number: str, found: Outlook) -> PlanModel:
         critical=list(found.critical),
         behind=None if found.behind is None else round(float(found.behind), 1),
         rule=both(DEFAULT.sentence),
-        tasks=[_task(one) for one in found.tasks],
+        tasks=[_task(one, names) for one in found.tasks],
         shortages=[
             ShortageModel(
                 line=one.line,
@@ -140,13 +145,14 @@ def _model(number: str, found: Outlook) -> PlanModel:
     )
 
 
-def _task(one: TaskOutlook) -> TaskModel:
+def _task(one: TaskOutlook, names: Mapping[str, str]) -> TaskModel:
     return TaskModel(
         key=one.piece.key,
         title=both(one.piece.title),
         wbs=one.piece.wbs,
         parent=one.piece.parent,
         owner=one.piece.owner,
+        owner_name=names.get(one.piece.owner or ""),
         after=[link.task for link in one.piece.after],
         start=iso_or_none(one.piece.start),
         finish=iso_or_none(one.piece.finish),

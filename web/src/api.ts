@@ -173,6 +173,7 @@ const task = record({
   wbs: text,
   parent: maybe(text),
   owner: maybe(text),
+  owner_name: maybe(text),
   after: list(text),
   start: maybe(time),
   finish: maybe(time),

@@ -5,7 +5,7 @@ import { DAY_MS, domainOf, foldedAtFirst, offsetAt, rowsOf, ticks } from '../src
 const t = (text: string) => ({ en: text, zh: text });
 const D = (day: number): string => new Date(Date.UTC(2026, 10, day)).toISOString();
 const task = (key: string, parent: string | null = null, more: Partial<Task> = {}): Task => ({
-  key, parent, title: t(key), wbs: '', owner: null, after: [], start: D(1), finish: D(5), percent: 0, done_at: null, early_start: D(2),
+  key, parent, title: t(key), wbs: '', owner: null, owner_name: null, after: [], start: D(1), finish: D(5), percent: 0, done_at: null, early_start: D(2),
   early_finish: D(7), late_finish: D(9), float_days: 1, critical: false, rag: 'green', reason: t(''), ...more,
 });
 const plan = (tasks: Task[]): Plan => ({
