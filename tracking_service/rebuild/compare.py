@@ -84,6 +84,11 @@ async def differences(table: Table, live: AsyncConnection, rebuilt: AsyncConnect
     await theirs.next()
     seen = 0
     while ours.row is not None or theirs.row is not None:
+        if same := ours.same_part(theirs):
+            yield same
+            await ours.skip_part()
+            await theirs.skip_part()
+            continue
         seen += 1
         if seen == _PART:
             yield seen
@@ -109,8 +114,8 @@ class _Rows:
         self._connection = connection
         self._places = places
         self._parts: Any = None
-        self._part: list[Row] = []
-        self._place = 0
+        self.part: list[Row] = []
+        self.place = 0
         collated = 'COLLATE "C"' if connection.dialect.name == "postgresql" else ""
         keys = [
             f'"{column.name}" {collated if isinstance(column.type, String) else ""}' for column in table.primary_key.columns
@@ -120,15 +125,24 @@ class _Rows:
         self.row: Row | None = None
         self.key: Row = ()
 
+    def same_part(self, other: "_Rows") -> int:
+        """How many rows, read at once, begin here and are the same on both sides; 0: they are to be looked at one by one."""
+        return len(self.part) if self.place == other.place == 1 and self.part == other.part else 0
+
+    async def skip_part(self) -> None:
+        """Go behind the rows that were read at once."""
+        self.place = len(self.part)
+        await self.next()
+
     async def next(self) -> None:
         """Go to the next row; `row` is `None` behind the last."""
         if self._parts is None:
             self._parts = (await self._connection.stream(self._sql)).partitions(_PART)
-        if self._place == len(self._part):
-            self._part, self._place = [tuple(row) for row in await anext(self._parts, None) or ()], 0
-        if self._part:
-            self.row = self._part[self._place]
-            self._place += 1
+        if self.place == len(self.part):
+            self.part, self.place = [tuple(row) for row in await anext(self._parts, None) or ()], 0
+        if self.part:
+            self.row = self.part[self.place]
+            self.place += 1
             self.key = tuple(
                 self.row[place].encode() if isinstance(self.row[place], str) else self.row[place] for place in self._places
             )

@@ -11,11 +11,13 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import bindparam, delete, select, tuple_, union_all
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline.event import Scan
 from plumbline.linking import Identity, Known, Linked, Share, Unlinked, identify, link, quantity_of
 from plumbline.material import Coded, Line
+from plumbline.prepared import Prepared
 from plumbline.text import Text, visible
 from tracking_service import acts, catalogue
 from tracking_service.log.tables import act, voided
@@ -26,6 +28,7 @@ from tracking_service.tables import (
     insert_all,
     kept,
     material_line,
+    millionths,
     orders,
     unlinked_scan,
 )
@@ -42,6 +45,16 @@ _THERE: Final = (evidence.c.event_id, evidence.c.line_id, evidence.c.piece)
 _KNOWN: Final = union_all(
     select(*_THERE).where(tuple_(evidence.c.line_id, evidence.c.piece).in_(bindparam("pieces", expanding=True))),
     select(*_THERE).where(evidence.c.event_id.in_(bindparam("events", expanding=True))),
+)
+_COLUMNS: Final = tuple(column.name for column in evidence.c)
+_INSERT: Final = Prepared(
+    lambda postgres: (
+        (postgresql if postgres else sqlite)
+        .insert(evidence)
+        .values({name: bindparam(name) for name in _COLUMNS})
+        .on_conflict_do_nothing()
+    ),
+    *_COLUMNS,
 )
 _VOIDED: Final = select(voided.c.ref).where(voided.c.ref.in_(bindparam("some", expanding=True)))
 
@@ -330,7 +343,13 @@ async def _insert(connection: AsyncConnection, rows: Sequence[dict[str, Any]], n
         for row in rows:
             if row["line_id"] in needing:
                 row["certified"], row["certified_at"] = holds(there[row["line_id"]], row["batch"] or own[row["line_id"]])
-    await insert_all(connection, evidence, rows)
+    await _INSERT.write(connection, [_for_the_driver(row) for row in rows])
+
+
+def _for_the_driver(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    exact = {"quantity": millionths(row["quantity"]), "counted": millionths(row["counted"])}
+    plain = {**row, **exact}
+    return tuple(plain[name] for name in _COLUMNS)
 
 
 async def certificates(connection: AsyncConnection, lines: Collection[str]) -> Mapping[str, Mapping[str, int]]:
