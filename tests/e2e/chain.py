@@ -88,6 +88,7 @@ name = "camera"
 folder = "{self.photos}"
 settle_s = 0.1
 poll_s = 0.1
+budget_ms = 10000
 
 [[reader]]
 type = "nmea"
