@@ -12,8 +12,8 @@ import tomllib
 from collections.abc import Callable
 from typing import Final
 
-from ingest.parcel import open_group
-from ingest.points import PointMaker
+from ingest.projection.points import PointMaker
+from ingest.receiving.parcel import open_group
 from plumbline import codec, settings
 from plumbline.bench.ingest.load import Load
 from plumbline.compression import expanded

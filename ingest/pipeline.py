@@ -2,11 +2,11 @@
 
     receive → open (decode, validate) → ledger peek → enrich, points → store → ledger, inbox → commit → watermark → acknowledge
 
-Receiving, the watermark and the acknowledgement are MQTT's side (`ingest.receive`); opening makes a `Parcel` of each message
-(`ingest.parcel`). What lies between has three stages, so that groups can follow each other closely: `prepare` (peek, points,
+Receiving, the watermark and the acknowledgement are MQTT's side (`ingest.receiving.receive`); opening makes a `Parcel` of each message
+(`ingest.receiving.parcel`). What lies between has three stages, so that groups can follow each other closely: `prepare` (peek, points,
 and the write to the store is begun), `store` (the write is waited for), `settle` (one SQL transaction for the whole group).
 The classes differ in one thing: telemetry's points are in the series store before the ledger says so, business waits for no
-series store (its points and its heat follow from the inbox, `ingest.projector`).
+series store (its points and its heat follow from the inbox, `ingest.projection.projector`).
 
 Each stage may be tried any number of times and be cut off anywhere: points and inbox rows are idempotent, and the ledger's
 row locks decide which worker counts a number. Where a write fails, those begun behind it are written again after it, and none
@@ -25,19 +25,23 @@ import structlog
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ingest import corrections, deadletters, gateways, ledger, mail
-from ingest.account import Account
-from ingest.budgets import Budgets
-from ingest.desks import Desks
-from ingest.gateways import Heard, Place
+from ingest import deadletters
+from ingest.clocks import corrections
 from ingest.heat.presence import Found
 from ingest.heat.record import Recorder
-from ingest.metrics import Metrics
-from ingest.movement import Movements, Selection
-from ingest.origins import origins
-from ingest.parcel import Letter, Parcel, wrong_with
+from ingest.ledger import books
+from ingest.ledger.account import Account
+from ingest.ledger.streams import Entry, Stream, sort, unsettled
+from ingest.operations import gateways
+from ingest.operations.gateways import Heard, Place
+from ingest.operations.metrics import Metrics
+from ingest.projection import mail
+from ingest.projection.movement import Movements, Selection
+from ingest.projection.origins import origins
+from ingest.receiving.parcel import Letter, Parcel, wrong_with
+from ingest.registry.budgets import Budgets
+from ingest.registry.desks import Desks
 from ingest.rollups.marks import Marks
-from ingest.streams import Entry, Stream, sort, unsettled
 from ingest.tables import COUNTS
 from plumbline import codec
 from plumbline.delivery import StreamKey, Watermark
@@ -259,7 +263,7 @@ class Pipeline:
         if doubtful := [key for key, stream in group.streams.items() if not self._ahead(stream)]:
             async with self._engine.connect() as connection:
                 await connection.execution_options(read_only=True)
-                settled = await ledger.peek(connection, doubtful)
+                settled = await books.peek(connection, doubtful)
         by_site: dict[str, list[Event]] = defaultdict(list)
         for key, stream in group.streams.items():
             by_site[key.site] += unsettled(stream, settled.get(key, ()))
@@ -311,7 +315,7 @@ class Pipeline:
         async with self._engine.begin() as connection:
             if self._beside is not None:
                 await self._beside(connection, parcels)
-            accounts = await ledger.lock(connection, streams.keys(), now) if streams else {}
+            accounts = await books.lock(connection, streams.keys(), now) if streams else {}
             for key, stream in streams.items():
                 entry.enter(stream, accounts[key], self._desks.of(key.site).calendar, now, trusted=group.trusted)
             fresh = entry.fresh(parcels, streams)
@@ -319,7 +323,7 @@ class Pipeline:
             kinds: set[type[Event]] = set(map(type, fresh))
             async with together(connection):
                 if accounts:
-                    await ledger.save(connection, accounts, now)
+                    await books.save(connection, accounts, now)
                 noted = await self._marks.note(connection, fresh, kinds, {key.site for key in streams})
                 if self._class == "telemetry":
                     heat = self._heat.new(fresh, self._desks, {key.site for key in streams})

@@ -12,31 +12,31 @@ from typing import Final
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ingest import probes
-from ingest.clocks import CLOCK, ClockKeeper
-from ingest.corrections import Corrector
+from ingest.clocks.corrections import Corrector
+from ingest.clocks.watch import CLOCK, ClockKeeper
 from ingest.deadletters import LIMIT_BYTES, overview
+from ingest.deadletters.replay import Replayer
 from ingest.direct.again import Again
 from ingest.direct.lane import Surroundings
 from ingest.direct.metrics import DirectMetrics
 from ingest.direct.service import Direct
-from ingest.drain import DRAIN_S, Drain
-from ingest.gaps import Asking, GapKeeper
 from ingest.heat.projector import HeatProjector
-from ingest.metrics import Metrics
-from ingest.mirror import SeriesMirror
-from ingest.operations import Operations
+from ingest.ledger.gaps import Asking, GapKeeper
+from ingest.operations import probes
+from ingest.operations.metrics import Metrics
+from ingest.operations.mirror import SeriesMirror
+from ingest.operations.page import Operations
+from ingest.operations.presence import PRESENCE
+from ingest.operations.refusals import Refusals, TellingRetention
+from ingest.operations.standing import Standing
 from ingest.patience import Patience, Stop
 from ingest.pipeline import Beside, Checkpoint, Pipeline, pass_by
-from ingest.presence import PRESENCE
-from ingest.projector import Projector
-from ingest.receive import Grouping, Lane
-from ingest.refusals import Refusals, TellingRetention
-from ingest.reload import Watcher
-from ingest.replay import Replayer
-from ingest.retained import RetainedLane, W, Word
+from ingest.projection.projector import Projector
+from ingest.receiving.drain import DRAIN_S, Drain
+from ingest.receiving.receive import Grouping, Lane
+from ingest.receiving.retained import RetainedLane, W, Word
+from ingest.registry.reload import Watcher
 from ingest.rollups import Keep, Roller
-from ingest.standing import Standing
 from ingest.workers import Lease
 from plumbline.address import Address
 from plumbline.delivery import Presence
@@ -63,7 +63,7 @@ class IngestService:
         on_commit: called in the event loop after each commit, so that tracking wakes at once.
         inbound: messages of each class that may be taken from the broker and not yet be committed.
         session_expiry_s: how long the broker keeps messages for a worker that is away; gateways send again anyway.
-        metrics_port: serve `ingest.operations` there; 0: on any free port, `None`: not at all.
+        metrics_port: serve `ingest.operations.page` there; 0: on any free port, `None`: not at all.
         metrics_host: the address for that.
         asking: when gateways are asked for what is missing.
         direct: the file of devices that publish straight to the broker (`ingest.direct.settings`); `None`: there are none.
@@ -304,7 +304,7 @@ class IngestService:
 
     @property
     def port(self) -> int:
-        """Where `ingest.operations` is served; 0: nowhere."""
+        """Where `ingest.operations.page` is served; 0: nowhere."""
         return self._operations.port if self._operations else 0
 
     @property

@@ -7,10 +7,10 @@ import httpx
 from sqlalchemy import select
 
 from ingest.heat.tables import heat_mark
-from ingest.ledger_report import report
-from ingest.metrics import Metrics
-from ingest.movement import SPAN_NS
+from ingest.ledger.report import report
+from ingest.operations.metrics import Metrics
 from ingest.patience import Patience, Stop
+from ingest.projection.movement import SPAN_NS
 from ingest.rollups import Roller
 from ingest.series.influx import InfluxStore
 from ingest.tables import dead_letter

@@ -1,7 +1,7 @@
 """Dead letters: what ingest could not take, kept with its reason and its bytes, to be looked at, mended and replayed.
 
 `keep` writes them in the transaction that settles their numbers; `Retention` bounds them by size. `overview`, `listing` and
-`show` look at them. `request_replay` asks the running service to take some once more (`ingest.replay` does it), `correct` puts
+`show` look at them. `request_replay` asks the running service to take some once more (`ingest.deadletters.replay` does it), `correct` puts
 a mended payload beside the one that came, `drop` removes some for good. `REASONS` says what each reason means and what to do.
 """
 

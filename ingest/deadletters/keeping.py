@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ingest.parcel import KEPT_BYTES, Letter
+from ingest.receiving.parcel import KEPT_BYTES, Letter
 from ingest.tables import dead_letter
 from ingest.upsert import insert_into
 from plumbline.codec import MAX_EVENT_BYTES

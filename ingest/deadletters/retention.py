@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import case, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ingest.parcel import KEPT_BYTES, Letter
+from ingest.receiving.parcel import KEPT_BYTES, Letter
 from ingest.tables import dead_letter
 
 #: Bytes that all letters together may take. Between two looks each worker may add a sixteenth of it.

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ingest.deadletters.choice import Choice, chosen
-from ingest.parcel import KEPT_BYTES
+from ingest.receiving.parcel import KEPT_BYTES
 from ingest.tables import dead_letter
 from ingest.upsert import is_postgresql
 from plumbline import codec

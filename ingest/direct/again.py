@@ -11,12 +11,12 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ingest import mail
 from ingest.direct.reading import class_of, judge
 from ingest.direct.settings import Table
 from ingest.direct.stamp import Stamper, digest
 from ingest.direct.tables import direct_lane, direct_message, direct_seen
-from ingest.points import PointMaker
+from ingest.projection import mail
+from ingest.projection.points import PointMaker
 from ingest.upsert import insert_into, is_postgresql
 from plumbline.address import Address
 from plumbline.capture import Capture
@@ -34,7 +34,7 @@ _PARTLY: Final = "partly_undecodable"
 
 
 class Again:
-    """Reads letters with the tables of today (see `ingest.replay.Elsewhere`).
+    """Reads letters with the tables of today (see `ingest.deadletters.replay.Elsewhere`).
 
     Args:
         tables: the tables of now.

@@ -11,8 +11,8 @@ from ingest import deadletters
 from ingest.direct.hold import Hold
 from ingest.direct.stamp import digest
 from ingest.direct.tables import direct_cursor, direct_gap, direct_lane, direct_message, direct_seen, direct_tally
-from ingest.gateways import say_presence
-from ingest.parcel import Letter
+from ingest.operations.gateways import say_presence
+from ingest.receiving.parcel import Letter
 from ingest.upsert import insert_into
 from plumbline.delivery import Presence
 from plumbline.dialects.document import shown

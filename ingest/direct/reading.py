@@ -19,10 +19,10 @@ from ingest.direct.messages import Kept, Messages
 from ingest.direct.remarks import Remarks
 from ingest.direct.settings import Table
 from ingest.direct.stamp import Stamper
-from ingest.parcel import Letter, Parcel, wrong_with
 from ingest.patience import Patience, Stop
 from ingest.pipeline import Beside, Pipeline
-from ingest.strangers import told
+from ingest.receiving.parcel import Letter, Parcel, wrong_with
+from ingest.receiving.strangers import told
 from plumbline import codec
 from plumbline.capture import Capture
 from plumbline.delivery import BatchHeader, StreamKey

@@ -9,12 +9,12 @@ from typing import Any, Final
 import duckdb
 import httpx
 
-from ingest.desks import Desks
 from ingest.heat.projector import HeatProjector
 from ingest.heat.record import Recorder
-from ingest.metrics import Metrics
 from ingest.migrate import migrate
+from ingest.operations.metrics import Metrics
 from ingest.patience import Patience, Stop
+from ingest.registry.desks import Desks
 from ingest.series.embedded import EmbeddedStore
 from ingest.series.influx import InfluxStore
 from plumbline.bench import heatmap

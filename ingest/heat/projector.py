@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ingest.heat.points import Sum, points
 from ingest.heat.record import mark
 from ingest.heat.tables import heat_hour, heat_mark, heat_presence
-from ingest.metrics import Metrics
+from ingest.operations.metrics import Metrics
 from ingest.patience import Patience, Stop
 from ingest.pipeline import Checkpoint, pass_by
 from ingest.upsert import insert_into, is_postgresql

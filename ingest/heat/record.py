@@ -10,9 +10,9 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ingest.desks import Desks
 from ingest.heat.presence import Found, Weights
 from ingest.heat.tables import heat_mark, heat_presence
+from ingest.registry.desks import Desks
 from ingest.upsert import Insert, insert_of
 from plumbline.event import Event
 from plumbline.prepared import Prepared

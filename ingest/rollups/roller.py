@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy import bindparam, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ingest.metrics import Metrics
+from ingest.operations.metrics import Metrics
 from ingest.patience import DATABASE_AWAY, Patience, Stop
 from ingest.rollups.keeping import Keep, Keeper
 from ingest.rollups.marks import TRUST_S, Mark, mark, ranges

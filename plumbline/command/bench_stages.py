@@ -9,19 +9,19 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingest import benchmark
-from ingest.account import Account
 from ingest.deadletters import LIMIT_BYTES, Retention
-from ingest.desks import Desks
-from ingest.gathering import Grouping
-from ingest.metrics import Metrics
+from ingest.ledger.account import Account
+from ingest.ledger.streams import Entry, sort
 from ingest.migrate import migrate
-from ingest.parcel import Parcel, open_group
+from ingest.operations.metrics import Metrics
 from ingest.pipeline import Pipeline
-from ingest.points import PointMaker
+from ingest.projection.points import PointMaker
+from ingest.receiving.gathering import Grouping
+from ingest.receiving.parcel import Parcel, open_group
+from ingest.registry.desks import Desks
 from ingest.series import open_store
 from ingest.series.embedded import EmbeddedStore
 from ingest.series.line_protocol import LineEncoder
-from ingest.streams import Entry, sort
 from plumbline import site
 from plumbline.bench.ingest.load import COUNTED, MEASUREMENT, SITE, Load
 from plumbline.command.sql import opened

@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ingest.ledger_report import report
+from ingest.ledger.report import report
 
 
 class MissingByGateway:

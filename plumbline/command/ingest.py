@@ -16,10 +16,11 @@ from prometheus_client import disable_created_metrics
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import ingest as service
-from ingest import direct, probes, settings
-from ingest.collector import calm, frugal
+from ingest import direct, settings
+from ingest.operations import probes
+from ingest.operations.collector import calm, frugal
 from ingest.patience import DATABASE_AWAY, not_there_yet
-from ingest.reload import Watcher
+from ingest.registry.reload import Watcher
 from ingest.rollups import Keep
 from ingest.series import described as store_described
 from ingest.series import open_store

@@ -10,7 +10,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from ingest.ledger_report import StreamReport, report, said_of
+from ingest.ledger.report import StreamReport, report, said_of
 from plumbline.command.sql import OF_UP, Database, opened
 from plumbline.errors import PlumblineError
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ingest.reload import Watcher
+from ingest.registry.reload import Watcher
 from ingest.series import open_store
 from ingest.settings import load_sites
 from plumbline import logs, profile

@@ -13,7 +13,7 @@ import typer
 
 import ingest
 import tracking_service
-from ingest.reload import Watcher
+from ingest.registry.reload import Watcher
 from ingest.rollups import Keep
 from ingest.series import open_store
 from ingest.service import IngestService

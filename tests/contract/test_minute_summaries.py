@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from ingest import migrate
-from ingest.metrics import Metrics
+from ingest.operations.metrics import Metrics
 from ingest.patience import Patience, Stop
 from ingest.rollups import Roller
 from ingest.rollups.marks import Mark, mark

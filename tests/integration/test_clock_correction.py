@@ -17,14 +17,14 @@ from edge_agent.agent import Agent
 from edge_agent.reader import Capture
 from edge_agent.readers import READERS
 from ingest import IngestService
-from ingest.corrections import Corrector, learn
+from ingest.clocks.corrections import Corrector, learn
 from ingest.deadletters import LIMIT_BYTES, Retention, listing
-from ingest.ledger_report import report
-from ingest.metrics import Metrics
-from ingest.parcel import open_parcel
+from ingest.deadletters.replay import Replayer
+from ingest.ledger.report import report
+from ingest.operations.metrics import Metrics
 from ingest.patience import Patience, Stop
 from ingest.pipeline import Pipeline
-from ingest.replay import Replayer
+from ingest.receiving.parcel import open_parcel
 from plumbline import codec
 from plumbline.clock import EventClock
 from plumbline.clock_set import BootReference, ClockSet

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import func, select
 
 from ingest import IngestService, deadletters
-from ingest.ledger_report import report
+from ingest.ledger.report import report
 from ingest.patience import Patience
-from ingest.reload import Watcher
+from ingest.registry.reload import Watcher
 from ingest.series import open_store
 from ingest.tables import dead_letter
 from plumbline import codec, topics

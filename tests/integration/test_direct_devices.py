@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from edge_agent.readers import mqtt
 from ingest import deadletters, migrate
-from ingest.points import OWN_MEASUREMENTS, PointMaker
+from ingest.projection.points import OWN_MEASUREMENTS, PointMaker
 from plumbline import codec
 from plumbline.database import open_engine
 from plumbline.event import Event

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import ingest
-from ingest import gateways
+from ingest.operations import gateways
 from plumbline import codec, fleet, topics
 from plumbline.address import Address
 from plumbline.database import open_engine

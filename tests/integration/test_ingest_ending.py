@@ -14,7 +14,7 @@ import structlog
 import yaml
 
 from ingest import IngestService, migrate
-from ingest.ledger_report import report
+from ingest.ledger.report import report
 from ingest.patience import Patience
 from tests import databases
 from tests.batches import SITE, MemoryStore, batch, reading, scan

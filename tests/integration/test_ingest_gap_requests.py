@@ -11,8 +11,8 @@ from edge_agent.config import Linger, Server, UplinkSettings
 from edge_agent.outbox import Outbox
 from edge_agent.uplink import Uplink
 from ingest import IngestService, migrate
-from ingest.gaps import Asking
-from ingest.ledger_report import report
+from ingest.ledger.gaps import Asking
+from ingest.ledger.report import report
 from ingest.patience import Patience
 from ingest.tables import ledger_stream
 from plumbline.database import open_engine

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import select
 
 from ingest import IngestService, deadletters, migrate
-from ingest.ledger_report import report
+from ingest.ledger.report import report
 from ingest.patience import Patience
 from ingest.pipeline import STEPS
-from ingest.receive import Grouping
+from ingest.receiving.receive import Grouping
 from ingest.series import open_store
 from plumbline import codec, topics
 from plumbline.address import Address

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 import structlog
 
-from ingest.registry import Registry
+from ingest.registry.sites import Registry
 from plumbline import manifest, topics
 from plumbline.address import Address
 from plumbline.compression import compressed

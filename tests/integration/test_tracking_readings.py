@@ -9,10 +9,10 @@ from msgspec import structs
 from sqlalchemy import select
 
 from ingest import deadletters
-from ingest.metrics import Metrics
-from ingest.parcel import open_parcel
+from ingest.operations.metrics import Metrics
 from ingest.patience import Patience, Stop
 from ingest.pipeline import Pipeline
+from ingest.receiving.parcel import open_parcel
 from ingest.rollups import Roller
 from ingest.series.embedded import EmbeddedStore
 from plumbline.inbox import watched

@@ -10,7 +10,7 @@ from edge_agent.config import Linger, Server, UplinkSettings
 from edge_agent.outbox import Outbox
 from edge_agent.uplink import Uplink
 from ingest import IngestService, migrate
-from ingest.ledger_report import report
+from ingest.ledger.report import report
 from ingest.patience import Patience
 from plumbline.event import CLASSES
 from plumbline.inbox import inbox

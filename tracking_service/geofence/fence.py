@@ -20,7 +20,7 @@ from plumbline.site import SiteFile, Zone
 
 #: Radius of the circle that holds 68 % of a round normal error, in its sigmas: sqrt(-2 ln 0.32).
 RADIUS_68: Final = math.sqrt(-2 * math.log(0.32))
-#: What a receiver is trusted to where it does not say (metres, 68 %), as in `ingest.movement`.
+#: What a receiver is trusted to where it does not say (metres, 68 %), as in `ingest.projection.movement`.
 USUAL_ACCURACY_M: Final = 10.0
 #: No receiver is trusted to more than this, and none said to be worse tells anything of a zone.
 _BEST_M: Final = 0.5

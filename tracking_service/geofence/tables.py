@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Column, Float, Index, LargeBinary, String, Ta
 
 from tracking_service.tables import metadata
 
-#: Every fix that ingest chose (`ingest.movement`).
+#: Every fix that ingest chose (`ingest.projection.movement`).
 movement: Final = Table(
     "movement",
     metadata,

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from ingest import deadletters, migrate
-from ingest.account import FIRST_MOST, LEAP, LEAP_PER_S
-from ingest.ledger_report import report
-from ingest.metrics import Metrics
-from ingest.parcel import open_parcel
+from ingest.deadletters.replay import Replayer
+from ingest.ledger.account import FIRST_MOST, LEAP, LEAP_PER_S
+from ingest.ledger.report import report
+from ingest.operations.metrics import Metrics
 from ingest.patience import Patience, Stop
 from ingest.pipeline import STEPS, Pipeline
-from ingest.projector import Projector
-from ingest.replay import Replayer
+from ingest.projection.projector import Projector
+from ingest.receiving.parcel import open_parcel
 from ingest.tables import dead_letter, ledger_day, ledger_lost, ledger_stream, ledger_thinned
 from plumbline import codec
 from plumbline.database import open_engine

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ingest import migrate
 from ingest.direct.tables import direct_gap, direct_lane, direct_tally
-from ingest.ledger_report import report
+from ingest.ledger.report import report
 from ingest.tables import ledger_day, ledger_stream
 from plumbline.cli import main
 from plumbline.database import open_engine

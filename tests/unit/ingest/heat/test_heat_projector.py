@@ -16,11 +16,11 @@ from ingest.heat.limits import METRICS, limit_at
 from ingest.heat.presence import PARTS
 from ingest.heat.projector import KEEP_NS, STEPS, HeatProjector
 from ingest.heat.tables import heat_hour, heat_mark, heat_presence
-from ingest.metrics import Metrics
-from ingest.parcel import open_parcel
+from ingest.operations.metrics import Metrics
 from ingest.patience import Patience, Stop
 from ingest.pipeline import Pipeline
-from ingest.projector import Projector
+from ingest.projection.projector import Projector
+from ingest.receiving.parcel import open_parcel
 from plumbline.event import CLASSES, CheckIn, Fix, Reading, Scan, State
 from plumbline.heat import LEVELS
 from plumbline.series import SeriesUnavailableError

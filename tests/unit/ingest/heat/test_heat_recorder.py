@@ -6,11 +6,11 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.desks import Desks
 from ingest.heat import levels, record
 from ingest.heat.levels import Levels
 from ingest.heat.presence import PresenceMaker
 from ingest.heat.record import Recorder
+from ingest.registry.desks import Desks
 from plumbline.site import Device, Zone
 from tests.batches import NOON, SECOND, SITE, fix, reading, scan
 

@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from ingest.points import PointMaker
+from ingest.projection.points import PointMaker
 from ingest.series.line_protocol import LineEncoder
 from plumbline import codec, ranges, site, topics
 from plumbline.bench.ingest.load import SITE, Load

@@ -1,0 +1,1 @@
+"""Clocks that are set late, and the correction of what was sent before."""
