@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal
 
+from plumbline.counted import counted as with_unit
 from plumbline.linking import Known, Reason, Share, Unlinked
 from plumbline.text import Text, amount, joined, visible
 
@@ -134,10 +135,10 @@ def of_arrival(counted: Sequence[Counted]) -> Verdict:
 
 def _standing(counted: Counted) -> Text:
     share, line = counted.share, counted.share.line
-    of, here, all_ = amount(share.quantity), amount(counted.arrived), amount(line.expected)
+    of, here, all_ = with_unit(share.quantity, line.unit), amount(counted.arrived), amount(line.expected)
     return Text(
-        f"{of} {line.unit} {line.title.en} ({line.order}/{line.number}): {here} of {all_} here",
-        f"{line.title.zh} {of} {line.unit}（{line.order}/{line.number}）：已到 {here} / {all_}",
+        f"{of.en} {line.title.en} ({line.order}/{line.number}): {here} of {all_} here",
+        f"{line.title.zh} {of.zh}（{line.order}/{line.number}）：已到 {here} / {all_}",
     )
 
 

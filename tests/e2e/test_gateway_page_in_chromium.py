@@ -48,7 +48,7 @@ async def phone(browser, tmp_path, broker) -> None:
         await one.answers(EXPECTED)
         await expect(card.locator("h1")).to_have_text("Expected")
         await expect(card).to_have_class(re.compile(r"\bgood\b"))
-        await expect(card).to_contain_text("8 box Bolts (PO-1/30): 8 of 8 here")
+        await expect(card).to_contain_text("8 boxes Bolts (PO-1/30): 8 of 8 here")
         await expect(chinese.locator("#card h1")).to_have_text("计划内到货")
         broker.kill()
         await expect(page.locator("#chips")).to_contain_text("Office not reached")

@@ -142,9 +142,9 @@ async def test_an_order_opens_from_the_wall_to_its_evidence_moves_live_and_is_si
     await expect(beams).to_contain_text("75")
     # the plan
     plan = page.get_by_role("region", name="Plan")
-    await expect(plan.locator("svg.bars rect.looks")).to_have_count(3)
-    await expect(plan.locator("svg.bars path.due")).not_to_have_count(0)
-    await expect(plan.locator("svg.bars rect.critical")).not_to_have_count(0)
+    await expect(plan.locator(".bars svg rect.looks")).to_have_count(3)
+    await expect(plan.locator(".bars svg path.due")).not_to_have_count(0)
+    await expect(plan.locator(".bars svg rect.critical")).not_to_have_count(0)
     await plan.get_by_role("button", name="Erect beams").click()
     await expect(plan).to_contain_text("Comes after")
     await plan.get_by_role("button", name="Fold or unfold Tower").click()
@@ -163,7 +163,7 @@ async def test_an_order_opens_from_the_wall_to_its_evidence_moves_live_and_is_si
     await page.get_by_role("button", name="Switch to Chinese").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("塔楼钢材")
     phone = await served.page("?lang=zh#/orders/PO-1", PHONE)
-    await expect(phone.get_by_role("region", name="计划").locator("svg.bars rect.looks")).not_to_have_count(0)
+    await expect(phone.get_by_role("region", name="计划").locator(".bars svg rect.looks")).not_to_have_count(0)
     assert await fits(page)
     assert await fits(phone)
     assert not served.faults

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from edge_agent.verdict import Engine
 from edge_agent.verdict.index import index_of
 from plumbline.ids import new_event_id
+from plumbline.text import Text
 from tests import expected_site as site
 from tests.expected_site import FAR_GTIN, FAR_SSCC, GTIN, MIXED, OTHER_GTIN, SSCC
 
@@ -60,6 +61,13 @@ def test_a_scan_is_answered_by_what_the_site_expects(text, gs1, kind, signal):
     assert verdict.detail.en
     assert verdict.detail.zh
     assert (verdict.todo is None) == (signal == "good")
+
+
+def test_what_arrived_is_said_in_the_number_that_each_language_asks_for():
+    assert told(engine(), "PL1:PO-1/10/3").detail == Text(
+        "1 box Bolts (PO-1/10): 1 of 4 here", "螺栓 1 箱（PO-1/10）：已到 1 / 4"
+    )
+    assert told(engine(), "any", [("00", SSCC)]).detail.en == "8 boxes Bolts (PO-1/30): 8 of 8 here"
 
 
 def test_a_label_that_can_be_read_in_several_ways_is_for_a_person_to_decide():
