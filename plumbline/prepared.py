@@ -88,11 +88,12 @@ async def together(connection: AsyncConnection) -> AsyncGenerator[None]:
     Nothing is sent where the block fails: its transaction is undone anyway. Raises what `Prepared.write` raises.
     """
     waiting: list[Many] = []
-    connection.info[_WAITING] = waiting
+    info = connection.info  # of a connection that broke meanwhile it cannot be had any more
+    info[_WAITING] = waiting
     try:
         yield
     finally:
-        del connection.info[_WAITING]
+        info.pop(_WAITING, None)
     if waiting:
         await _send(connection, waiting)
 

@@ -1,7 +1,20 @@
 """Prepared statements write what SQLAlchemy would write, alone or many together, all or nothing."""
 
 import pytest
-from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaData, String, Table, bindparam, select, update
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    bindparam,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from ingest.upsert import insert_of
@@ -123,3 +136,15 @@ async def test_any_number_of_rows_is_written_each_once_and_in_its_order(words, c
     there = {row[0]: row for row in await said(words)}
     assert sum(row[1] for row in there.values()) == count
     assert all(there[row[0]][2:] == row[2:] for row in rows[:100])
+
+
+async def test_a_database_that_goes_away_in_the_middle_is_told_as_just_that(postgresql):
+    # who waits for databases waits for these errors, and would end with any other
+    engine = open_engine(postgresql.new_database("gone_in_the_middle"), durable=False)
+    end = text("SELECT pg_terminate_backend(pg_backend_pid())")
+    with pytest.raises(DBAPIError):
+        async with engine.begin() as connection, together(connection):
+            await connection.execute(end)
+    async with engine.begin() as connection, together(connection):
+        assert await connection.scalar(text("SELECT 1")) == 1
+    await engine.dispose()
