@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from plumbline import logs
 from plumbline.bench import e2e, folders, photos
 from plumbline.bench.figures import show
 from plumbline.command import bench_ingest
@@ -19,6 +20,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 @app.callback()
 def bench() -> None:
     """Measure: each benchmark prints its figures beside a peer or the limit of the same run."""
+    logs.configure("warning")  # beside the figures, never among them
 
 
 @app.command("e2e")
