@@ -1,1 +1,1 @@
-"""What operators are told: metrics, health, the state of gateways, and the end."""
+"""What operators are told: metrics, health, how each gateway stands."""

@@ -17,8 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 import ingest as service
 from ingest import direct, settings
+from ingest.memory import calm, frugal
 from ingest.operations import probes
-from ingest.operations.collector import calm, frugal
 from ingest.patience import DATABASE_AWAY, not_there_yet
 from ingest.registry.reload import Watcher
 from ingest.rollups import Keep

@@ -4,7 +4,7 @@ import ctypes
 
 import pytest
 
-from ingest.operations import collector
+from ingest import memory
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="this C library has one heap, or bounds none")
@@ -16,11 +16,11 @@ def test_the_c_library_takes_the_bound(monkeypatch):
         def mallopt(self, name, value):
             said.append((name, value, mallopt(name, value)))
 
-    monkeypatch.setattr(collector.ctypes, "CDLL", lambda _name: Library())
-    collector.frugal()
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda _name: Library())
+    memory.frugal()
     assert said == [(-8, 2, 1)]
 
 
 def test_a_c_library_that_knows_no_bound_is_left_as_it_is(monkeypatch):
-    monkeypatch.setattr(collector.ctypes, "CDLL", lambda _name: object())
-    collector.frugal()
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda _name: object())
+    memory.frugal()
