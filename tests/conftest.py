@@ -2,12 +2,14 @@
 
 import gc
 import itertools
+import logging
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -23,6 +25,17 @@ settings.register_profile("ci", parent=settings.get_profile("plumbline"), derand
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "plumbline")
 
 _names = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """A command that sets the logs up in a test's own process writes to a standard error that ends with the test."""
+    before, root = structlog.get_config(), logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    structlog.configure(**before)
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

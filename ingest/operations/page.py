@@ -130,7 +130,10 @@ class Operations:
     async def _ready(self, _request: Request) -> Response:
         answers: list[Answer] = list(await asyncio.gather(*(probe.ask() for probe in self._probes)))
         refusing = dict(self._waiting())
-        answers = [_refusing(one, refusing[one.name]) if one.ok and one.name in refusing else one for one in answers]
+        answers = [
+            _refusing(answer, refusing[answer.name], probe.check) if answer.ok and answer.name in refusing else answer
+            for probe, answer in zip(self._probes, answers, strict=True)
+        ]
         draining, dead = self._draining(), self._dead()
         ready = not draining and not dead and all(answer.ok for answer in answers)
         told: dict[str, Any] = {"ready": ready, "draining": draining, "dead": dead, "dependencies": answers, **self._remarks()}
@@ -171,9 +174,9 @@ def _is_day(text: str) -> bool:
         return False
 
 
-def _refusing(answer: Answer, why: str) -> Answer:
-    """A dependency that answers questions, while what we want of it fails."""
-    check = "it answers, but does not do its work: look at its disk, its log and our rights there; it is tried again"
+def _refusing(answer: Answer, why: str, check: str) -> Answer:
+    """A dependency that answers questions, while what we want of it fails; or that went away since it was asked."""
+    check = f"it answers, but does not do its work: look at its disk, its log and our rights there; it is tried again; {check}"
     return Answer(name=answer.name, ok=False, ms=answer.ms, error=why.strip().partition("\n")[0][:300], check=check)
 
 

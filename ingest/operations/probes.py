@@ -56,7 +56,7 @@ class Probe:
     def __init__(self, name: str, ask: Callable[[], Awaitable[None]], *, check: str, deadline_s: float = DEADLINE_S) -> None:
         self.name = name
         self._ask = ask
-        self._check = check
+        self.check = check
         self._deadline_s = deadline_s
         self._asking: asyncio.Task[None] | None = None
         self._since = 0.0
@@ -92,7 +92,7 @@ class Probe:
         return round((time.monotonic() - self._since) * 1000, 1)
 
     def _bad(self, error: str) -> Answer:
-        return Answer(name=self.name, ok=False, ms=self._ms(), error=error, check=self._check)
+        return Answer(name=self.name, ok=False, ms=self._ms(), error=error, check=self.check)
 
     def end(self) -> None:
         """Ask no more."""

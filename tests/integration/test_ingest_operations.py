@@ -153,6 +153,7 @@ async def test_a_store_that_answers_but_takes_nothing_is_not_ready(broker, engin
             said = (await ready(client))["series"]
             assert "no space left" in said["error"]
             assert "disk" in said["check"]
+            assert "PLUMBLINE_SERIES" in said["check"]  # it may also have gone away since it answered
             full.full = False
             await gw.committed(1, "telemetry")
             await eventually(lambda: is_ready(client), "everything to be there again")

@@ -54,3 +54,8 @@ def read_available(port: Port) -> bytes:
     """What has arrived, after waiting for the first byte up to the port's timeout."""
     first = port.read(1)
     return first + port.read(min(port.in_waiting, _CHUNK)) if first else first
+
+
+def is_silent(port: Port) -> bool:
+    """Whether nothing has arrived that was not read yet."""
+    return not port.in_waiting

@@ -11,7 +11,7 @@ from edge_agent.expected import Expectation
 from edge_agent.link.line import reason
 from edge_agent.outbox import OutboxError
 from edge_agent.reader import Capture, Emit, ReaderError
-from edge_agent.readers.serial_scanner.port import Port, PortError, WriteTimeout, open_port, read_available
+from edge_agent.readers.serial_scanner.port import Port, PortError, WriteTimeout, is_silent, open_port, read_available
 from edge_agent.scanner.framing import Fault, Frame, Frames
 from edge_agent.scanner.label import Labels
 from edge_agent.scanner.repeats import Repeats
@@ -118,8 +118,12 @@ class SerialScanner:
         frames = Frames(self._framing)
         heard_s = loop.time()
         while True:
+            silent = False
             try:
                 data = await loop.run_in_executor(thread, read_available, port)
+                if not data and frames.unfinished and loop.time() - heard_s >= self._idle_timeout_s:
+                    # A gateway that stood still finds the time over and the rest of the label there.
+                    silent = await loop.run_in_executor(thread, is_silent, port)
             except PortError as error:
                 if frames.unfinished:
                     self._report(
@@ -130,7 +134,7 @@ class SerialScanner:
             if data:
                 heard_s = loop.time()
                 found = list(frames.feed(data))
-            elif frames.unfinished and loop.time() - heard_s >= self._idle_timeout_s:
+            elif silent:
                 found = list(frames.silence())
             await self._take_all(found, emit, partial(self._say, port, thread))
 

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import select
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 
@@ -143,7 +144,11 @@ class WedgeScanner:
 
 
 async def _readable(fd: int, timeout_s: float | None) -> bool:
-    """Whether there is something to read before `timeout_s` is over. Between two calls nothing is watched: floods wait."""
+    """Whether there is something to read before `timeout_s` is over. Between two calls nothing is watched: floods wait.
+
+    A gateway that stood still for longer finds its timeout over and the keys there at once: the device is asked again before
+    it is called silent, since half a label would pass for a whole one.
+    """
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[None] = loop.create_future()
 
@@ -157,7 +162,9 @@ async def _readable(fd: int, timeout_s: float | None) -> bool:
         async with asyncio.timeout(timeout_s):
             await ready
     except TimeoutError:
-        return False
+        device = select.poll()
+        device.register(fd, select.POLLIN)
+        return bool(device.poll(0))
     finally:
         loop.remove_reader(fd)
     return True

@@ -10,16 +10,6 @@ from plumbline import logs
 from plumbline.errors import SettingsError
 
 
-@pytest.fixture(autouse=True)
-def as_it_was():
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    structlog.reset_defaults()
-    root.handlers[:] = handlers
-    root.setLevel(level)
-
-
 def said(capsys) -> list[dict]:
     return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
@@ -33,6 +23,18 @@ def test_every_line_is_one_json_object_also_those_of_libraries(capsys):
     assert (theirs["event"], theirs["level"], theirs["logger"]) == ("lost 3\nlines", "error", "some.library")
     assert ours["timestamp"].endswith("Z")
     assert list(ours)[:3] == list(theirs)[:3] == ["timestamp", "level", "event"]
+
+
+def test_a_logger_that_spoke_before_follows_when_the_logs_are_set_up_anew(capsys):
+    of_a_module = structlog.get_logger()
+    for n in range(2):
+        logs.configure(environment={"PLUMBLINE_LOG": "json"})
+        of_a_module.info("taken", seq=n)
+        capsys.readouterr()
+    logs.configure(environment={"PLUMBLINE_LOG": "text"})
+    of_a_module.info("taken", seq=3)
+    assert "taken" in (told := capsys.readouterr().err)
+    assert not told.startswith("{")
 
 
 def test_a_flood_of_like_lines_is_one_line(capsys):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import time
 import tomllib
 import tty
 from collections.abc import AsyncIterator, Callable
@@ -14,6 +15,9 @@ import pytest
 from edge_agent import gs1
 from edge_agent.reader import Capture, Context, ReaderError
 from edge_agent.readers import serial_scanner
+from edge_agent.readers.serial_scanner import port as port_module
+from edge_agent.readers.serial_scanner import scanner as scanner_module
+from edge_agent.readers.serial_scanner.port import Port
 from edge_agent.scanner import label
 from edge_agent.supervisor import Supervisor
 from plumbline import profile, settings
@@ -188,6 +192,24 @@ async def test_without_a_suffix_silence_ends_the_label():
         bench.send(b"NO SUFFIX")
         await bench.until(lambda: bool(bench.texts))
         assert bench.texts == ["NO SUFFIX"]
+
+
+async def test_a_gateway_that_stood_still_in_a_label_does_not_take_its_half_for_a_whole_label(monkeypatch):
+    reads: list[bytes] = []
+
+    def read_available(port: Port) -> bytes:
+        reads.append(port_module.read_available(port))
+        return reads[-1]
+
+    monkeypatch.setattr(scanner_module, "read_available", read_available)
+    async with running(idle_timeout_s=2.0) as (bench, _):
+        bench.send(b"PL1:PO-2041")
+        while not (reads[-1] == b"" and b"PL1:PO-2041" in b"".join(reads)):  # noqa: ASYNC110 - a thread reads
+            await asyncio.sleep(0)
+        time.sleep(2.3)  # noqa: ASYNC251 - nothing runs: swapped out, or the disk hangs
+        bench.send(b"/10/3\r\n")
+        await bench.until(lambda: bool(bench.texts or bench.reports))
+        assert (bench.texts, bench.reports) == (["PL1:PO-2041/10/3"], [])
 
 
 async def test_unplugging_names_the_port_and_what_to_check():

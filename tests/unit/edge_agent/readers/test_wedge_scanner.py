@@ -5,6 +5,8 @@ import fcntl
 import json
 import os
 import struct
+import termios
+import time
 import tomllib
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -91,6 +93,14 @@ class Bench:
         self._at_us += 5_000_000
         self.send(records(type_text(text, layout), at_us=self._at_us, step_us=step_us))
 
+    async def until_read(self) -> None:
+        """The reader took all that was typed, and waits for more."""
+        assert self.end is not None
+        while struct.unpack("i", fcntl.ioctl(self.end, termios.FIONREAD, bytes(4)))[0]:  # noqa: ASYNC110 - the kernel tells no event
+            await asyncio.sleep(0)
+        for _ in range(5):
+            await asyncio.sleep(0)
+
     async def until(self, condition: Callable[[], bool]) -> None:
         while not condition():
             self._changed.clear()
@@ -152,6 +162,18 @@ async def test_without_enter_a_silence_ends_the_label(tmp_path: Path):
         assert bench.texts == ["NO ENTER"]
 
 
+async def test_a_gateway_that_stood_still_in_a_label_does_not_take_its_half_for_a_whole_one(tmp_path: Path):
+    strokes = records(type_text("PL1:PO-2041/10/3\r", "us"), at_us=0)
+    half = len(strokes) // 2
+    async with running(tmp_path, idle_timeout_s=1.0) as (bench, _):
+        bench.send(strokes[:half])
+        await bench.until_read()
+        time.sleep(1.3)  # noqa: ASYNC251 - nothing runs: swapped out, or the disk hangs
+        bench.send(strokes[half:])
+        await bench.until(lambda: bool(bench.texts or bench.reports))
+        assert (bench.texts, bench.reports) == (["PL1:PO-2041/10/3"], [])
+
+
 async def test_a_flood_waits_in_the_kernel_while_the_disk_is_slow(tmp_path: Path):
     async with running(tmp_path) as (bench, _):
         bench.hold = asyncio.Event()
@@ -190,7 +212,7 @@ async def test_a_repeat_within_the_window_is_one_scan_of_the_wedge(tmp_path: Pat
 
 async def test_unplugged_in_a_label_it_says_so_and_goes_on_when_it_is_back(tmp_path: Path):
     bench = Bench(tmp_path / "event-kbd")
-    supervisor = Supervisor(bench.emit, first_s=0.01, chance=lambda: 0.0)
+    supervisor = Supervisor(bench.emit, trip_after=1_000_000, first_s=0.01, cap_s=0.05, chance=lambda: 0.0)
     supervisor.add("store", bench.reader)
     task = asyncio.create_task(supervisor.run())
     await bench.plug_in()

@@ -1,16 +1,9 @@
 """`plumbline up` refuses before it touches anything."""
 
 import pytest
-import structlog
 
 from plumbline import cli
 from plumbline.lock import exclusive
-
-
-@pytest.fixture(autouse=True)
-def _logs():
-    yield
-    structlog.reset_defaults()  # the command's logs go to a standard error that ends with the test
 
 
 def test_a_second_up_does_not_wipe_the_demo_of_the_first(tmp_path, capsys):
