@@ -90,6 +90,9 @@ class Lease:
     async def _try(self, connection: AsyncConnection) -> RowMapping | None:
         """Take the name, or a free number; returns who has it."""
         rows = (await connection.execute(select(worker_lease))).mappings().all()
+        if (ours := next((row["name"] for row in rows if row["token"] == self.token), None)) is not None:
+            self.name = ours  # an earlier try was committed, and its answer was lost
+            return None
         taken = {row["name"]: row for row in rows if self._lives(row)}
         name = self._wanted or next(str(n) for n in range(1, len(taken) + 2) if str(n) not in taken)
         if (owner := taken.get(name)) is not None:

@@ -229,6 +229,8 @@ class Messages:
                 await connection.execute(delete(direct_seen).where(self._of(direct_seen)))
             await connection.execute(update(direct_lane).where(self._of(direct_lane)).values(heard_until=now))
             if since is not None and now > since:
+                same = delete(direct_gap).where(self._of(direct_gap), table.since == since, table.until == now)
+                await connection.execute(same)  # an earlier try may have been committed, and its answer lost
                 await connection.execute(direct_gap.insert(), self._names() | {"since": since, "until": now, "kept": kept})
                 newest = select(table.id).where(self._of(direct_gap)).order_by(table.id.desc()).limit(_GAPS)
                 await connection.execute(delete(direct_gap).where(self._of(direct_gap), table.id.not_in(newest)))

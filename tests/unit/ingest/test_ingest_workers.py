@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ingest.patience import Stop
 from ingest.tables import worker_lease
 from ingest.workers import LAPSE_S, Lease, NameTakenError
+from tests.lost_answers import answer_lost
 
 SECOND = 10**9
 DEAD_PID = 2**22 + 1  # above what Linux gives
@@ -77,6 +78,26 @@ async def test_a_name_that_could_not_be_given_back_is_free_at_once_in_the_same_p
         await first.release()
     assert await names(engine) == ["w"]
     assert await Lease(engine, "w").take(Stop())
+
+
+@pytest.mark.parametrize("wanted", ["w", None])
+async def test_a_name_whose_taking_was_committed_unheard_is_ours(engine, wanted):
+    lease = Lease(engine, wanted)
+    with answer_lost(engine) as lost, pytest.raises(TimeoutError):
+        await lease.take(Stop())
+    assert lost
+    assert await lease.take(Stop())
+    assert await names(engine) == [lease.name] == [wanted or "1"]
+    await lease.release()
+    assert await names(engine) == []
+
+
+async def test_a_name_whose_taking_was_committed_unheard_before_the_end_is_given_back(engine):
+    lease = Lease(engine, "w")
+    with answer_lost(engine), pytest.raises(TimeoutError):
+        await lease.take(Stop())
+    await lease.release()
+    assert await names(engine) == []
 
 
 def database_away(_engine):

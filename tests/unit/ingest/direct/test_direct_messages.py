@@ -8,6 +8,7 @@ from ingest.direct.messages import Messages
 from ingest.direct.tables import direct_gap, direct_message
 from ingest.tables import dead_letter
 from plumbline.mqtt import Message
+from tests.lost_answers import answer_lost
 
 NOW = 1_790_000_000_000_000_000
 
@@ -71,6 +72,14 @@ async def test_numbers_of_a_session_that_is_gone_mean_nothing(engine, lane):
     await lane.opened(NOW + 6, NOW + 9, kept=False)
     assert (await lane.keep([message(1, dup=True)], NOW + 10)).messages == 1
     assert await count(engine, direct_gap) == 2
+
+
+async def test_a_time_without_a_subscription_that_was_recorded_unheard_counts_once(engine, lane):
+    with answer_lost(engine) as lost, pytest.raises(TimeoutError):
+        await lane.opened(NOW, NOW + 5, kept=True)
+    assert lost
+    await lane.opened(NOW, NOW + 5, kept=True)
+    assert await count(engine, direct_gap) == 1
 
 
 async def test_what_gateways_publish_is_passed_over_and_what_is_too_large_is_a_letter(engine, lane):
