@@ -5,8 +5,8 @@ readings are marked like any others and correct it. The current minute, quarter 
 
 A round: its number is counted up first, in one row that also says who computes; a moment later come the marks, newest first, so that a
 backlog never keeps the wall waiting; what was computed is unmarked where nobody marked it again meanwhile. Only one worker
-computes at a time, to save work, and so that nobody who read earlier writes later. A store that is away delays this and
-nothing else.
+computes at a time, to save work, and so that nobody who read earlier writes later; who stood still and was given up meanwhile
+marks again what it was about to write. A store that is away delays this and nothing else.
 """
 
 import time
@@ -116,6 +116,8 @@ class Roller:
         self._covered: dict[Series, int] = {}
         self._number = 0
         self._renewed_at = 0.0
+        self._doubtful: set[Mark] = set()
+        """What we began to write and never saw settled: another worker may have written it before us, from newer points."""
 
     async def run(self) -> None:
         """Serve until told to stop."""
@@ -142,6 +144,7 @@ class Roller:
     async def round(self) -> bool:
         """Compute what is marked; returns whether more is waiting. Raises what `Patience.insist` waits out."""
         now = self._clock()
+        await self._mark_doubtful()
         if not await self._begin() or await self._stop.pause(self._settle_s):
             return False
         async with self._engine.connect() as connection:
@@ -196,10 +199,19 @@ class Roller:
     async def _release(self) -> None:
         """Let another worker compute at once; where that fails it does so when our lease is gone."""
         try:
+            await self._mark_doubtful()
             async with self._engine.begin() as connection:
                 await connection.execute(update(rollup_round).where(rollup_round.c.token == self._token).values(token=""))
         except DATABASE_AWAY as error:
             _log.debug("right to compute rollups not given back", error=str(error)[:200])
+
+    async def _mark_doubtful(self) -> None:
+        """Have computed once more what we may have spoilt, standing still between reading points and writing what they say."""
+        if not self._doubtful:
+            return
+        async with self._engine.begin() as connection:
+            await mark(connection, self._doubtful, await connection.scalar(select(rollup_round.c.number)) or 0)
+        self._doubtful.clear()
 
     async def _raw_from(self, series: Series, marks: Iterable[Mark]) -> int:
         """From when on a measurement has raw points (ns); what it had before there were rollups is marked at its first sight."""
@@ -228,6 +240,7 @@ class Roller:
         """Compute the marked minutes of one hour, and what is made of them."""
         minutes = {minute for entry in marks for minute in range(entry.minute, entry.minute + entry.minutes)}
         minutes = {minute for minute in minutes if minute * MINUTE_NS >= raw_from}
+        self._doubtful.update(marks)
         try:
             for first, behind in ranges(minutes):
                 points = await self._span(series, MINUTE, first, behind)
@@ -251,6 +264,7 @@ class Roller:
         async with self._engine.begin() as connection:
             await self._hold(connection)
             await connection.execute(_UNMARK, rows)
+        self._doubtful.difference_update(marks)
 
     async def _span(self, series: Series, span: Span, first: int, behind: int) -> Sequence[Point]:
         """Compute and write the intervals between two minutes; returns them."""

@@ -238,6 +238,33 @@ async def test_one_worker_computes_until_it_is_silent_or_gone(place):
     assert await place.marks() == []
 
 
+@pytest.mark.parametrize("fails", [False, True])
+async def test_what_a_worker_writes_that_stood_still_and_was_given_up_does_not_stay(place, monkeypatch, fails):
+    (pipeline, first), (_, second) = place.worker("first"), place.worker("second")
+    real = place.store.write
+    await place.send(pipeline, *place.readings(0, 16))
+
+    async def standing_still(points):
+        monkeypatch.setattr(place.store, "write", real)
+        place.now += int((roller.LAPSE_S + 1) * 10**9)
+        await place.send(pipeline, *place.readings(0.5, 16.5, value=9.0))
+        await finish(second)
+        assert await place.marks() == []
+        refused = await real(points)  # read before those came
+        if fails:
+            raise SeriesUnavailableError("stored, but we were not told")
+        return refused
+
+    monkeypatch.setattr(place.store, "write", standing_still)
+    with contextlib.suppress(SeriesUnavailableError):
+        await first.round()
+    await first.round()  # it does not compute now, and knows what it may have spoilt
+    await finish(second)
+    stored, right = await place.held()
+    assert stored == right
+    assert await place.marks() == []
+
+
 async def test_readings_of_before_there_were_rollups_are_rolled_up_at_first_sight(place):
     pipeline, worker = place.worker()
     await place.send(pipeline, *place.readings(0, 20, 61))
