@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 import serial
 
+from plumbline.patience import Patience
 from plumbline.profile import SerialLine
 
 _CHUNK: Final = 4096
@@ -140,6 +141,9 @@ class _SerialLine:
         wait_s = self._heard_s + self._pause_s - time.monotonic()
         if wait_s > 0:
             await asyncio.sleep(wait_s)
+        # A gateway that stood still has the answer to an earlier request here: on RTU nothing would tell it from this one's.
+        if self._failure is None and self._port.in_waiting:
+            self._readable()
         if self._failure is not None:
             raise self._failure
         self._came.clear()
@@ -184,7 +188,7 @@ class TcpWay:
     async def open(self) -> Line:
         """Connect."""
         try:
-            async with asyncio.timeout(self._connect_s):
+            async with Patience(self._connect_s):
                 return _TcpLine(*await asyncio.open_connection(self._host, self._port, limit=_BACKLOG))
         except TimeoutError as error:
             if error.args:
@@ -209,9 +213,9 @@ class _TcpLine:
         await self._writer.drain()
 
     async def _forget(self) -> None:
-        """Take what is buffered: read returns at once while there is some, and is cancelled when it would wait."""
+        """Take what has come, also what the kernel still holds: after a standstill that is the answer to an earlier request."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(0):
+            async with Patience(0):
                 while True:
                     await self.receive()
 

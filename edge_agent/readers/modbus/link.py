@@ -12,6 +12,7 @@ from edge_agent.readers.modbus.line import Line, Way
 from edge_agent.readers.modbus.words import SILENT, exception
 from edge_agent.unplugged import UnpluggedError
 from plumbline.errors import PlumblineError
+from plumbline.patience import Patience
 
 #: Silences in a row after which a TCP connection is opened anew: a peer that vanished looks like a silent one.
 _SILENCES: Final = 3
@@ -79,7 +80,7 @@ class Link:
     async def open(self, patience_s: float | None = None) -> None:
         """Open the connection now. Raises `ReaderError`."""
         try:
-            async with asyncio.timeout(patience_s):
+            async with Patience(patience_s):
                 if self._line is None:
                     await self._open()
         except TimeoutError:
@@ -102,7 +103,7 @@ class Link:
         await self._settle(line, request)
         self._transaction = self._transaction % 0xFFFF + 1
         ear = listener(self._framing, request, self._transaction)
-        limit = asyncio.timeout(timeout_s)
+        limit = Patience(timeout_s)
         try:
             async with limit:
                 await line.send(encoded(self._framing, request, self._transaction))
