@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import structlog
@@ -22,6 +23,8 @@ INBOUND: Final = 64
 #: What may wait in the database of one lane, while a store is away, before the rest is left to the broker.
 MOST_WAITING: Final = 200_000
 MOST_BYTES: Final = 256 * 1024 * 1024
+#: At the end the broker is asked once more whether we are subscribed; so long its answer is waited for.
+_ANSWER_S: Final = 1.0
 #: Where a test may stop the intake, beside the steps of the pipeline.
 STEPS: Final = ("direct_taken", "direct_kept", "direct_acknowledged")
 
@@ -73,8 +76,13 @@ class Intake:
         self._turn = asyncio.Lock()
         self._open = asyncio.Event()
         self._open.set()
-        self.listening = False
-        """Whether we are subscribed."""
+        self._asked: asyncio.Future[None] | None = None
+        self._connection: Connection | None = None
+
+    @property
+    def listening(self) -> bool:
+        """Whether we are subscribed, as far as we know."""
+        return self._connection is not None
 
     async def run(self) -> None:
         """Serve until told to stop."""
@@ -88,6 +96,9 @@ class Intake:
         try:
             await asyncio.wait([receiving, stopping], return_when=asyncio.FIRST_COMPLETED)
             async with self._turn:  # what was taken is safe first, and the broker told
+                self.until()
+                if self._asked is not None:
+                    await asyncio.wait([self._asked], timeout=_ANSWER_S)
                 receiving.cancel()
             await asyncio.wait([receiving])
             if not receiving.cancelled():
@@ -98,10 +109,18 @@ class Intake:
             receiving.cancel()
 
     def until(self) -> int | None:
-        """When we were certainly subscribed last, as far as it changed (ns)."""
-        if self.listening:
-            self._heard_until = self._clock()
+        """When we were certainly subscribed last (ns); asks the broker, so that more is known the next time.
+
+        That nothing was said of an end proves nothing: somebody may stand still, they or we. What the broker answers does.
+        """
+        if self._connection is not None and (self._asked is None or self._asked.done()):
+            self._asked = self._connection.ping()
+            self._asked.add_done_callback(partial(self._answered, self._clock()))
         return self._heard_until
+
+    def _answered(self, asked_at: int, answer: asyncio.Future[None]) -> None:
+        if not answer.cancelled() and answer.exception() is None:
+            self._heard_until = asked_at
 
     async def weigh(self) -> None:
         """Look how much waits in the database, and leave what comes to the broker while that is too much."""
@@ -122,7 +141,7 @@ class Intake:
             await connection.subscribe(one, qos=1)
         async with self._turn:
             await self._opened(session_present=connection.session_present)
-            self.listening = True
+            self._connection = connection
             _log.info("direct devices are heard", site=self._table.site, gateway=self._table.name, filters=list(self._filters))
             await self._say(online=True)
         try:
@@ -141,8 +160,7 @@ class Intake:
                 await self._say(online=False)
             raise
         finally:
-            self.until()
-            self.listening = False
+            self._connection = None
 
     async def _opened(self, *, session_present: bool) -> None:
         """Record since when we were not subscribed; the numbers of a session that is gone mean nothing any more."""

@@ -11,7 +11,7 @@ from plumbline.dialects.topic_filter import matches
 from plumbline.listening.entry import Entry
 from plumbline.mqtt import Connection, Version
 
-#: A broker sends what it retained at once; after this much silence there is no more.
+#: A broker sends what it retained at once; after this much silence it is asked whether there is more.
 _QUIET_S: Final = 0.5
 _MOST_ANNOUNCEMENTS: Final = 10_000
 
@@ -33,7 +33,10 @@ async def learn(address: Address, version: Version, entries: Sequence[Entry], ma
                 async with asyncio.timeout(_QUIET_S):
                     message = await anext(connection.messages())
             except TimeoutError:
-                return  # the broker has told all it kept
+                await connection.ping()  # the silence may be ours, who stood still, or the network's
+                if not connection.waiting:
+                    return  # the broker has told all it kept
+                continue
             message.ack()
             if len(message.payload) > max_bytes:
                 continue

@@ -115,6 +115,19 @@ class Connection:
             raise MqttError(self._link.lost)
         await self._link.subscribe(topic_filter, qos)
 
+    def ping(self) -> asyncio.Future[None]:
+        """Ask the broker for a sign of life; the future is done when it came: we were connected when we asked.
+
+        What the broker had to say before is here then (`waiting`): silence alone may also mean that somebody stood still. Fails
+        with `MqttError` where the connection ends first.
+        """
+        return self._link.ping()
+
+    @property
+    def waiting(self) -> int:
+        """How many messages arrived and were not taken yet."""
+        return len(self._link.inbox.waiting)
+
     def messages(self) -> AsyncIterator[Message]:
         """The messages in the order of their arrival, until the connection ends: then raises `MqttError`."""
         return self._link.inbox.messages()

@@ -59,6 +59,10 @@ class Link(Protocol):
         """Subscribe and wait for the broker's consent."""
         ...
 
+    def ping(self) -> asyncio.Future[None]:
+        """Ask for a sign of life; the future is done when it came."""
+        ...
+
     def acknowledge(self, messages: Sequence[Message], /) -> None:
         """See `message.Receiver`."""
         ...

@@ -9,13 +9,14 @@ import contextlib
 import re
 import socket
 import ssl
+from collections import deque
 from collections.abc import Sequence
 from os import strerror
 from typing import Final, Literal, cast
 
 from plumbline.errors import MqttError, MqttRefusedError
 from plumbline.mqtt import properties, reasons, wire
-from plumbline.mqtt.decoder import ConnAck, Decoder, Disconnect, Packet, PubAck, PubRel, SubAck
+from plumbline.mqtt.decoder import ConnAck, Decoder, Packet, PingResp, PubAck, PubRel, SubAck
 from plumbline.mqtt.inbox import Inbox
 from plumbline.mqtt.link import Options
 from plumbline.mqtt.message import Message
@@ -60,6 +61,9 @@ class NativeLink(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._subscribing: dict[int, asyncio.Future[None]] = {}
         self._said: list[bytes] = []
+        self._pings: deque[asyncio.Future[None] | None] = (
+            deque()
+        )  # in the order of their answers; the keep-alive waits for none
 
     async def open(self) -> bool:
         """Connect."""
@@ -164,6 +168,16 @@ class NativeLink(asyncio.Protocol):
             self._asking -= 1
             self._pause_or_resume()
 
+    def ping(self) -> asyncio.Future[None]:  # noqa: D102
+        done: asyncio.Future[None] = self._loop.create_future()
+        if self.lost is not None:
+            done.set_exception(MqttError(self.lost))
+            done.exception()
+        else:
+            self._pings.append(done)
+            self._say(wire.PINGREQ)
+        return done
+
     def acknowledge(self, messages: Sequence[Message]) -> None:  # noqa: D102
         answers: list[int] = []
         taken = 0
@@ -249,9 +263,13 @@ class NativeLink(asyncio.Protocol):
             raise MalformedError(f"a {type(packet).__name__} before its CONNACK", 0x82)
         elif isinstance(packet, SubAck):
             self._consented(packet)
+        elif isinstance(packet, PingResp):
+            done = self._pings.popleft() if self._pings else None
+            if done is not None and not done.done():
+                done.set_result(None)
         elif isinstance(packet, PubRel):
             self._say(wire.pubcomp(packet.packet_id))
-        elif isinstance(packet, Disconnect):
+        else:
             why = reasons.word(packet.code, packet.reason) + reasons.disconnect_advice(packet.code)
             self._end(f"{self._address}: connection lost: {why}")
             self._close()
@@ -307,6 +325,7 @@ class NativeLink(asyncio.Protocol):
             self._close()
             return
         if self._unsaid >= _QUIET_STEPS or self._unheard >= _QUIET_STEPS:
+            self._pings.append(None)
             self._say(wire.PINGREQ)
         self._tick = self._loop.call_later(self._keepalive_s / _STEPS, self._watch)
 
@@ -349,11 +368,12 @@ class NativeLink(asyncio.Protocol):
         if not self._welcome.done():
             self._welcome.set_exception(MqttError(why))
             self._welcome.exception()  # whoever connects may have its own error by now
-        for done in self._subscribing.values():
-            if not done.done():
+        for done in (*self._subscribing.values(), *self._pings):
+            if done is not None and not done.done():
                 done.set_exception(MqttError(why))
                 done.exception()
         self._subscribing.clear()
+        self._pings.clear()
         self._outgoing.end(why)
         self._decoder = Decoder(five=self._five, largest=0)  # what it held of a packet is not needed any more
         self.inbox.end(why)

@@ -28,6 +28,7 @@ from plumbline.mqtt.tls import trouble
 from plumbline.mqtt.wire import MalformedError
 
 _GOODBYE_S: Final = 1.0
+_NO_FILTER: Final = "plumbline/ping"
 
 
 class PahoLink:
@@ -74,6 +75,7 @@ class PahoLink:
         client.on_message = self._on_message
         client.on_publish = self._on_publish
         client.on_subscribe = self._on_subscribe
+        client.on_unsubscribe = self._on_unsubscribe
         client.on_socket_open = self._on_socket_open
         client.on_socket_close = self._on_socket_close
         client.on_socket_register_write = self._on_write_wanted
@@ -169,6 +171,17 @@ class PahoLink:
         finally:
             self._asking -= 1
             self._pause_or_resume()
+
+    def ping(self) -> asyncio.Future[None]:  # noqa: D102
+        done = self._loop.create_future()
+        # paho tells nobody of an answer to a ping; the end of a subscription that never was is answered just so
+        mid = None if self.lost is not None else self._client.unsubscribe(_NO_FILTER)[1]
+        if mid is None:
+            done.set_exception(MqttError(self.lost or f"{self._address}: connection lost"))
+            done.exception()
+        else:
+            self._pending[mid] = done
+        return done
 
     def acknowledge(self, messages: Sequence[Message]) -> None:  # noqa: D102
         for message in messages:
@@ -299,6 +312,9 @@ class PahoLink:
     def _on_subscribe(self, _c: paho.Client, _u: Any, mid: int, codes: list[ReasonCode], _p: Properties) -> None:
         refused = next((str(code) for code in codes if code.is_failure), None)
         self._settle(mid, f"{self._address}: the broker refused a subscription: {refused}" if refused else None)
+
+    def _on_unsubscribe(self, _c: paho.Client, _u: Any, mid: int, _codes: list[ReasonCode], _p: Properties | None) -> None:
+        self._settle(mid, None)  # whatever it says of the subscription, it is an answer
 
     def _settle(self, mid: int, error: str | None) -> None:
         done = self._pending.pop(mid, None)

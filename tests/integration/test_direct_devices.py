@@ -6,6 +6,8 @@ import gc
 import itertools
 import json
 import re
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from sqlalchemy import select
 
 from edge_agent.readers import mqtt
 from ingest import deadletters, migrate
+from ingest.direct.tables import direct_lane
 from ingest.projection.points import OWN_MEASUREMENTS, PointMaker
 from plumbline import codec
 from plumbline.database import open_engine
@@ -444,6 +447,31 @@ async def test_a_broker_that_restarts_is_heard_again_and_the_time_without_it_is_
     assert [gap["kept"] for gap in await books.gaps()] == [True]
     assert await standing(books, online=False)
     assert await books.received() == 2
+
+
+async def test_the_time_without_a_broker_begins_when_it_last_answered_not_when_its_silence_was_noticed(
+    broker, sqlite, store, declared
+):
+    books = Books(sqlite)
+
+    async def beats():
+        [lane] = await books.rows(select(direct_lane))
+        return lane["beat"]
+
+    async def beaten(count):
+        return await beats() >= count
+
+    async with serving(worker(broker, sqlite, store, declared(PLUG))) as ingest:
+        broker.process.send_signal(signal.SIGSTOP)
+        stopped_at = time.time_ns()
+        before = await beats()
+        await eventually(lambda: beaten(before + 2), "the worker to say twice that it lives")
+        broker.kill()
+        await eventually(lambda: silent(ingest), "the loss to be seen")
+        broker.start()
+        await eventually(lambda: standing(books, online=True), "the worker to hear the devices again")
+    [gap] = await books.gaps()
+    assert gap["since"] <= stopped_at
 
 
 async def standing(books, *, online):

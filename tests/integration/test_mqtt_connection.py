@@ -48,6 +48,21 @@ async def test_a_published_message_arrives_and_is_acknowledged(mosquitto, unique
 
 
 @pytest.mark.parametrize("version", VERSIONS)
+async def test_what_the_broker_kept_is_here_once_it_answered_a_ping(mosquitto, unique_name, version):
+    topic = unique_name("topic")
+    async with connect(mosquitto, unique_name("b"), version=version) as pub:
+        for n in range(50):
+            await pub.publish(f"{topic}/{n}", b"x", retain=True)
+        async with connect(mosquitto, unique_name("a"), version=version) as sub:
+            await sub.subscribe(f"{topic}/#", qos=0)
+            await sub.ping()
+            assert sub.waiting == 50
+            await asyncio.gather(*(sub.ping() for _ in range(5)))
+        with pytest.raises(MqttError, match=r"closed|connection lost"):
+            await sub.ping()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
 async def test_an_unacknowledged_message_comes_again_on_the_next_connection(mosquitto, unique_name, version):
     topic, name = unique_name("topic"), unique_name("client")
     async with connect(mosquitto, name, version=version, session_expiry_s=600) as first:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from plumbline.address import Address
 from plumbline.errors import MqttError, MqttRefusedError
+from plumbline.listening import Entry, learn
 from plumbline.mqtt import Connection, Will
 from tests.unit.plumbline.mqtt import broker_packets as broker
 
@@ -172,6 +173,50 @@ async def test_a_broker_that_answers_pings_is_kept():
             await script.hears(lambda heard, n=n: heard.count(b"\xc0\0") >= n)
             script.say(b"\xd0\0")
         assert client._link.lost is None
+
+
+async def test_an_answer_to_the_keep_alive_is_none_to_who_asked_after_it():
+    async with Script(broker.connack(told=b"\x13\0\1")) as script, link(script) as client:
+        await script.hears(lambda heard: heard == b"\xc0\0")
+        asked = client.ping()
+        await script.hears(lambda heard: heard.startswith(b"\xc0\0" * 2))
+        script.say(b"\xd0\0", broker.publish("t", b"x", qos=0))
+        await client.take(1)
+        assert not asked.done()
+        script.say(b"\xd0\0" * 9)
+        await asked
+
+
+class Announcing:
+    """A dialect of which only the announcements count here."""
+
+    announcements = ("told/#",)
+    filters = ("said/#",)
+
+    def __init__(self) -> None:
+        self.heard = []
+
+    def read(self, topic: str, payload: bytes) -> list:
+        self.heard.append((topic, payload))
+        return []
+
+
+async def test_a_silence_of_somebody_who_stood_still_is_not_taken_for_the_end_of_the_announcements():
+    dialect = Announcing()
+    entry = Entry(name="x", dialect=dialect, accept_retained=False)
+    kept = [broker.publish(f"told/{n}", b"x", qos=0, retain=True) for n in range(3)]
+    async with Script(broker.connack()) as script, asyncio.TaskGroup() as group:
+        learning = group.create_task(learn(script.address, "5", [entry], 1000))
+        await script.hears(lambda heard: heard.endswith(b"told/#\0"))
+        script.say(broker.suback(1, [0]))
+        for packet in kept:  # the broker, or the way to it, goes on only now: each time longer than we are patient
+            await script.hears(lambda heard: heard.endswith(b"\xc0\0"))
+            script.heard.clear()
+            script.say(packet, b"\xd0\0")
+        await script.hears(lambda heard: heard.endswith(b"\xc0\0"))
+        script.say(b"\xd0\0")
+        await learning
+    assert dialect.heard == [(f"told/{n}", b"x") for n in range(3)]
 
 
 async def test_acknowledgements_go_out_in_one_write_and_quality_2_is_brought_to_its_end():
