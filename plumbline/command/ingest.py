@@ -17,7 +17,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 import ingest as service
 from ingest import direct, settings
-from ingest.memory import calm, frugal
 from ingest.operations import probes
 from ingest.patience import DATABASE_AWAY, not_there_yet
 from ingest.registry.reload import Watcher
@@ -28,6 +27,7 @@ from plumbline import database, logs
 from plumbline.address import Address
 from plumbline.backoff import delay_s
 from plumbline.command.sql import opened
+from plumbline.memory import calm, frugal
 from plumbline.repeats import Repeats, tell
 from plumbline.series import SeriesStore
 from plumbline.site import SiteFile

@@ -19,6 +19,7 @@ from plumbline.command.sql import Database
 from plumbline.command.tracking_import import import_, migrated
 from plumbline.command.tracking_rebuild import rebuild
 from plumbline.errors import SettingsError
+from plumbline.memory import calm
 from plumbline.site import Plans
 from tracking_service.service import TrackingService
 
@@ -124,6 +125,7 @@ async def _run(
                 asyncio.get_running_loop().add_signal_handler(number, task.cancel)
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, watcher.hurry)
             following = asyncio.create_task(watcher.run(), name="tracking-site-files")
+            calm()
             try:
                 await service.run()
             finally:

@@ -12,6 +12,7 @@ import typer
 from ingest.settings import load_sites
 from plumbline.command.sql import OF_UP, Database
 from plumbline.command.tracking_import import migrated
+from plumbline.memory import calm
 from plumbline.site import Zones
 from tracking_service.rebuild import Difference, Rebuilt
 from tracking_service.rebuild import rebuild as made_anew
@@ -51,6 +52,7 @@ async def _rebuild(database: str, folder: Path | None, *, adopt: bool) -> Rebuil
     known = load_sites(folder) if folder is not None else {}
     progress = _Progress()
     async with migrated(database) as engine:
+        calm()
         return await made_anew(engine, sites=known, zones=Zones(known), now=time.time_ns(), adopt=adopt, told=progress.told)
 
 

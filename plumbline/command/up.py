@@ -23,6 +23,7 @@ from plumbline.command import notices
 from plumbline.command.bridges import MissingByGateway
 from plumbline.errors import SettingsError
 from plumbline.lock import exclusive
+from plumbline.memory import calm
 from plumbline.profile import DeviceProfile
 from plumbline.site import Plans
 from tracking_service.service import TrackingService
@@ -155,6 +156,7 @@ class _Up:
                 serving = tasks.create_task(tracking.run(), name="tracking")
                 taking_in = tasks.create_task(intake.run(), name="ingest")
                 await tracking.ready()
+                calm()
                 yield
                 intake.stop()
                 await taking_in

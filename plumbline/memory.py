@@ -1,8 +1,9 @@
-"""The memory of a process that does nothing but take in: what Python and the C library leave over.
+"""The memory of a service: what Python and the C library leave over.
 
 A group of some thousand messages makes and drops tens of thousands of objects, none of them in a ring; at Python's usual
 pace the collector looks for rings after every 700. Measured here on groups of 4,000 messages of one event: opening them
-4.4 instead of 5.7 µs a message, their entry in the ledger 1.15 instead of 1.45.
+4.4 instead of 5.7 µs a message, their entry in the ledger 1.15 instead of 1.45. State made anew from the log: 107 instead of
+126 µs an observation. A service that has 160,000 objects for good stands still for a tenth of a second and more whenever all of them are looked at.
 """
 
 import atexit
@@ -26,7 +27,7 @@ def frugal() -> None:
 
 
 def calm() -> None:
-    """Look for rings seldom, and never among what the service has made for good by now. Call it once all is built."""
+    """Look for rings seldom, and never among what the process has made for good by now. Call it once all is built."""
     gc.collect()
     gc.freeze()
     atexit.register(gc.unfreeze)  # at the end everything may go: DuckDB's binding complains of what does not

@@ -4,7 +4,7 @@ import ctypes
 
 import pytest
 
-from ingest import memory
+from plumbline import memory
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="this C library has one heap, or bounds none")
