@@ -13,6 +13,8 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+#: What a file begins with that says its encoding in bytes.
+MARKS: Final = tuple(mark for mark, _codec in _MARKS)
 _HIGH: Final = re.compile(rb"[\x80-\xff]+")
 #: A pair of GB 2312: punctuation and letters (rows 1-9), or one of the 3,755 everyday characters (rows 16-55).
 _EVERYDAY: Final = re.compile(rb"[\xa1-\xa9\xb0-\xd7][\xa1-\xfe]")

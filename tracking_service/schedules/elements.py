@@ -1,5 +1,6 @@
 """XML → the few elements that a reader wants, safely: no document type, no entities, bounded depth and number."""
 
+import codecs
 import re
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
@@ -18,6 +19,12 @@ _PIECE: Final = 1 << 20
 _LONGEST: Final = 1_000_000
 _LONG: Final = re.compile(rb"<[^<>]{%d}" % _LONGEST)
 _DECLARED: Final = re.compile(rb"""\A\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
+#: Characters that XML 1.0 does not have (2.2), as references to them: some programs keep line ends of names and notes so.
+_FORBIDDEN: Final = re.compile(rb"&#(?:x0*(?:[0-8bce]|1[0-9a-f])|0*(?:[0-8]|1[124-9]|2[0-9]|3[01]));", re.IGNORECASE)
+_CONTROL: Final = bytes(each for each in range(1, 32) if each not in b"\t\n\r")
+_BLANKED: Final = bytes.maketrans(_CONTROL, b" " * len(_CONTROL))
+_INVALID_TOKEN: Final = expat.errors.codes[expat.errors.XML_ERROR_INVALID_TOKEN]
+_UTF_32: Final = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 #: Expat reads these by itself.
 _OWN: Final = frozenset({"utf-8", "utf-16", "iso8859-1", "ascii"})
 
@@ -81,6 +88,14 @@ def root_of(data: bytes) -> str:
     return found[1].decode() if found is not None else ""
 
 
+def _without_control(data: bytes) -> bytes:
+    """Blanks in place of characters that XML does not have; in UTF-16 they are left to the parser."""
+    if data.startswith(charset.MARKS[1:]) or b"\0" in data[:64]:
+        return data
+    data = data.translate(_BLANKED) if len(data.translate(None, _CONTROL)) != len(data) else data
+    return _FORBIDDEN.sub(b" ", data) if b"&#" in data else data
+
+
 class _Reading:
     def __init__(self, name: str, wanted: AbstractSet[str], each: Each | None) -> None:
         self._name = name
@@ -95,13 +110,16 @@ class _Reading:
         self._kept = 0
         self._text: list[str] = []
         self._codec: str | None = None
+        self._above = 0
+        """Blank lines above the file's first."""
         self._machine = self._parser()
 
     def run(self, data: bytes, encoding: str | None) -> Element:
         if (long := _LONG.search(data)) is not None:
             line = data.count(b"\n", 0, long.start()) + 1
             raise FileRefusedError(f"{self._name}: line {line}: more than {_LONGEST} bytes without an end; this is no schedule")
-        data = self._in_utf8(data, encoding)
+        self._above = data.count(b"\n", 0, len(data) - len(data.lstrip()))
+        data = _without_control(self._in_utf8(data.lstrip(), encoding))
         self._machine = parser = self._parser()
         try:
             for begin in range(0, len(data), _PIECE):
@@ -109,8 +127,11 @@ class _Reading:
             parser.Parse(b"", True)
         except expat.ExpatError as error:
             what = expat.ErrorString(error.code)
+            if error.code == _INVALID_TOKEN and self._codec in {None, "utf-8"} and not data.startswith(charset.MARKS):
+                charset.decode(data, self._name, "utf-8")
             raise FileRefusedError(
-                f"{self._name}: line {error.lineno}, column {error.offset + 1}: {what}; the file is damaged or cut off: export it again"
+                f"{self._name}: line {error.lineno + self._above}, column {error.offset + 1}: {what};"
+                " the file is damaged or cut off: export it again"
             ) from None
         except (LookupError, ValueError) as error:
             raise FileRefusedError(f"{self._name}: line 1: {error}; save the file as UTF-8") from None
@@ -119,6 +140,9 @@ class _Reading:
 
     def _in_utf8(self, data: bytes, encoding: str | None) -> bytes:
         """Expat knows four encodings; what Chinese and Japanese programs declare is put into one of them first."""
+        if data.startswith(_UTF_32):
+            self._codec = "utf-8"
+            return charset.decode(data, self._name).text.encode()
         declared = _DECLARED.match(data.removeprefix(b"\xef\xbb\xbf")[:300])
         codec = encoding or (charset.codec_of(declared[1].decode()) if declared is not None else None)
         if declared is not None and codec == "utf-16":  # told in single bytes: a program's string, saved as UTF-8
@@ -140,7 +164,10 @@ class _Reading:
         return parser
 
     def _refuse(self, what: str) -> FileRefusedError:
-        return FileRefusedError(f"{self._name}: line {self._machine.CurrentLineNumber}: {what}")
+        return FileRefusedError(f"{self._name}: line {self._line()}: {what}")
+
+    def _line(self) -> int:
+        return self._machine.CurrentLineNumber + self._above
 
     def _doctype(self, *_declaration: object) -> None:
         raise self._refuse("a document type (<!DOCTYPE): no planning program writes one; export the schedule again")
@@ -161,7 +188,7 @@ class _Reading:
         self._kept += 1
         if self._kept > _MAX_KEPT:
             raise self._refuse("more in it than is read; export fewer projects, or fewer rows")
-        element = Element(tag, self._machine.CurrentLineNumber, attributes)
+        element = Element(tag, self._line(), attributes)
         if self._root is None:
             self._root = element
         else:

@@ -13,6 +13,8 @@ _ISO_DURATION: Final = re.compile(
     r"(-)?P(?:(\d{1,9})Y)?(?:(\d{1,9})M)?(?:(\d{1,9})W)?(?:(\d{1,9})D)?"
     r"(?:T(?:(\d{1,12}(?:\.\d+)?)H)?(?:(\d{1,12}(?:\.\d+)?)M)?(?:(\d{1,12}(?:\.\d+)?)S)?)?\Z"
 )
+#: What programs write for no day at all: zero of .NET and of OLE.
+_NO_DAYS: Final = frozenset({(1, 1, 1), (1899, 12, 30), (1899, 12, 31)})
 _CLOCK: Final = re.compile(r"(?:\S+T)?(\d{1,2})[:.](\d{2})(?:[:.]\d{2}(?:\.\d+)?)?\s*([^\d\s]{0,8})\s*\Z")
 _NUMBER: Final = re.compile(r"[+-]?(?:\d{1,15}(?:\.\d{0,15})?|\.\d{1,15})(?:[eE][+-]?\d{1,2})?\Z")
 
@@ -30,7 +32,8 @@ def local_time(year: int, month: int, day: int, *clock: int) -> datetime:
 def iso_time(text: str) -> datetime | None:
     """`2024-05-06T08:00:00` or `2024-05-06 08:00`; nothing where nothing stands. Raises `ValueError`.
 
-    A zone behind it is passed over: programs that write one mean their own wall clock all the same.
+    A zone behind it is passed over: programs that write one mean their own wall clock all the same. 0001-01-01 and 1899-12-30 are
+    no day.
     """
     if not text:
         return None
@@ -38,11 +41,19 @@ def iso_time(text: str) -> datetime | None:
     if found is None:
         raise ValueError("is no time; expected for example 2024-05-06T08:00:00")
     year, month, day, hour, minute, second = (int(part or 0) for part in found.groups())
+    if (year, month, day) in _NO_DAYS:
+        return None
     return local_time(year, month, day, hour, minute, second)
 
 
-def iso_minutes(text: str) -> float | None:
-    """A duration such as `PT8H0M0S`, in minutes; nothing where nothing stands. Raises `ValueError`."""
+def iso_minutes(text: str, day: float = 1_440.0, week: float = 10_080.0) -> float | None:
+    """A duration such as `PT8H0M0S`, in minutes; nothing where nothing stands. Raises `ValueError`.
+
+    Args:
+        text: what the file has.
+        day: how many minutes a day counts, where one is written.
+        week: how many a week counts.
+    """
     if not text:
         return None
     found = _ISO_DURATION.match(text)
@@ -51,7 +62,7 @@ def iso_minutes(text: str) -> float | None:
     minus, years, months, weeks, days, hours, minutes, seconds = found.groups()
     if float(years or 0) or float(months or 0):
         raise ValueError("counts years or months, which have no length; expected hours, minutes and seconds")
-    total = float(weeks or 0) * 10_080 + float(days or 0) * 1_440
+    total = float(weeks or 0) * week + float(days or 0) * day
     total += float(hours or 0) * 60 + float(minutes or 0) + float(seconds or 0) / 60
     return -total if minus else total
 

@@ -27,7 +27,7 @@ from tracking_service.schedules.schedule import (
 
 #: Task fields by their number in record 61.
 _NAME, _WBS, _LEVEL, _DURATION, _PERCENT, _START, _FINISH = 1, 2, 3, 40, 44, 50, 51
-_AFTER_ID, _AFTER_UID, _MILESTONE, _ID, _UID, _SUMMARY = 70, 74, 81, 90, 98, 120
+_AFTER_ID, _AFTER_UID, _MILESTONE, _ID, _UID = 70, 74, 81, 90, 98
 #: What record 60 calls them in English, for files without record 61.
 _ENGLISH: Final = {
     "name": _NAME,
@@ -42,11 +42,14 @@ _ENGLISH: Final = {
     "milestone": _MILESTONE,
     "id": _ID,
     "unique id": _UID,
-    "summary": _SUMMARY,
 }
-_CODE_PAGES: Final = {"MAC": "mac_roman", "850": "cp850", "437": "cp437"}
-_DURATION_TEXT: Final = re.compile(r"\s*([+-]?[\d.,' \u00a0]*\d)\s*([^\d\s+-]*)\s*\??\s*\Z")
+_CODE_PAGES: Final = {"MAC": "mac_roman"}
+_DURATION_TEXT: Final = re.compile(r"\s*([+-]?[\d.,' \u00a0]*\d)\s*([^\d+?-]*?)\s*\??\s*\Z")
 _LINK: Final = re.compile(r"\s*(\d{1,9})\s*([^\d\s+\-]{2})?\s*([+-].+)?\Z")
+#: A number that can be parted only by thousands.
+_GROUPS: Final = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+")
+#: Decimals of a lag, in a file that parts links by the same sign.
+_LAG_DECIMALS: Final = re.compile(r"([+-]\s*\d+),(?=\d)")
 _TIME: Final = re.compile(r"(?<!\S)(\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?\s*([^\d\s]*)\s*\Z")
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _MAX_RECORD: Final = 200_000
@@ -55,13 +58,15 @@ _ORDERS: Final = {"0": "mdy", "1": "dmy", "2": "ymd"}
 
 def read(data: bytes, name: str, encoding: str | None = None) -> list[Schedule]:
     """Read the project of a file. Raises `FileRefusedError`."""
-    head = data[:200].removeprefix(b"\xef\xbb\xbf").splitlines()[0].decode("latin-1")
+    head = data[:800].replace(b"\0", b"").decode("latin-1")
+    head = head[head.find("MPX") :].splitlines()[0]
     separator = head[3:4]
     if not separator or separator.isalnum():
         raise FileRefusedError(f"{name}: line 1: MPX is not followed by a separator; export the file again")
     parts = head.split(separator)
-    if encoding is None and len(parts) > 3:
-        encoding = _CODE_PAGES.get(parts[3].strip().upper())
+    if encoding is None and len(parts) > 3 and not data.startswith(charset.MARKS):
+        page = parts[3].strip().upper()
+        encoding = _CODE_PAGES.get(page) or (charset.codec_of(f"cp{page}") if page.isdecimal() else None)
     decoded = charset.decode(data, name, encoding)
     remarks = Remarks()
     if decoded.guessed and decoded.encoding != "cp1252":
@@ -82,6 +87,7 @@ class _Reading:
         self._pm = "pm"
         self._am = "am"
         self._decimal = "."
+        self._thousands = ""
         self._dates_only = True
         self._calendars = Calendars(self._told_date)
 
@@ -116,7 +122,7 @@ class _Reading:
             format="MPX",
             project=title,
             title=title,
-            tasks=self._linked(placed if _SUMMARY in self._fields else with_summaries(placed)),
+            tasks=self._linked(with_summaries(placed)),
             calendars=calendars,
             calendar=calendar if calendar in calendars else None,
             minutes_per_day=self._minutes,
@@ -127,7 +133,7 @@ class _Reading:
     def _settings(self, record: str, fields: Sequence[str], line: int) -> None:
         """How numbers, durations and dates are written: records 10, 11 and 12."""
         if record == "10":
-            self._decimal = _at(fields, 4) or "."
+            self._thousands, self._decimal = _at(fields, 3), _at(fields, 4) or "."
         elif record == "11":
             hours = self._number(_at(fields, 3), line, "hours a day")
             self._minutes = hours * 60 if hours is not None and 0 < hours <= 24 else MINUTES_PER_DAY
@@ -194,7 +200,6 @@ class _Reading:
             finish=self._date(told(_FINISH), line, "finish"),
             duration=duration,
             milestone=self._yes(told(_MILESTONE)) if _MILESTONE in self._fields else duration == Span(0.0),
-            summary=self._yes(told(_SUMMARY)),
             percent=min(max(percent, 0.0), 100.0) if percent is not None else None,
             predecessors=tuple(self._links(told(_AFTER_UID), "uid", line)) or tuple(self._links(told(_AFTER_ID), "id", line)),
             line=line,
@@ -202,8 +207,9 @@ class _Reading:
 
     def _links(self, text: str, by: str, line: int) -> Iterator[Predecessor]:
         """Links such as `10FS+1d,9`; by row number they are followed when all rows are there."""
-        parts = re.split(r"[;\n]" if self._decimal == "," and self._separator != "," else r"[,;\n]", text)
-        for part in parts:
+        if self._decimal == ",":
+            text = _LAG_DECIMALS.sub(r"\1\0", text)
+        for part in (each.replace("\0", ",") for each in re.split(r"[,;\n]", text)):
             if not part.strip():
                 continue
             if "\\" in part or "/" in part:
@@ -216,8 +222,9 @@ class _Reading:
             lag = (found[3] or "").strip()
             uid = f"{by}:{int(found[1])}"
             if lag.endswith("%"):
-                elapsed = lag[:-1].rstrip().endswith(("e", "f", "t"))
-                share = self._number(lag[:-1].rstrip("eft "), line, "lag")
+                told = lag[:-1].rstrip()
+                elapsed = told[-1:].isalpha()
+                share = self._number(told.rstrip(_letters(told)).rstrip(), line, "lag")
                 yield Predecessor(uid, kind, Span(0.0, elapsed), lag_percent=share)
             else:
                 yield Predecessor(uid, kind, self._span(lag, line) if lag else Span(0.0))
@@ -256,17 +263,18 @@ class _Reading:
 
     def _number(self, text: str, line: int, what: str) -> float | None:
         plain = re.sub(r"[ \u00a0']", "", text)
-        if self._decimal == "," and "," in plain:
-            plain = plain.replace(".", "").replace(",", ".")
-        elif self._decimal == "." and "," in plain:
-            plain = plain.replace(",", "" if "." in plain else ".")
+        if self._decimal == ",":
+            in_groups = "," in plain or (self._thousands == "." and _GROUPS.fullmatch(plain))
+            plain = (plain.replace(".", "") if in_groups else plain).replace(",", ".")
+        elif "," in plain:
+            plain = plain.replace(",", "" if "." in plain or self._thousands == "," else ".")
         try:
             return number(plain)
         except ValueError as error:
             raise self._refused(line, f"{what} '{text[:40]}' {error}") from None
 
     def _yes(self, text: str) -> bool:
-        return text.casefold() in {self._language.yes, "yes", "1"}
+        return mpx_words.is_yes(text, self._language)
 
     def _date(self, text: str, line: int, what: str) -> datetime | None:
         try:
@@ -302,6 +310,10 @@ class _Reading:
 
 def _at(fields: Sequence[str], place: int) -> str:
     return fields[place] if place < len(fields) else ""
+
+
+def _letters(text: str) -> str:
+    return "".join({character for character in text if character.isalpha()})
 
 
 def _only_date(text: str) -> bool:

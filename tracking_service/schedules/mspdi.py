@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Final, TypeVar
 
 from tracking_service.errors import FileRefusedError
@@ -26,7 +27,7 @@ T = TypeVar("T")
 # fmt: off
 _WANTED: Final = mspdi_calendars.WANTED | frozenset({
     "Name", "Title", "CalendarUID", "MinutesPerDay", "UID", "Tasks", "Task", "ID", "IsNull", "WBS", "OutlineNumber", "OutlineLevel",
-    "Start", "Finish", "ManualStart", "ManualFinish", "Duration", "DurationFormat", "Milestone", "Summary",
+    "Start", "Finish", "ManualStart", "ManualFinish", "Duration", "DurationFormat", "Milestone",
     "PercentComplete", "Active", "ExternalTask", "ExternalTaskProject", "PredecessorLink", "PredecessorUID", "Type",
     "CrossProject", "CrossProjectName", "LinkLag", "LagFormat",
 })
@@ -54,6 +55,10 @@ class _Reading:
         self._root = root
         self._name = name
         self._remarks = Remarks()
+        told = self._field(root, "MinutesPerDay", number) or MINUTES_PER_DAY
+        self._minutes = told if 0 < told <= 1_440 else MINUTES_PER_DAY
+        self._ghosts: set[str] = set()
+        """Tasks that stand for those of other projects."""
 
     def schedule(self) -> Schedule:
         root = self._root
@@ -61,16 +66,13 @@ class _Reading:
         elements = list(listed.all("Task")) if listed is not None else []
         if len(elements) > MAX_TASKS:
             raise FileRefusedError(f"{self._name}: {len(elements)} tasks, at most {MAX_TASKS} are read; export it in parts")
+        self._ghosts = {element.get("UID") for element in elements if flag(element.get("ExternalTask"))}
         tasks = [task for element in elements if (task := self._task(element)) is not None]
         self._unique(tasks)
         known = {each.uid for each in tasks}
-        told = any(element.find("Summary") is not None for element in elements)
-        placed = parents_by_level(tasks)
-        tasks = [self._with_known_links(task, known) for task in (placed if told else with_summaries(placed))]
-        told_minutes = self._field(root, "MinutesPerDay", number) or MINUTES_PER_DAY
-        minutes = told_minutes if 0 < told_minutes <= 1_440 else MINUTES_PER_DAY
+        tasks = [self._with_known_links(self._whole(task), known) for task in with_summaries(parents_by_level(tasks))]
         title = root.get("Title") or root.get("Name") or self._name
-        calendars = mspdi_calendars.calendars(root.find("Calendars"), minutes, self._remarks)
+        calendars = mspdi_calendars.calendars(root.find("Calendars"), self._minutes, self._remarks)
         return Schedule(
             format="MSPDI",
             project=root.get("Name") or title,
@@ -78,7 +80,7 @@ class _Reading:
             tasks=tasks,
             calendars=calendars,
             calendar=root.get("CalendarUID") or None,
-            minutes_per_day=minutes,
+            minutes_per_day=self._minutes,
             remarks=self._remarks.told(),
         )
 
@@ -103,7 +105,8 @@ class _Reading:
             title = wbs
         field = self._field
         form = int(field(element, "DurationFormat", number) or 0)
-        minutes = field(element, "Duration", iso_minutes)
+        lengths = (1_440.0, 10_080.0) if _is_elapsed(form) else (self._minutes, 5 * self._minutes)
+        minutes = field(element, "Duration", partial(iso_minutes, day=lengths[0], week=lengths[1]))
         percent = field(element, "PercentComplete", number)
         return Task(
             uid=uid,
@@ -115,7 +118,6 @@ class _Reading:
             finish=field(element, "Finish", iso_time) or self._manual(element, "ManualFinish"),
             duration=Span(max(minutes, 0.0), _is_elapsed(form)) if minutes is not None else None,
             milestone=flag(element.get("Milestone")) or (element.find("Milestone") is None and minutes == 0),
-            summary=flag(element.get("Summary")),
             percent=min(max(percent, 0.0), 100.0) if percent is not None else None,
             predecessors=tuple(self._links(element, uid)),
             calendar=calendar if (calendar := element.get("CalendarUID")) not in {"", "-1"} else None,
@@ -123,6 +125,11 @@ class _Reading:
             external=flag(element.get("ExternalTask")),
             line=element.line,
         )
+
+    @staticmethod
+    def _whole(task: Task) -> Task:
+        """The project itself is a summary, with or without tasks in it."""
+        return replace(task, summary=True) if task.level == 0 else task
 
     def _level(self, element: Element) -> int:
         told = self._field(element, "OutlineLevel", number)
@@ -144,7 +151,8 @@ class _Reading:
         for link in element.all("PredecessorLink"):
             where = f"line {link.line}, task {element.get('ID') or uid}"
             other = link.get("PredecessorUID")
-            if flag(link.get("CrossProject")) or link.find("CrossProjectName") is not None or not other:
+            elsewhere = flag(link.get("CrossProject")) or link.find("CrossProjectName") is not None
+            if not other or (elsewhere and other not in self._ghosts):
                 self._remarks.add("a link to a task of another project is left out", where)
                 continue
             kind = _KINDS.get(link.get("Type"))

@@ -79,7 +79,8 @@ class _Reading:
             for _wbs, task in project.activities:
                 project.relationships += relationships[task.uid]
             made.append(primavera.made(project, known, "PMXML", self._name, remarks))
-        return made
+        # others are in the file for the relationships with them
+        return [each for each in made if each.tasks] or made
 
     def _wbs(self, element: Element) -> Wbs:
         return Wbs(

@@ -77,10 +77,10 @@ def chosen(schedules: Sequence[Schedule], name: str, project: str | None) -> Sch
 
 
 def _begin(data: bytes) -> bytes:
-    begin = data[:4_096]
+    begin = data[:4_096].replace(b"\0", b"")
     for mark in _MARKS:
         begin = begin.removeprefix(mark)
-    return begin.replace(b"\0", b"").lstrip()
+    return begin.lstrip()
 
 
 def _compound(data: bytes) -> str:

@@ -131,12 +131,18 @@ class _Reading:
             title=" ".join(row.get("task_name").split()) or code,
             start=self._first_time(row, _STARTS),
             finish=self._first_time(row, _FINISHES),
-            duration=Span(max(hours, 0.0) * 60) if hours is not None else None,
+            duration=self._duration(row, hours),
             milestone=row.get("task_type") in _MILESTONES,
             percent=self._percent(row, hours),
             calendar=row.get("clndr_id") or None,
             line=row.line,
         )
+
+    def _duration(self, row: Row, planned: float | None) -> Span | None:
+        """What was planned; more where more than that is left to do."""
+        left = None if row.get("status_code") == "TK_Complete" else self._field(row, "remain_drtn_hr_cnt", _hours)
+        hours = max((each for each in (planned, left) if each is not None), default=None)
+        return Span(max(hours, 0.0) * 60) if hours is not None else None
 
     def _percent(self, row: Row, hours: float | None) -> float | None:
         if row.get("status_code") == "TK_Complete":
@@ -187,7 +193,8 @@ class _Reading:
 
 
 def _hours(text: str) -> float | None:
-    """A number as the exporting machine writes it: `12.5`, `12,5` or `1,234.5`."""
-    if "," in text:
-        text = text.replace(",", "") if "." in text else text.replace(",", ".")
-    return number(text)
+    """A number as the exporting machine writes it: `12.5`, `12,5`, `1,234.5` or `1.234,5`."""
+    if "," in text and "." in text:
+        thousands = "," if text.rindex(",") < text.rindex(".") else "."
+        text = text.replace(thousands, "")
+    return number(text.replace(",", "."))

@@ -21,8 +21,8 @@ class Row(NamedTuple):
     fields: Mapping[str, str]
 
     def get(self, column: str) -> str:
-        """A field, or nothing where the file's version has no such column."""
-        return self.fields.get(column, "").strip()
+        """A field, or nothing where the file's version has no such column; P6 writes a quote twice."""
+        return self.fields.get(column, "").strip().replace('""', '"')
 
 
 class Tables(NamedTuple):
@@ -80,6 +80,9 @@ def _logical(text: str, name: str) -> Iterator[tuple[int, str]]:
         if (line.startswith("%") or number == 1) and parts:
             yield begun, "\n".join(parts)
             begun, parts, length = number, [], 0
+        if line.startswith("%E"):
+            yield number, "%E"  # what stands behind it is none of the file's: the end mark of old systems, mail footers
+            return
         if line.strip() or number == 1:
             length += len(line)
             if length > _MAX_ROW:
