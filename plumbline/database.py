@@ -15,7 +15,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, Connection, event
 from sqlalchemy.engine import ExceptionContext, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only
 
@@ -27,9 +27,12 @@ _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+async
 
 #: So long PostgreSQL may take over one statement; our longest take a second. Migrations may take any time.
 SILENCE_S: Final = 30.0
+#: A connection that was in use so lately is not asked whether it still answers: that takes three turns there and back.
+_TRUSTED_S: Final = 1.0
 #: So long a writer waits for another.
 _BUSY_MS: Final = 10_000
 _ASK_AGAIN_S: Final = 0.01
+_LEFT: Final = "plumbline_left"
 
 
 def parse(url: str) -> URL:
@@ -111,7 +114,7 @@ def _log_ahead(cursor: Any) -> None:
 def _open_postgresql(url: URL) -> AsyncEngine:
     """An engine that does not wait for ever where a connection fell silent (a firewall that forgot it, a pulled cable)."""
     engine = create_async_engine(
-        url, pool_pre_ping=True, pool_size=5, max_overflow=5, connect_args={"command_timeout": SILENCE_S, "timeout": SILENCE_S}
+        url, pool_size=5, max_overflow=5, connect_args={"command_timeout": SILENCE_S, "timeout": SILENCE_S}
     )
 
     def on_error(context: ExceptionContext) -> None:
@@ -124,7 +127,34 @@ def _open_postgresql(url: URL) -> AsyncEngine:
 
     event.listen(engine.sync_engine, "handle_error", on_error)
     event.listen(engine.sync_engine, "invalidate", on_invalidate)
+    _ask_before_use(engine)
     return engine
+
+
+def _ask_before_use(engine: AsyncEngine) -> None:
+    """Let no connection of the pool be used that was closed, or that lay there a while and does not answer any more."""
+    dialect = engine.dialect
+
+    def on_checkin(_connection: Any, record: Any) -> None:
+        record.info[_LEFT] = time.monotonic()  # goes with the connection: a new one is fresh
+
+    def on_checkout(connection: Any, record: Any, _fairy: Any) -> None:
+        left = record.info.get(_LEFT)
+        if left is None:
+            return
+        if connection.driver_connection.is_closed():
+            raise InvalidatePoolError
+        if time.monotonic() - left < _TRUSTED_S:
+            return
+        try:
+            dialect.do_ping(connection)
+        except dialect.loaded_dbapi.Error as error:
+            if dialect.is_disconnect(error, connection, None):
+                raise InvalidatePoolError from error
+            raise
+
+    event.listen(engine.sync_engine, "checkin", on_checkin)
+    event.listen(engine.sync_engine, "checkout", on_checkout)
 
 
 class _Turns:
