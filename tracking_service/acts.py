@@ -74,8 +74,21 @@ class LinkAct(Act):
     """From now on its code stands for this line, and for lines of the same item: so much of it a scan."""
 
 
+class AssignAct(Act):
+    """An inspection that was seen on site was of this point of an order."""
+
+    kind: Literal["assign"] = "assign"
+    about = "event"
+
+    event: Uuid
+    order: Id
+    check: Short
+    inspector: Person | None = None
+    """Who inspected, where the event says nobody or somebody else."""
+
+
 class UnlinkAct(Act):
-    """A scan belongs to no line: it waits among the unlinked again."""
+    """A scan belongs to no line, an inspection to no order: it waits among the unlinked again."""
 
     kind: Literal["unlink"] = "unlink"
     about = "event"
@@ -189,6 +202,7 @@ AnyAct = (
     OrderAct
     | CompanyAct
     | LinkAct
+    | AssignAct
     | UnlinkAct
     | VoidAct
     | RestoreAct
@@ -208,6 +222,7 @@ KINDS: Final[Mapping[str, type[Act]]] = {
         OrderAct,
         CompanyAct,
         LinkAct,
+        AssignAct,
         UnlinkAct,
         VoidAct,
         RestoreAct,

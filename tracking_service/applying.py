@@ -17,6 +17,7 @@ from tracking_service.domain.facts import Need
 from tracking_service.domain.notice import Change
 from tracking_service.geofence import room as geofence
 from tracking_service.linking import codes
+from tracking_service.linking.points import Meant, Waits
 from tracking_service.log.tables import act, voided
 from tracking_service.rooms import arrivals, check_ins, counting, inspections, machines, sign_offs
 from tracking_service.rooms.arrivals import Stored
@@ -33,6 +34,8 @@ class Effect:
     milestones: frozenset[str] = frozenset()
     changes: tuple[Change, ...] = ()
     """What a room has to say by itself."""
+    checks: Sequence[tuple[Inspection, Meant | Waits]] = ()
+    """Inspections of which was told anew where they belong."""
 
 
 async def apply(connection: AsyncConnection, done: Any, placed: Placed, ground: Ground) -> Effect:
@@ -48,10 +51,13 @@ async def _order(connection: AsyncConnection, done: acts.OrderAct, placed: Place
     await order_rows.write(connection, document, zones=ground.zones, now=placed.at)
     stored = await arrivals.relink(connection, ids, ground)
     stored = stored.and_(await arrivals.returns_of(connection, number))
+    checks = await inspections.relink(
+        connection, await inspections.of_order(connection, number, placed.site, ground.now), ground
+    )
     lines = frozenset(order_rows.part_id(number, line.line) for line in document.lines)
     stored = stored.and_(await counting.certify(connection, lines)).and_(Stored(lines=lines))
     ours = (await connection.execute(select(milestone.c.id).where(milestone.c.order_number == number))).scalars()
-    return Effect(stored, milestones=frozenset(ours))
+    return Effect(stored, checks.needs, frozenset(ours), checks=checks.found)
 
 
 async def _company(connection: AsyncConnection, done: acts.CompanyAct, placed: Placed, ground: Ground) -> Effect:
@@ -60,7 +66,8 @@ async def _company(connection: AsyncConnection, done: acts.CompanyAct, placed: P
     await company.apply(connection, document, placed.at)
     merged = company.changed(before, await company.articles(connection))
     numbers = await codes.orders_of_articles(connection, merged) if merged else set[str]()
-    return Effect(await _coded_anew(connection, numbers, ground))
+    checks = await inspections.relink(connection, await inspections.of_company(connection), ground)
+    return Effect(await _coded_anew(connection, numbers, ground), checks.needs, checks=checks.found)
 
 
 async def _coded_anew(connection: AsyncConnection, numbers: Collection[str], ground: Ground) -> Stored:
@@ -91,7 +98,15 @@ async def _link(connection: AsyncConnection, done: acts.LinkAct, placed: Placed,
 
 
 async def _about_scan(connection: AsyncConnection, done: Any, _placed: Placed, ground: Ground) -> Effect:
+    checks = await inspections.relink(connection, [done.event], ground)
+    if checks.found:
+        return Effect(needs=checks.needs, checks=checks.found)
     return Effect(await arrivals.relink(connection, [done.event], ground))
+
+
+async def _assign(connection: AsyncConnection, done: acts.AssignAct, _placed: Placed, ground: Ground) -> Effect:
+    checks = await inspections.relink(connection, [done.event], ground)
+    return Effect(needs=checks.needs, checks=checks.found)
 
 
 async def _return(connection: AsyncConnection, done: acts.ReturnAct, placed: Placed, _ground: Ground) -> Effect:
@@ -112,7 +127,7 @@ async def _delivery_note(connection: AsyncConnection, done: acts.DeliveryNoteAct
 
 
 async def _inspection(connection: AsyncConnection, done: acts.InspectionAct, placed: Placed, _ground: Ground) -> Effect:
-    return Effect(needs=frozenset(await inspections.note(connection, done, site=placed.site, at=placed.at)))
+    return Effect(needs=(await inspections.note(connection, done, site=placed.site, at=placed.at)).needs)
 
 
 async def _sign_off(connection: AsyncConnection, done: acts.SignOffAct, placed: Placed, _ground: Ground) -> Effect:
@@ -135,6 +150,7 @@ _APPLY: Final[Mapping[str, _Apply]] = {
     "order": _order,
     "company": _company,
     "link": _link,
+    "assign": _assign,
     "unlink": _about_scan,
     "quantity": _about_scan,
     "void": _void,
@@ -158,8 +174,9 @@ async def _turned(connection: AsyncConnection, ref: str, ground: Ground, *, rest
         return await _APPLY[row.kind](connection, done, placed, ground)
     if row.kind == "return":
         return Effect(await arrivals.forget(connection, [ref]))
-    room = inspections if row.kind == "inspection" else sign_offs
-    return Effect(needs=frozenset(await room.remove(connection, [ref])))
+    if row.kind == "inspection":
+        return Effect(needs=(await inspections.remove(connection, [ref])).needs)
+    return Effect(needs=frozenset(await sign_offs.remove(connection, [ref])))
 
 
 async def _event_turned(connection: AsyncConnection, ref: str, ground: Ground, *, restored: bool) -> Effect:
@@ -167,21 +184,21 @@ async def _event_turned(connection: AsyncConnection, ref: str, ground: Ground, *
         stored = await arrivals.forget(connection, [ref])
         needs = await check_ins.remove(connection, [ref])
         needs |= await machines.remove(connection, [ref])
-        needs |= await inspections.remove(connection, [ref])
+        needs |= (await inspections.remove(connection, [ref])).needs
         visits = await geofence.remove(connection, [ref], sites=ground.sites)
         return Effect(stored, frozenset(needs | visits.needs), changes=tuple(visits.changes))
     events = await ground.events(connection, [ref])
     stored = await arrivals.relink(connection, [ref], ground)
     visits = await geofence.store(connection, events, sites=ground.sites)
-    needs = await _seen_again(connection, events)
-    return Effect(stored, frozenset(needs | visits.needs), changes=tuple(visits.changes))
+    checks = await inspections.store(connection, [event for event in events if isinstance(event, Inspection)], ground)
+    needs = await _seen_again(connection, events) | visits.needs | checks.needs
+    return Effect(stored, frozenset(needs), changes=tuple(visits.changes), checks=checks.found)
 
 
 async def _seen_again(connection: AsyncConnection, found: Sequence[Event]) -> set[Need]:
-    """Put events that are no scans back into their rooms."""
+    """Put events that are no scans and no inspections back into their rooms."""
     needs = await check_ins.store(connection, [event for event in found if isinstance(event, CheckIn)])
-    needs |= await machines.store(connection, [event for event in found if isinstance(event, State)])
-    return needs | await inspections.store(connection, [event for event in found if isinstance(event, Inspection)])
+    return needs | await machines.store(connection, [event for event in found if isinstance(event, State)])
 
 
 async def _of_unit(connection: AsyncConnection, sscc: str, site: str) -> set[str]:

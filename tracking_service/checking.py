@@ -10,14 +10,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline.codec import decode_event
 from plumbline.errors import CodecError
-from plumbline.event import Scan
+from plumbline.event import Event, Inspection, Scan
 from plumbline.inbox import inbox
 from plumbline.text import amount
-from tracking_service import acts, company, order_rows
+from tracking_service import acts
 from tracking_service.document import nanoseconds
+from tracking_service.entitlement import holders, refusal
 from tracking_service.errors import ActRefusedError, UnknownThingError
+from tracking_service.linking.points import Told
 from tracking_service.log.tables import act, log, voided
-from tracking_service.tables import evidence, material_line, milestone, milestone_need, orders
+from tracking_service.rooms.ground import Ground
+from tracking_service.rooms.inspections import names_of
+from tracking_service.rooms.tables import inspection
+from tracking_service.tables import evidence, inspection_point, material_line, milestone, milestone_need, orders
 
 #: Clocks of two machines may differ by so much.
 _AHEAD_NS: Final = 300_000_000_000
@@ -42,7 +47,7 @@ class Placed(NamedTuple):
     """When it happened: UTC, ns."""
 
 
-async def check(connection: AsyncConnection, done: Any, ground: Any) -> Placed:
+async def check(connection: AsyncConnection, done: Any, ground: Ground) -> Placed:
     """Find out where an act belongs. Raises `UnknownThingError` or `ActRefusedError` where it cannot be taken."""
     at = nanoseconds(done.at.astimezone(UTC)) if done.at is not None else ground.now
     assert at is not None
@@ -50,7 +55,7 @@ async def check(connection: AsyncConnection, done: Any, ground: Any) -> Placed:
         raise ActRefusedError("at: lies in the future; acts are recorded when they have happened")
     placed = await locate(connection, done, at)
     if (rule := _RULES.get(done.kind)) is not None:
-        await rule(connection, done, placed)
+        await rule(connection, done, placed, ground)
     return placed
 
 
@@ -69,6 +74,8 @@ async def placed_again(connection: AsyncConnection, done: Any, *, site: str, rec
             return Placed(site, await _order_of(connection, done.ref), done.ref, at)
         case acts.UnlinkAct() | acts.QuantityAct():
             return Placed(site, await _order_of(connection, done.event), done.event, at)
+        case acts.AssignAct():
+            return Placed(site, done.order, done.event, at)
         case acts.SignOffAct():
             return Placed(site, done.milestone.partition("~")[0], done.milestone, at)
         case _:
@@ -87,18 +94,28 @@ async def locate(connection: AsyncConnection, done: Any, at: int) -> Placed:  # 
         case acts.LinkAct() | acts.ReturnAct() | acts.CertificateAct() | acts.DeliveryNoteAct():
             row = await _line(connection, done.line)
             return Placed(row.site, row.order_number, done.subject, at)
-        case acts.UnlinkAct() | acts.QuantityAct():
+        case acts.QuantityAct():
             scan = await _scan(connection, done.event)
             return Placed(scan.site, await _order_of(connection, done.event), done.event, at)
+        case acts.UnlinkAct():
+            event = await _event(connection, done.event)
+            return Placed(event.site, await _order_of(connection, done.event), done.event, at)
+        case acts.AssignAct():
+            await _inspection(connection, done.event)
+            return Placed(await _site_of(connection, done.order), done.order, done.event, at)
         case acts.VoidAct() | acts.RestoreAct():
             return await _referred(connection, done.ref, at)
         case acts.InspectionAct():
-            site = (await connection.execute(select(orders.c.site).where(orders.c.number == done.order))).scalar_one_or_none()
-            if site is None:
-                raise UnknownThingError(f"order: there is no order '{done.order}'")
-            return Placed(site, done.order, done.order, at)
+            return Placed(await _site_of(connection, done.order), done.order, done.order, at)
         case _:
             return await _of_milestone(connection, done, at)
+
+
+async def _site_of(connection: AsyncConnection, number: str) -> str:
+    site = (await connection.execute(select(orders.c.site).where(orders.c.number == number))).scalar_one_or_none()
+    if site is None:
+        raise UnknownThingError(f"order: there is no order '{number}'")
+    return str(site)
 
 
 async def _of_milestone(connection: AsyncConnection, done: Any, at: int) -> Placed:
@@ -131,6 +148,9 @@ async def _order_of(connection: AsyncConnection, ref: str) -> str | None:
     brought = select(evidence.c.line_id).where(evidence.c.event_id == ref).order_by(evidence.c.line_id).limit(1)
     if (line := (await connection.execute(brought)).scalar_one_or_none()) is not None:
         return str(line).partition("~")[0]
+    seen = select(inspection.c.order_number).where(inspection.c.id == ref, inspection.c.order_number.is_not(None))
+    if (number := (await connection.execute(seen)).scalar_one_or_none()) is not None:
+        return str(number)
     about = select(act.c.order_number).where(act.c.about == ref, act.c.order_number.is_not(None))
     return (await connection.execute(about.order_by(act.c.position.desc()).limit(1))).scalar_one_or_none()
 
@@ -147,21 +167,34 @@ async def _line(connection: AsyncConnection, line_id: str) -> Row[Any]:
     return row
 
 
-async def _scan(connection: AsyncConnection, event_id: str) -> Scan:
+async def _event(connection: AsyncConnection, event_id: str) -> Event:
     body = (await connection.execute(select(inbox.c.body).where(inbox.c.event_id == event_id))).scalar_one_or_none()
     taken = (await connection.execute(select(log.c.position).where(log.c.ref == event_id).limit(1))).first()
     if body is None or taken is None:
         raise UnknownThingError(f"event: there is no event '{event_id}'")
     try:
-        event = decode_event(body)
+        return decode_event(body)
     except CodecError as error:
         raise ActRefusedError(f"event: {event_id} cannot be read ({error}); void it") from None
+
+
+async def _scan(connection: AsyncConnection, event_id: str) -> Scan:
+    event = await _event(connection, event_id)
     if not isinstance(event, Scan):
-        raise ActRefusedError(f"event: {event_id} is no scan; only scans bring material")
+        remedy = "; assign it to a point of an order" if isinstance(event, Inspection) else ""
+        raise ActRefusedError(f"event: {event_id} is no scan; only scans bring material{remedy}")
     return event
 
 
-async def _check_link(connection: AsyncConnection, done: acts.LinkAct, placed: Placed) -> None:
+async def _inspection(connection: AsyncConnection, event_id: str) -> Inspection:
+    event = await _event(connection, event_id)
+    if not isinstance(event, Inspection):
+        remedy = "; link it to a line" if isinstance(event, Scan) else ""
+        raise ActRefusedError(f"event: {event_id} is no inspection{remedy}")
+    return event
+
+
+async def _check_link(connection: AsyncConnection, done: acts.LinkAct, placed: Placed, _ground: Ground) -> None:
     scan = await _scan(connection, done.event)
     if scan.site != placed.site:
         raise ActRefusedError(
@@ -171,7 +204,7 @@ async def _check_link(connection: AsyncConnection, done: acts.LinkAct, placed: P
         raise ActRefusedError(f"event: {done.event} is void; restore it first")
 
 
-async def _check_quantity(connection: AsyncConnection, done: acts.QuantityAct, _placed: Placed) -> None:
+async def _check_quantity(connection: AsyncConnection, done: acts.QuantityAct, _placed: Placed, _ground: Ground) -> None:
     rows = await _rows_of(connection, done.event, done.line)
     if done.line is None and len(rows) > 1:
         raise ActRefusedError(f"line: the scan brought {_some([row.line_id for row in rows])}; say of which line")
@@ -187,16 +220,41 @@ async def _rows_of(connection: AsyncConnection, event_id: str, line: str | None)
     return rows
 
 
-async def _check_unlink(connection: AsyncConnection, done: acts.UnlinkAct, _placed: Placed) -> None:
-    await _rows_of(connection, done.event, None)
+async def _check_unlink(connection: AsyncConnection, done: acts.UnlinkAct, _placed: Placed, _ground: Ground) -> None:
+    if not isinstance(await _event(connection, done.event), Inspection):
+        await _rows_of(connection, done.event, None)
+        return
+    here = (inspection.c.id == done.event) & inspection.c.order_number.is_not(None)
+    if (await connection.execute(select(inspection.c.id).where(here))).first() is None:
+        raise ActRefusedError(f"event: {done.event} belongs to no order; there is nothing to take off")
 
 
-async def _check_restore(connection: AsyncConnection, done: acts.RestoreAct, _placed: Placed) -> None:
+async def _check_assign(connection: AsyncConnection, done: acts.AssignAct, placed: Placed, ground: Ground) -> None:
+    event = await _inspection(connection, done.event)
+    if event.site != placed.site and event.order != done.order:
+        raise ActRefusedError(
+            f"order: {done.order} is on '{placed.site}', the inspection was made on '{event.site}'; "
+            f"choose an order of '{event.site}'"
+        )
+    if await _is_void(connection, done.event):
+        raise ActRefusedError(f"event: {done.event} is void; restore it first")
+    role = await _role_of_point(connection, done.order, done.check)
+    if role is None:
+        return
+    if done.inspector is not None:
+        await _check_entitled(connection, role, [done.inspector], "inspector")
+        return
+    told = Told(event.site, event.order, event.check, event.person)
+    known_as = [event.person, *names_of(told, ground)] if event.person is not None else []
+    await _check_entitled(connection, role, known_as, "inspector")
+
+
+async def _check_restore(connection: AsyncConnection, done: acts.RestoreAct, _placed: Placed, _ground: Ground) -> None:
     if not await _is_void(connection, done.ref):
         raise ActRefusedError(f"ref: {done.ref} counts; there is nothing to restore")
 
 
-async def _check_void(connection: AsyncConnection, done: acts.VoidAct, _placed: Placed) -> None:
+async def _check_void(connection: AsyncConnection, done: acts.VoidAct, _placed: Placed, _ground: Ground) -> None:
     kind = (await connection.execute(select(act.c.kind).where(act.c.id == done.ref))).scalar_one_or_none()
     if kind in _NOT_VOIDED:
         raise ActRefusedError(f"ref: an act '{kind}' cannot be voided; {_NOT_VOIDED[kind]}")
@@ -208,7 +266,7 @@ async def _is_void(connection: AsyncConnection, ref: str) -> bool:
     return (await connection.execute(select(voided.c.ref).where(voided.c.ref == ref))).first() is not None
 
 
-async def _check_return(connection: AsyncConnection, done: acts.ReturnAct, _placed: Placed) -> None:
+async def _check_return(connection: AsyncConnection, done: acts.ReturnAct, _placed: Placed, _ground: Ground) -> None:
     there: Decimal = (await _line(connection, done.line)).arrived
     if done.event is not None:
         rows = await _rows_of(connection, done.event, done.line)
@@ -217,41 +275,46 @@ async def _check_return(connection: AsyncConnection, done: acts.ReturnAct, _plac
         raise ActRefusedError(f"quantity: {amount(done.quantity)} cannot go back, {amount(there)} is there")
 
 
-async def _check_inspection(connection: AsyncConnection, done: acts.InspectionAct, _placed: Placed) -> None:
-    document = await order_rows.read(connection, done.order)
-    key = f"{done.order}/{done.check}"
-    asked = (await connection.execute(select(milestone_need.c.key).where(milestone_need.c.key == key).limit(1))).first()
-    known = [point.check for point in document.inspections]
-    if asked is None and done.check not in known:
-        listed = f"; it has {_some(known)}" if known else ""
-        raise ActRefusedError(f"check: order {done.order} has no inspection '{done.check}'{listed}")
-    role = next((point.role for point in document.inspections if point.check == done.check), None)
+async def _check_inspection(connection: AsyncConnection, done: acts.InspectionAct, _placed: Placed, _ground: Ground) -> None:
+    role = await _role_of_point(connection, done.order, done.check)
     if role is not None:
-        await _check_entitled(connection, role, done.person)
+        await _check_entitled(connection, role, [done.person] if done.person is not None else [])
 
 
-async def _check_role(connection: AsyncConnection, done: acts.SignOffAct, _placed: Placed) -> None:
+async def _role_of_point(connection: AsyncConnection, order: str, check: str) -> str | None:
+    """Whose result counts of a point; refuses where the order has none of this name."""
+    table = inspection_point.c
+    known = (await connection.execute(select(table.point, table.role).where(table.order_number == order))).all()
+    found = next((row for row in known if row.point == check), None)
+    if found is None:
+        listed = f"; it has {_some([row.point for row in known])}" if known else ""
+        raise ActRefusedError(f"check: order {order} has no inspection '{check}'{listed}")
+    return found.role
+
+
+async def _check_role(connection: AsyncConnection, done: acts.SignOffAct, _placed: Placed, _ground: Ground) -> None:
     here = (milestone_need.c.milestone_id == done.milestone) & (milestone_need.c.kind == "role")
     keys = (await connection.execute(select(milestone_need.c.key).where(here))).scalars().all()
     roles = sorted(key.partition("/")[2] for key in keys)
     if done.role not in roles:
         asked = f"it asks for {_some(roles)}" if roles else "it asks for no signature"
         raise ActRefusedError(f"role: {done.milestone} is not signed off by '{done.role}'; {asked}")
-    await _check_entitled(connection, done.role, done.person)
+    assert done.person is not None
+    await _check_entitled(connection, done.role, [done.person])
 
 
-async def _check_entitled(connection: AsyncConnection, role: str, name: str | None) -> None:
+async def _check_entitled(connection: AsyncConnection, role: str, known_as: Sequence[str], where: str = "person") -> None:
     """Where the company names people of a role, nobody else acts in it."""
-    entitled = [one for one in (await company.people(connection)).values() if role in one.roles]
-    if entitled and name not in {told for one in entitled for told in (one.id, one.name)}:
-        who = f"'{name}' has not the role '{role}'" if name is not None else f"is needed, of somebody with the role '{role}'"
-        raise ActRefusedError(f"person: {who}; the company document names {_some([one.name for one in entitled])}")
+    why = refusal(role, (await holders(connection, [role])).get(role), known_as)
+    if why is not None:
+        raise ActRefusedError(f"{where}: {why.en}")
 
 
-_Rule = Callable[[AsyncConnection, Any, Placed], Awaitable[None]]
+_Rule = Callable[[AsyncConnection, Any, Placed, Ground], Awaitable[None]]
 #: Kind of act → what must be so beside that what it is about exists.
 _RULES: Final[Mapping[str, _Rule]] = {
     "link": _check_link,
+    "assign": _check_assign,
     "unlink": _check_unlink,
     "quantity": _check_quantity,
     "void": _check_void,

@@ -15,6 +15,7 @@ from tracking_service.domain import wording
 from tracking_service.domain.facts import Need
 from tracking_service.domain.notice import Change
 from tracking_service.geofence import room as geofence
+from tracking_service.linking.points import Meant, Waits
 from tracking_service.outcome import Outcome
 from tracking_service.progress import Cause
 from tracking_service.rooms import arrivals, check_ins, counting, inspections, machines
@@ -30,6 +31,7 @@ class Kept(NamedTuple):
     """What was written into the rooms, and what that touched."""
 
     stored: Stored
+    checks: Sequence[tuple[Inspection, Meant | Waits]]
     needs: set[Need]
     changes: Sequence[Change]
     """What a room has to say by itself."""
@@ -77,15 +79,16 @@ class Draft:
         later = self._ground.deferred
         needs = await check_ins.store(connection, [event for event in events if isinstance(event, CheckIn)], deferred=later)
         needs |= await machines.store(connection, [event for event in events if isinstance(event, State)], deferred=later)
-        needs |= await inspections.store(connection, [event for event in events if isinstance(event, Inspection)])
+        seen = [event for event in events if isinstance(event, Inspection)]
+        checks = await inspections.store(connection, seen, self._ground)
         await arrivals.refuse(connection, self._refused)
         visits = await geofence.store(connection, events, sites=self._ground.sites, deferred=later)
-        return Kept(stored, needs | visits.needs, visits.changes)
+        return Kept(stored, checks.found, needs | checks.needs | visits.needs, visits.changes)
 
     async def commit(self, connection: AsyncConnection) -> Outcome:
         """Write everything into the caller's transaction."""
         now = self._ground.now
-        stored, needs, changes = await self.store(connection)
+        stored, checks, needs, changes = await self.store(connection)
         settled = await counting.settle(connection, stored)
         touched = needs.union(Need("line", line) for line in settled.lines)
         moved = await progress.move(connection, await progress.counting_on(connection, touched), self._ground, self._cause())
@@ -93,7 +96,7 @@ class Draft:
         for event in self._events.values():
             if event.clock.original is not None:
                 await activity.move(connection, event.id, event.at)
-        entries = [*self._entries, *self._told(stored, settled), *activity.of_changes([*moved.changes, *changes], now)]
+        entries = [*self._entries, *self._told(stored, settled, checks), *activity.of_changes([*moved.changes, *changes], now)]
         orders = moved.orders.union(line.partition("~")[0] for line in settled.lines)
         new = await activity.add(connection, entries)
         return Outcome(activity=new, orders=frozenset(orders), notices=bool(moved.changes or changes))
@@ -105,10 +108,11 @@ class Draft:
             return Cause("corrected", ids, newest, _CLOCK)
         return Cause("seen", ids, newest)
 
-    def _told(self, stored: Stored, settled: Settled) -> Sequence[Entry]:
+    def _told(self, stored: Stored, settled: Settled, checks: Sequence[tuple[Inspection, Meant | Waits]]) -> Sequence[Entry]:
         """The entries of what was seen, in its order."""
-        scans = {scan.id: entry_of(scan, found, settled, stored) for scan, found in stored.found}
-        told = [scans.get(event.id) or self._entry(event) for event in self._events.values()]
+        found = {scan.id: entry_of(scan, found, settled, stored) for scan, found in stored.found}
+        found |= {event.id: entry_of_check(event, one) for event, one in checks}
+        told = [found.get(event.id) or self._entry(event) for event in self._events.values()]
         return [entry for entry in told if entry is not None]
 
     def _entry(self, event: Event) -> Entry | None:
@@ -122,8 +126,6 @@ class Draft:
             case State():
                 text = wording.changed_state(event, device_title(self._ground.sites, event.site, event.device))
                 return Entry(event.id, event.site, event.at, "state", text, "bad" if event.state == "fault" else "info")
-            case Inspection():
-                return Entry(event.id, event.site, event.at, "inspection", wording.inspected(event), _LEVELS[event.result])
             case _:
                 return None  # positions, readings and health are not told one by one
 
@@ -143,6 +145,14 @@ def entry_of(scan: Scan, found: arrivals.Found, settled: Settled, stored: Stored
             text = wording.brought(found.shares, counted=counted, over=over, lacking=lacking)
             level = "info" if not counted else "warn" if over or lacking else "good"
             return Entry(scan.id, scan.site, scan.at, "scan", text, level)
+
+
+def entry_of_check(event: Inspection, found: Meant | Waits) -> Entry:
+    """What became of an inspection, for the wall."""
+    if isinstance(found, Waits):
+        return Entry(event.id, event.site, event.at, "unlinked", wording.waits(event.check, found.text), "warn")
+    text = wording.inspected(event, found.point.title, found.point.order)
+    return Entry(event.id, event.site, event.at, "inspection", text, _LEVELS[event.result])
 
 
 def device_title(sites: Mapping[str, SiteFile], site: str, device: str) -> Text:

@@ -32,6 +32,7 @@ _TOUCHES: Final[dict[str, tuple[Part, ...]]] = {
     "scan": ("orders", "unlinked"),
     "check_in": ("people",),
     "state": ("equipment",),
+    "inspection": ("orders", "unlinked"),
 }
 #: Changed parts are read at most so often: a burst of scans is one new value.
 _GATHER_S: Final = 0.05

@@ -11,7 +11,7 @@ from tracking_service.acts import DOCUMENTS, Act, OrderAct, written
 from tracking_service.applying import Effect
 from tracking_service.checking import Placed, check
 from tracking_service.domain.facts import Need
-from tracking_service.draft import entry_of
+from tracking_service.draft import entry_of, entry_of_check
 from tracking_service.errors import ActRefusedError
 from tracking_service.log import append_act, turn
 from tracking_service.log.tables import act
@@ -71,6 +71,7 @@ async def _follow(connection: AsyncConnection, done: Any, placed: Placed, effect
     ids = await progress.counting_on(connection, touched) | effect.milestones
     moved = await progress.move(connection, ids, ground, _cause(done, placed))
     entries = [entry_of(scan, found, settled, effect.stored) for scan, found in effect.stored.found]
+    entries += [entry_of_check(event, found) for event, found in effect.checks]
     await notices.tell(connection, effect.changes, ground.now, zones=ground.zones)
     entries += activity.of_changes([*moved.changes, *effect.changes], ground.now)
     orders = moved.orders.union(line.partition("~")[0] for line in settled.lines)

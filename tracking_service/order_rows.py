@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, tzinfo
 from decimal import Decimal
 from typing import Any
@@ -26,6 +26,7 @@ from tracking_service.tables import (
     delivery_unit,
     insert,
     insert_all,
+    inspection_point,
     material_line,
     milestone,
     milestone_need,
@@ -124,6 +125,7 @@ async def _write_needs(connection: AsyncConnection, document: OrderDocument, zon
     number = document.number
     rows: list[dict[str, Any]] = []
     wanted = set[Any]()
+    checks = set[str]()
     expected = {part_id(number, line.line): line.quantity for line in document.lines}
     rows_of = select(material_line).where(material_line.c.order_number == number).order_by(material_line.c.ordinal)
     found = lines_of((await connection.execute(rows_of)).all())
@@ -132,11 +134,26 @@ async def _write_needs(connection: AsyncConnection, document: OrderDocument, zon
         scope = scope_of(Place(document.site, number, milestone_id, zone), found, {})
         policy = bound(_policy(plan), scope)
         rows += [{"milestone_id": milestone_id, "kind": need.kind, "key": need.key} for need in sorted(policy.needs())]
+        checks |= {need.key.partition("/")[2] for need in policy.needs() if need.kind == "check"}
         wanted |= levels(policy, expected)
     here = milestone_need.c.milestone_id.in_(select(milestone.c.id).where(milestone.c.order_number == number))
     await _replace(connection, milestone_need, here, rows)
+    await _write_points(connection, document, checks)
     await counting.settle_levels(connection, number, wanted)
     await minutes.watch(connection)
+
+
+async def _write_points(connection: AsyncConnection, document: OrderDocument, checks: Collection[str]) -> None:
+    """The inspection and test plan, and the checks that only a policy names."""
+    number = document.number
+    plain = {"order_number": number, "site": document.site}
+    rows = {
+        check: plain | {"point": check, "title_en": check, "title_zh": check, "role": None, "photo": False} for check in checks
+    }
+    for one in document.inspections:
+        title = {"title_en": one.title.en, "title_zh": one.title.zh}
+        rows[one.check] = plain | {"point": one.check, **title, "role": one.role, "photo": one.photo_required}
+    await _replace(connection, inspection_point, inspection_point.c.order_number == number, [*rows.values()])
 
 
 async def _noted(connection: AsyncConnection, number: str, kind: str) -> Sequence[tuple[Row[Any], Any]]:

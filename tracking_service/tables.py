@@ -170,6 +170,20 @@ milestone_need: Final = Table(
     Index("ix_milestone_need_key", "key", "kind"),
 )
 
+#: The points of orders' inspection and test plans, and those that only a policy names: what a check seen on site may be of.
+inspection_point: Final = Table(
+    "inspection_point",
+    metadata,
+    _order_column(primary_key=True),
+    Column("point", String(256), primary_key=True),
+    Column("site", String(64), nullable=False),
+    Column("title_en", String(256), nullable=False),
+    Column("title_zh", String(256), nullable=False),
+    Column("role", String(64), nullable=True),  # whose result counts
+    Column("photo", Boolean, nullable=False),  # hidden work: it needs a picture
+    Index("ix_inspection_point_site", "site", "point"),
+)
+
 subscription: Final = Table(
     "subscription",
     metadata,
@@ -198,7 +212,7 @@ evidence: Final = Table(
     Index("ix_evidence_line", "line_id", "at"),
 )
 
-#: Scans that belong to no line, and events that could not be taken in.
+#: Scans that belong to no line, inspections that belong to no order, and events that could not be taken in.
 unlinked_scan: Final = Table(
     "unlinked_scan",
     metadata,
@@ -210,6 +224,7 @@ unlinked_scan: Final = Table(
     Column("reason", String(32), nullable=False),
     Column("reason_en", String(512), nullable=False),
     Column("reason_zh", String(512), nullable=False),
+    Column("kind", String(16), nullable=False, server_default="scan"),  # scan, inspection
     Index("ix_unlinked_scan_site_at", "site", "at"),
 )
 

@@ -67,11 +67,18 @@ def variants():
     less["milestones"] = [one for one in less["milestones"] if "30" not in json.dumps(one["policy"])]
     fewer["milestones"] = fewer["milestones"][1:]
     fewer["lines"][1] |= {"certificate_required": False}
+    fewer["inspections"] = [{"check": "weld", "title": {"en": "Weld", "zh": "焊缝"}, "role": "quality"}]
     return [order(), more, less, fewer]
 
 
-def inspection(result, at):
-    return Inspection(check="weld", result=result, order="PO-1", person="Li", **site.header(at=at))
+def other():
+    """Another order of the site with the same point."""
+    weld = {"key": "weld", "title": {"en": "w", "zh": "w"}, "policy": {"inspection_passed": {"checks": ["weld", "paint"]}}}
+    return site.order(number="PO-2", lines=[], deliveries=[], milestones=[weld])
+
+
+def inspection(result, at, *, check="weld", order="PO-1", person="Li"):
+    return Inspection(check=check, result=result, order=order, person=person, **site.header(at=at))
 
 
 def fix(at, *, inside):
@@ -85,6 +92,7 @@ COMPANY = [
     {
         "company": "acme",
         "title": {"en": "Acme", "zh": "甲"},
+        "people": [{"id": "li", "name": "Li", "roles": ["quality"]}, {"id": "wu", "name": "Wu"}],
         "articles": [{"code": "BOLT", "title": {"en": "Bolt", "zh": "螺栓"}, "gtins": [site.GTIN], "also": ["stranger"]}],
     },
 ]
@@ -204,6 +212,37 @@ class Live(RuleBasedStateMachine):
     def code(self, gs1, at) -> None:
         self.run(self.company.post(site.scan("code", gs1, at=at)))
 
+    @rule()
+    def place_another(self) -> None:
+        self.run(self.company.place(other()))
+
+    @rule(
+        at=EARLY,
+        check=st.sampled_from(["weld", "weld", "paint", "strange"]),
+        order=st.sampled_from([None, None, "PO-2"]),
+        person=st.sampled_from([None, "Li", "Wu"]),
+        result=st.sampled_from(["passed", "failed"]),
+    )
+    def inspect(self, at, check, order, person, result) -> None:
+        self.run(self.company.post(inspection(result, at, check=check, order=order, person=person)))
+
+    @precondition(lambda self: any(isinstance(event, Inspection) for event in self.company.events))
+    @rule(
+        data=st.data(),
+        order=st.sampled_from(["PO-1", "PO-2"]),
+        inspector=st.sampled_from([None, "Li", "Wu"]),
+        off=st.booleans(),
+    )
+    def decide_of_an_inspection(self, data, order, inspector, off) -> None:
+        event = data.draw(st.sampled_from([one for one in self.company.events if isinstance(one, Inspection)])).id
+        told = {"kind": "unlink", "why": "x"} if off else {"kind": "assign", "order": order, "check": "weld"}
+        named = {"inspector": inspector} if inspector is not None and not off else {}
+        self.run(self.company.do(event=event, **told, **named))
+
+    @rule(days=st.integers(1, 9))
+    def days_pass(self, days) -> None:
+        self.company.now += days * 86_400 * S
+
     @rule(at=EARLY, direction=st.sampled_from(["in", "out"]), word=st.sampled_from(["working", "idle"]))
     def others(self, at, direction, word) -> None:
         self.run(self.company.post(site.check_in("Li", direction, at=at), site.state(word, at=at), inspection("passed", at)))
@@ -302,6 +341,10 @@ async def everything(company) -> None:
     await company.place(order())
     await company.post(*beams[3:], site.scan("stranger", at=NOW), site.check_in("Li", at=NOW), site.state("working", at=NOW))
     await company.post(site.state("idle", at=NOW - 5), site.scan("y", (("00", site.SSCC),), at=NOW), inspection("passed", NOW))
+    checks = [inspection("passed", NOW, order=None), inspection("passed", NOW, check="paint", order=None)]
+    await company.post(*checks)
+    await company.place(other())
+    await company.place(order() | {"customer": "Another"})
     await company.post(*(fix(NOW - (20 - minute) * 60 * S, inside=minute < 12) for minute in range(20)))
     await company.take()
     assert await company.do(kind="company", document=COMPANY[1])
@@ -315,6 +358,8 @@ async def everything(company) -> None:
     await company.take()
     assert await company.do(kind="restore", ref=beams[1].id, why="no test")
     assert await company.do(kind="void", ref=company.acts[1], why="wrong paper")
+    assert await company.do(kind="assign", event=checks[0].id, order="PO-2", check="weld", inspector="Wu")
+    assert await company.do(kind="unlink", event=checks[1].id, why="of no order")
 
 
 async def test_live_equals_rebuilt_on_both_databases(company):

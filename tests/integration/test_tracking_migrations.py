@@ -7,13 +7,17 @@ from alembic.config import Config
 from sqlalchemy import Connection, insert, select, text
 
 import tracking_service
+from plumbline.event import Inspection
+from plumbline.site import Zones
 from tests import tracking_site as site
 from tracking_service.document import OrderDocument
 from tracking_service.intake import Intake
 from tracking_service.notices.tables import due_told
 from tracking_service.orders import import_order
+from tracking_service.rebuild import rebuild
+from tracking_service.rooms.tables import inspection
 from tracking_service.schema import _FOLDER
-from tracking_service.tables import machine_hours, machine_state, material_line, milestone
+from tracking_service.tables import inspection_point, machine_hours, machine_state, material_line, milestone
 
 
 def back_to(revision: str):
@@ -70,4 +74,33 @@ async def test_what_was_told_of_due_dates_goes_back_to_where_older_versions_look
         told = (await connection.execute(select(due_told.c.due))).scalars().all()
     assert (before, told) == (now, [now])
     assert len(lines) == len(site.order()["lines"])
+    await engine.dispose()
+
+
+async def test_orders_and_inspections_of_before_have_their_points_and_are_linked_from_now_on(database_url):
+    engine = await site.database(database_url)
+    now = time.time_ns()
+    plan = [{"check": "weld", "title": {"en": "Weld", "zh": "焊缝"}, "role": "quality", "photo_required": True}]
+    asked = {"key": "p", "title": {"en": "p", "zh": "p"}, "policy": {"inspection_passed": {"checks": ["weld", "paint"]}}}
+    told = OrderDocument.model_validate(site.order(inspections=plan, milestones=[asked]))
+    async with engine.begin() as connection:
+        await import_order(connection, told, sites=site.SITES, zones={}, now=now)
+    await site.post(engine, Inspection(check="weld", result="passed", order="PO-1", **site.header(at=now)))
+    while await Intake(engine=engine, sites=site.SITES).take():
+        pass
+    async with engine.begin() as connection:
+        before = set(await connection.execute(select(inspection_point)))
+        checks = set(await connection.execute(select(inspection)))
+        await connection.run_sync(back_to("20261122_suppliers"))
+    await tracking_service.migrate(engine)
+    async with engine.begin() as connection:
+        assert set(await connection.execute(select(inspection_point))) == before
+        assert {row.told_point for row in await connection.execute(select(inspection))} == {"weld"}
+    assert {(row.point, row.role, row.photo) for row in before} == {("weld", "quality", True), ("paint", None, False)}
+    assert len(checks) == 1
+    await site.post(engine, Inspection(check="paint", result="passed", **site.header(at=now)))
+    while await Intake(engine=engine, sites=site.SITES).take():
+        pass
+    found = await rebuild(engine, sites=site.SITES, zones=Zones(site.SITES), now=now, adopt=True)
+    assert found.differing == {"inspection": 1}  # which role it had is not known of before
     await engine.dispose()

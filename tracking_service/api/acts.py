@@ -106,6 +106,7 @@ _DOORS: Final = (
     ("/api/lines/{line}/certificate", "certificate", "line"),
     ("/api/lines/{line}/delivery-note", "delivery_note", "line"),
     ("/api/events/{event}/link", "link", "event"),
+    ("/api/events/{event}/assign", "assign", "event"),
     ("/api/events/{event}/unlink", "unlink", "event"),
     ("/api/events/{event}/quantity", "quantity", "event"),
     ("/api/events/{ref}/void", "void", "ref"),

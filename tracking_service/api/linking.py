@@ -1,7 +1,7 @@
 """What a scan that waits may be, and how each delivery came: `docs/linking.md`."""
 
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from fastapi import FastAPI, Query
 from pydantic import BaseModel
@@ -12,11 +12,14 @@ from plumbline.text import visible
 from tracking_service.api.models import Text, both, iso, iso_or_none
 from tracking_service.api.wall import Wall
 from tracking_service.errors import UnknownThingError
-from tracking_service.linking import candidates, deliveries
+from tracking_service.linking import candidates, deliveries, point_candidates, point_suggestions
 from tracking_service.linking.delivered import Delivery, Portion, UnitState
+from tracking_service.linking.point_suggestions import PartName as PointPartName
 from tracking_service.linking.question import PartName
 from tracking_service.linking.suggestions import Suggestion, ranked
 from tracking_service.log.tables import voided
+from tracking_service.rooms.ground import Ground
+from tracking_service.rooms.tables import inspection
 from tracking_service.tables import evidence
 
 #: A list has so many suggestions unless it is asked for more.
@@ -50,6 +53,32 @@ class SuggestionModel(BaseModel):
     linkable: bool
     reason: Text
     parts: list[SuggestionPartModel]
+
+
+class PointPartModel(BaseModel):
+    """What speaks for a point; less than 0 points: what speaks against it."""
+
+    name: PointPartName
+    points: int
+    reason: Text
+
+
+class PointSuggestionModel(BaseModel):
+    """A point that an inspection may have been of; `linkable`: who inspected may inspect it."""
+
+    order: str
+    order_title: Text
+    check: str
+    title: Text
+    role: str | None
+    photo_required: bool
+    result: Literal["passed", "failed", "conditional"] | None
+    """What its newest inspection said."""
+    score: int
+    exact: bool
+    linkable: bool
+    reason: Text
+    parts: list[PointPartModel]
 
 
 class ScanModel(BaseModel):
@@ -110,7 +139,7 @@ class DeliveryModel(BaseModel):
 
 
 def add_linking(app: FastAPI, wall: Wall) -> None:
-    """`GET /api/unlinked/{event}/suggestions` and `GET /api/orders/{number}/deliveries`."""
+    """`GET /api/unlinked/{event}/suggestions`, `…/points` and `GET /api/orders/{number}/deliveries`."""
 
     @app.get("/api/unlinked/{event}/suggestions")
     async def suggestions(event: str, limit: Annotated[int, Query(ge=1, le=100)] = _SHOWN) -> list[SuggestionModel]:
@@ -132,7 +161,17 @@ def add_linking(app: FastAPI, wall: Wall) -> None:
             raise UnknownThingError(f"there is no order '{number}'")
         return [_delivery(one) for one in found]
 
-    _ = (suggestions, listed)
+    @app.get("/api/unlinked/{event}/points")
+    async def points(event: str, limit: Annotated[int, Query(ge=1, le=100)] = _SHOWN) -> list[PointSuggestionModel]:
+        name = visible(event, 37)
+        ground = Ground(wall.sites, wall.zones, wall.now_ns())
+        async with wall.reader.connect() as connection:
+            found = await point_candidates.read(connection, name, ground)
+            if found is None:
+                raise UnknownThingError(await _why_not_point(connection, name))
+        return [_point(one) for one in point_suggestions.ranked(found.told, found.candidates)[:limit]]
+
+    _ = (suggestions, listed, points)
 
 
 async def _why_not(connection: AsyncConnection, event: str) -> str:
@@ -143,6 +182,36 @@ async def _why_not(connection: AsyncConnection, event: str) -> str:
     if lines:
         return f"'{event}' does not wait: it is linked to {', '.join(lines[:4])}; unlink it first"
     return f"no scan waits by the id '{event}'; GET /api/unlinked lists those that do"
+
+
+async def _why_not_point(connection: AsyncConnection, event: str) -> str:
+    """Why no inspection waits by this id."""
+    row = (
+        await connection.execute(select(inspection.c.order_number, inspection.c.point).where(inspection.c.id == event))
+    ).first()
+    if row is not None and row.order_number is not None:
+        return f"'{event}' does not wait: it was of '{row.point}' of {row.order_number}; unlink it first"
+    if (await connection.execute(select(voided.c.ref).where(voided.c.ref == event))).first() is not None:
+        return f"'{event}' does not wait: it is void; restore it first"
+    return f"no inspection waits by the id '{event}'; GET /api/unlinked lists those that do"
+
+
+def _point(one: point_suggestions.Suggestion) -> PointSuggestionModel:
+    found = one.candidate
+    return PointSuggestionModel(
+        order=found.point.order,
+        order_title=both(found.title),
+        check=found.point.point,
+        title=both(found.point.title),
+        role=found.point.role,
+        photo_required=found.point.photo,
+        result=found.result,
+        score=one.score,
+        exact=one.exact,
+        linkable=found.refused is None,
+        reason=both(one.text),
+        parts=[PointPartModel(name=part.name, points=part.points, reason=both(part.text)) for part in one.parts],
+    )
 
 
 def _suggestion(one: Suggestion, site: str) -> SuggestionModel:

@@ -230,13 +230,14 @@ class TransitionModel(BaseModel):
 
 
 class UnlinkedModel(BaseModel):
-    """A scan that waits for a person."""
+    """A scan or an inspection that waits for a person; `text` is what was scanned, or which point the inspection names."""
 
     event_id: str
     at: str
     device: str
     text: str
     reason: Text
+    kind: Literal["scan", "inspection"] = "scan"
 
 
 class HistoryModel(BaseModel):

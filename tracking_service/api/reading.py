@@ -244,6 +244,7 @@ async def read_unlinked(connection: AsyncConnection, site: str) -> list[Unlinked
             device=row.device,
             text=row.text,
             reason=Text(en=row.reason_en, zh=row.reason_zh),
+            kind=row.kind,
         )
         for row in await connection.execute(statement)
     ]

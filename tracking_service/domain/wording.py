@@ -54,7 +54,7 @@ def showed(known: Known) -> Text:
 
 
 def waits(text: str, reason: Text) -> Text:
-    """An unlinked scan."""
+    """A scan, or an inspection, that waits."""
     shown = visible(text, 48)
     return Text(f"Not linked: {shown}: {reason.en}", f"未关联：{shown}：{reason.zh}")
 
@@ -74,11 +74,10 @@ def changed_state(event: State, device: Text) -> Text:
     return Text(f"{device.en}: {state.en}{code}", f"{device.zh}：{state.zh}{code}")
 
 
-def inspected(event: Inspection) -> Text:
+def inspected(event: Inspection, point: Text, order: str) -> Text:
     """A quality check was carried out."""
-    check, result = visible(event.check, 64), _RESULTS[event.result]
-    order_en, order_zh = (f" ({visible(event.order, 64)})", f"({visible(event.order, 64)})") if event.order else ("", "")
-    return Text(f"Inspection {check}: {result.en}{order_en}", f"检查 {check}：{result.zh}{order_zh}")
+    result = _RESULTS[event.result]
+    return Text(f"Inspection {point.en}: {result.en} ({order})", f"检查 {point.zh}：{result.zh}({order})")
 
 
 def gateway_turned(gateway: str, *, online: bool) -> Text:

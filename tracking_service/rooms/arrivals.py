@@ -138,7 +138,7 @@ async def of_order(connection: AsyncConnection, number: str, site: str) -> set[s
     own = select(evidence.c.event_id).where(evidence.c.line_id.in_(here), evidence.c.device != OFFICE)
     waiting = (
         select(unlinked_scan.c.event_id)
-        .where(unlinked_scan.c.site == site, unlinked_scan.c.reason != "unreadable")
+        .where(unlinked_scan.c.site == site, unlinked_scan.c.kind == "scan", unlinked_scan.c.reason != "unreadable")
         .order_by(unlinked_scan.c.event_id.desc())  # by the time of capture, which no correction moves
         .limit(LOOKED_AGAIN)
     )

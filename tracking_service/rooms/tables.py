@@ -28,13 +28,21 @@ inspection: Final = Table(
     metadata,
     Column("id", String(36), primary_key=True),  # the event's or the act's
     Column("site", String(64), nullable=False),
-    Column("order_number", String(256), nullable=True),
+    Column("order_number", String(256), nullable=True),  # NULL: it waits for a person
     Column("point", String(256), nullable=False),
     Column("result", String(16), nullable=False),
     Column("person", String(256), nullable=True),
     Column("photo", String(256), nullable=True),
     Column("at", BigInteger, nullable=False),
+    Column("told_order", String(256), nullable=True),  # what it says itself
+    Column("told_point", String(256), nullable=False, server_default=""),
+    Column("role", String(64), nullable=True),  # the role that the point asked for when it was taken
+    Column(
+        "doubted_until", BigInteger, nullable=False, server_default="0"
+    ),  # till then another order may explain it; -1: a person did
     Index("ix_inspection_point", "order_number", "point"),
+    Index("ix_inspection_told", "site", "told_point"),
+    Index("ix_inspection_told_order", "told_order"),
 )
 
 #: Who signed which milestone off, or took that back.
