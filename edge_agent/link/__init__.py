@@ -11,8 +11,20 @@ comes back: the supervisor runs the reader again. Whatever goes wrong is a `Read
 
 from edge_agent.link.declared import host_and_port, link_of, profile_of, serial_line
 from edge_agent.link.line import Line, Link
+from edge_agent.link.listening import Listening
 from edge_agent.link.serial_port import SerialLink
 from edge_agent.link.silence import Silence
 from edge_agent.link.tcp import TcpLink
 
-__all__ = ["Line", "Link", "SerialLink", "Silence", "TcpLink", "host_and_port", "link_of", "profile_of", "serial_line"]
+__all__ = [
+    "Line",
+    "Link",
+    "Listening",
+    "SerialLink",
+    "Silence",
+    "TcpLink",
+    "host_and_port",
+    "link_of",
+    "profile_of",
+    "serial_line",
+]

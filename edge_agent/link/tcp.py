@@ -9,6 +9,7 @@ from typing import Final
 
 from edge_agent.link.line import Line, reason
 from edge_agent.reader import ReaderError
+from plumbline.patience import Patience
 
 _CHUNK: Final = 16_384
 _CONNECT_S: Final = 10.0
@@ -35,7 +36,7 @@ class TcpLink:
     async def opened(self) -> AsyncGenerator[Line]:
         """Connect."""
         try:
-            async with asyncio.timeout(_CONNECT_S):
+            async with Patience(_CONNECT_S):
                 reader, writer = await asyncio.open_connection(self._host, self._port)
         except (OSError, UnicodeError) as error:  # TimeoutError is an OSError; a host of 70 letters is a UnicodeError
             raise ReaderError(
@@ -68,7 +69,7 @@ class _TcpLine:
 
     async def read(self) -> bytes:
         try:
-            async with asyncio.timeout(self._quiet_s):
+            async with Patience(self._quiet_s):
                 chunk = await self._reader.read(_CHUNK)
         except TimeoutError:
             return b""
@@ -81,7 +82,7 @@ class _TcpLine:
     async def write(self, data: bytes) -> None:
         try:
             self._writer.write(data)
-            async with asyncio.timeout(_WRITE_S):
+            async with Patience(_WRITE_S):
                 await self._writer.drain()
         except OSError as error:
             raise self._lost(reason(error)) from error

@@ -1,11 +1,10 @@
 """A client of gpsd: emits the fixes of one of its receivers, and says what gpsd says is wrong."""
 
-import asyncio
 import os
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from edge_agent.link import Silence, TcpLink
+from edge_agent.link import Listening, Silence, TcpLink
 from edge_agent.nmea import Epoch
 from edge_agent.reader import Emit, ReaderError
 from edge_agent.readers.gpsd.protocol import WATCH, Report, Session, Trouble
@@ -43,7 +42,7 @@ class GpsdClient:
 
     async def run(self, emit: Emit) -> None:
         """Watch until cancelled. Raises `ReaderError` where gpsd is gone or has nothing to tell; lets the errors of `emit` pass."""
-        now = asyncio.get_running_loop().time
+        now = Listening()
         session, chosen, told = Session(), _Chosen(self._receiver), set[str]()
         silence, without = Silence(self._silence_s, now()), Silence(self._no_fix_s, now())
         async with self._link.opened() as line:
@@ -82,8 +81,9 @@ class GpsdClient:
         last, fixes, trouble = None, 0, ""
         async with self._link.opened() as line:
             await line.write(WATCH)
-            end_s = asyncio.get_running_loop().time() + patience_s
-            while fixes < _ENOUGH_FIXES and asyncio.get_running_loop().time() < end_s:
+            now = Listening()
+            end_s = now() + patience_s
+            while fixes < _ENOUGH_FIXES and now() < end_s:
                 chunk = await line.read()
                 found: Iterable[Report | Trouble] = session.feed(chunk) if chunk else session.flush()
                 for one in found:

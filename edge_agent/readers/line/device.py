@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from edge_agent.link import Line as OpenLine
-from edge_agent.link import Link, Silence
+from edge_agent.link import Link, Listening, Silence
 from edge_agent.reader import Capture, Emit, ReaderError
 from edge_agent.readers.line.framing import Fault, Line, Lines, shown
 from edge_agent.readers.line.meaning import Meaning, Said
@@ -76,7 +76,7 @@ class LineDevice:
             self._save()  # a few bytes; the loop must not be left before they are down
 
     async def _read(self, emit: Emit) -> None:
-        now = asyncio.get_running_loop().time
+        now = Listening()
         silence = Silence(self._silence_s or 0.0, now())
         saved_s = now()
         async with self._link.opened() as line:
@@ -101,7 +101,7 @@ class LineDevice:
 
         Raises `ReaderError` where nothing comes, or nothing that fits. A `request` is sent: it is a question.
         """
-        now = asyncio.get_running_loop().time
+        now = Listening()
         end_s = now() + patience_s
         fitting, faults, value = 0, list[Fault](), ""
         async with self._link.opened() as line:

@@ -1,11 +1,10 @@
 """A live receiver: emit its fixes, and say when it is silent, unreadable or without a fix."""
 
-import asyncio
 import datetime as dt
 from collections.abc import Callable
 from typing import Final
 
-from edge_agent.link import Link, Silence
+from edge_agent.link import Link, Listening, Silence
 from edge_agent.nmea import Doubt, Epoch, NmeaStream
 from edge_agent.reader import Emit, ReaderError
 from edge_agent.readers.nmea.fixes import Thinner, capture_of, described
@@ -13,6 +12,8 @@ from plumbline.clock import monotonic_ns
 
 Report = Callable[[str, str], None]
 
+#: `quiet_s` is 5 s at most, and a read may gather a little more.
+_LONGEST_QUIET_S: Final = 6.0
 #: How a check ends early: by then everything that the receiver sends in its cycle has been heard.
 _ENOUGH_FIXES: Final = 2
 
@@ -45,7 +46,7 @@ class Receiver:
 
     async def run(self, emit: Emit) -> None:
         """Open the link, then read, until cancelled. Raises `ReaderError`, and lets the errors of `emit` pass."""
-        now = asyncio.get_running_loop().time
+        now = Listening(step_s=_LONGEST_QUIET_S)
         stream = NmeaStream(today=_today, source=self._source)
         watch = _Watch(self._name, self._link, self._report, silence_s=self._silence_s, no_fix_s=self._no_fix_s, now_s=now())
         heard_s = now()
@@ -74,8 +75,9 @@ class Receiver:
         stream = NmeaStream(today=_today, source=self._source)
         size, last, fixes, first = 0, None, 0, b""
         async with self._link.opened() as line:
-            end_s = asyncio.get_running_loop().time() + patience_s
-            while fixes < _ENOUGH_FIXES and asyncio.get_running_loop().time() < end_s:
+            now = Listening(step_s=_LONGEST_QUIET_S)
+            end_s = now() + patience_s
+            while fixes < _ENOUGH_FIXES and now() < end_s:
                 chunk = await line.read()
                 size, first = size + len(chunk), first or chunk
                 for epoch in stream.feed(chunk) if chunk else stream.flush():

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from edge_agent.link import SerialLink, Silence, TcpLink, host_and_port, link_of, profile_of, serial_line
+from edge_agent.link import Listening, SerialLink, Silence, TcpLink, host_and_port, link_of, profile_of, serial_line
 from edge_agent.link.line import reason
 from edge_agent.reader import ReaderError
 from plumbline.errors import SettingsError
@@ -134,6 +134,13 @@ def test_silence_is_told_once_until_something_is_heard() -> None:
     assert [silence.due(at) for at in (9, 10, 30)] == [False, True, False]
     silence.heard(40)
     assert [silence.due(at) for at in (49, 51)] == [False, True]
+
+
+def test_the_clock_of_whoever_listens_goes_only_while_he_does() -> None:
+    """A gateway that stood still for a minute has not heard a minute of silence."""
+    real = iter([100.0, 100.2, 100.9, 160.9, 161.9, 170.0])
+    now = Listening(lambda: next(real))
+    assert [round(now() - 100, 3) for _ in range(5)] == [0.2, 0.9, 1.9, 2.9, 3.9]
 
 
 @pytest.mark.parametrize(
