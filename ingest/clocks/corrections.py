@@ -226,12 +226,13 @@ class Corrector:
     async def _dead(self, references: Mapping[Boot, Reference]) -> int:
         """Ask for the replay of letters whose time is known now."""
         table, done = dead_letter.c, 0
+        waits = table.replayed_at.is_(None) & table.replay_requested_at.is_(None)
         reached = max(0, self._letters - _AGAIN)
         while True:
             waiting = (
                 select(table.id, table.payload)
                 .where(table.id > reached, table.reason.in_(REASONS), table.seq.is_not(None))
-                .where(table.replayed_at.is_(None), table.replay_requested_at.is_(None))
+                .where(waits)
                 .order_by(table.id)
                 .limit(_PAGE)
             )
@@ -244,7 +245,8 @@ class Corrector:
                     for number, event in freed:
                         body = codec.encode(event)
                         values = {"payload": body, "size": len(body), "replay_requested_at": self._clock()}
-                        await connection.execute(update(dead_letter).where(table.id == number).values(**values))
+                        # Another worker may have had it replayed since we looked: once more it would count twice.
+                        await connection.execute(update(dead_letter).where(table.id == number, waits).values(**values))
                 done += len(freed)
             if rows:
                 reached = rows[-1].id

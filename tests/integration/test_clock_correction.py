@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from msgspec import Struct, structs
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from edge_agent import config
 from edge_agent.agent import Agent
@@ -99,6 +100,26 @@ def lost(event, **clock):
     """The event as it was stamped while the clock was not set, `seq` seconds behind MONO."""
     fields = {"quality": "free", "boot": "b1", "mono": MONO + event.seq * S, "unset": True} | clock
     return structs.replace(event, at=LONG_AGO + event.seq, clock=ClockReading(**fields))
+
+
+async def test_a_worker_that_stood_still_wants_no_letter_that_another_replayed_meanwhile(engine, monkeypatch):
+    office, other = Office(engine), Office(engine)
+    await office.take(lost(reading(1)), lost(reading(2)))
+    async with engine.begin() as connection:
+        await learn(connection, SAID, NOON)
+    real = AsyncEngine.begin
+
+    @contextlib.asynccontextmanager
+    async def stood_still(self):
+        monkeypatch.setattr(AsyncEngine, "begin", real)
+        await other.settle()
+        async with real(self) as connection:
+            yield connection
+
+    monkeypatch.setattr(AsyncEngine, "begin", stood_still)
+    await office.settle()
+    [stream] = await report(engine)
+    assert (stream.received, stream.dead) == (2, 0)
 
 
 @pytest.mark.parametrize("order", ["before", "between", "behind"])
