@@ -1,6 +1,8 @@
 """Databases with tables: made once a process, and copied for every test after that."""
 
+import asyncio
 import atexit
+import contextlib
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -11,6 +13,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from plumbline.database import open_engine
+from tests.servers import DEADLINE_S
 
 Migrate = Callable[[AsyncEngine], Awaitable[None]]
 
@@ -66,11 +69,16 @@ async def _copied(place: URL, migrations: tuple[Migrate, ...]) -> bool:
 
 
 async def _create(place: URL, name: str, model: str = "template1") -> bool:
-    connection = await asyncpg.connect(host=place.host, port=place.port, user=place.username, database="postgres", timeout=60)
+    connection = await asyncpg.connect(
+        host=place.host, port=place.port, user=place.username, database="postgres", timeout=DEADLINE_S
+    )
     try:
-        await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE {model}')
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                with contextlib.suppress(asyncpg.ObjectInUseError):  # the server still sees off whoever made the model
+                    await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE {model}')
+                    return True
     except asyncpg.DuplicateDatabaseError:
         return False
     finally:
         await connection.close()
-    return True

@@ -32,15 +32,7 @@ class PymodbusServer(Server):
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         command = [sys.executable, "-m", "tests.modbus_servers", str(self.port)]
-        super().__init__(command, folder / "pymodbus.log", lambda: answers(self.port))
-
-    def start(self) -> None:
-        here = Path.cwd()
-        os.chdir(ROOT)
-        try:
-            super().start()
-        finally:
-            os.chdir(here)
+        super().__init__(command, folder / "pymodbus.log", lambda: answers(self.port), folder=ROOT)
 
 
 async def _serve(port: int) -> None:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -73,20 +73,52 @@ def answers(port: int) -> bool:
     return False
 
 
-class Server:
-    """A child process that serves: started, killed and started again at will."""
+#: The kernel ends a server whose test process was killed.
+_GUARD = ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
 
-    def __init__(self, command: list[str], log: Path, ready: Callable[[], bool], user: str | None = None) -> None:
+
+class Server:
+    """A child process that serves: started, killed and started again at will. It never outlives the test process.
+
+    Args:
+        command: to run.
+        log: the file to which it says what it says.
+        ready: whether it answers.
+        user: who runs it, instead of us.
+        environment: its variables, beside ours.
+        folder: where it runs.
+    """
+
+    def __init__(
+        self,
+        command: list[str],
+        log: Path,
+        ready: Callable[[], bool],
+        user: str | None = None,
+        *,
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> None:
         self.command = command
         self.log = log
         self._ready = ready
         self._user = user
+        self._environment = environment or {}
+        self._folder = folder
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start and wait until it answers."""
         with self.log.open("ab") as out:
-            self.process = subprocess.Popen(self.command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, user=self._user)
+            self.process = subprocess.Popen(
+                [*_GUARD, *self.command],
+                stdout=out,
+                stderr=out,
+                stdin=subprocess.DEVNULL,
+                user=self._user,
+                env={**os.environ, **self._environment},
+                cwd=self._folder,
+            )
         try:
             wait_until(lambda: self._died() or self._ready(), f"{self.command[0]} to answer")
         except TimeoutError:
@@ -114,7 +146,7 @@ class Server:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(DEADLINE_S)
         self.process = None
 
 
@@ -274,9 +306,18 @@ class PostgreSql(Server):
 @contextlib.contextmanager
 def open_folder(stem: str) -> Iterator[Path]:
     """A temporary folder that other users can reach."""
-    with tempfile.TemporaryDirectory(prefix=f"plumbline-{stem}-") as name:
+    _sweep()
+    with tempfile.TemporaryDirectory(prefix=f"plumbline-test-{os.getpid()}-{stem}-") as name:
         Path(name).chmod(0o755)
         yield Path(name)
+
+
+def _sweep() -> None:
+    """Remove what test processes left that were killed: a database server's folder holds gigabytes."""
+    for folder in Path(tempfile.gettempdir()).glob("plumbline-test-*-*"):
+        owner = folder.name.split("-")[2]
+        if not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(folder, ignore_errors=True)  # another test process may sweep it, too
 
 
 @contextlib.contextmanager

@@ -99,7 +99,8 @@ silence_s = 3600.0
 """
 
     def _part(self, *arguments: str, ready: Any = lambda: True) -> Server:
-        return _Part(plumbline(*arguments), self.folder / f"{arguments[0]}.log", ready, self._environment)
+        log = self.folder / f"{arguments[0]}.log"
+        return Server(plumbline(*arguments), log, ready, environment=self._environment)
 
     def _tracking_ready(self) -> bool:
         try:
@@ -143,17 +144,3 @@ silence_s = 3600.0
     def wait_for_percent(self, percent: float) -> None:
         """Wait until the milestone stands at `percent`."""
         wait_until(lambda: self.milestone()["percent"] == percent, f"the milestone to reach {percent} %")
-
-
-class _Part(Server):
-    def __init__(self, command: list[str], log: Path, ready: Any, environment: dict[str, str]) -> None:
-        super().__init__(command, log, ready)
-        self._environment = environment
-
-    def start(self) -> None:
-        os.environ.update(self._environment)
-        try:
-            super().start()
-        finally:
-            for name in self._environment:
-                os.environ.pop(name, None)

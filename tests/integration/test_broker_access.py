@@ -37,25 +37,14 @@ class Deployed(Server):
             assert before in text
             text = text.replace(before, after)
         (folder / "mosquitto.conf").write_text(text + ("user root\n" if os.geteuid() == 0 else ""))
-        super().__init__(["/bin/sh", str(DEPLOY / "start.sh")], folder / "log", lambda: answers(self.port))
-
-    def start(self) -> None:
-        with self.log.open("ab") as out:
-            self.process = subprocess.Popen(
-                self.command,
-                stdout=out,
-                stderr=out,
-                env={
-                    **self.passwords,
-                    "PATH": os.environ["PATH"] + ":/usr/sbin",
-                    "MOSQUITTO_RUN": str(self.folder),
-                    "MOSQUITTO_CONFIG": str(self.folder / "mosquitto.conf"),
-                },
-            )
-        from tests.servers import wait_until
-
-        wait_until(lambda: self._died() or self._ready(), "the broker to answer")
-        assert not self._died(), self.log.read_text()
+        environment = {
+            **passwords,
+            "PATH": os.environ["PATH"] + ":/usr/sbin",
+            "MOSQUITTO_RUN": str(folder),
+            "MOSQUITTO_CONFIG": str(folder / "mosquitto.conf"),
+        }
+        command = ["/bin/sh", str(DEPLOY / "start.sh")]
+        super().__init__(command, folder / "log", lambda: answers(self.port), environment=environment)
 
     def connect(self, user: str, password: str) -> Connection:
         return Connection(address=Address.parse(f"mqtt://{user}:{password}@127.0.0.1:{self.port}"), client_id=f"test-{user}")
