@@ -14,9 +14,11 @@ import structlog
 from plumbline import child
 from plumbline.errors import MqttError
 from plumbline.mqtt import Version
+from plumbline.patience import Patience
 
 _log = structlog.get_logger()
-_START_TIMEOUT_S: Final = 10.0
+#: From a gateway's memory card on a busy day.
+_START_TIMEOUT_S: Final = 60.0
 
 
 class OwnBroker(NamedTuple):
@@ -104,7 +106,7 @@ async def _mosquitto(program: str, folder: Path, host: str, port: int) -> AsyncG
 
 async def _wait_for(host: str, port: int, process: asyncio.subprocess.Process, log: Path) -> None:
     try:
-        async with asyncio.timeout(_START_TIMEOUT_S):
+        async with Patience(_START_TIMEOUT_S):
             while process.returncode is None:
                 with contextlib.suppress(OSError):
                     _, writer = await asyncio.open_connection(host, port)

@@ -87,5 +87,6 @@ async def running(
                 async with asyncio.timeout(_GRACE_S):
                     await process.wait()
             except TimeoutError:
-                process.kill()
+                with contextlib.suppress(ProcessLookupError):  # it ended in the same moment
+                    process.kill()
                 await process.wait()

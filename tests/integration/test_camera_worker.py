@@ -1,10 +1,13 @@
 """The camera reader's worker process: crashes, hangs, greed, kills on either side; nothing is lost, doubled or left behind."""
 
+import asyncio
 import os
 import random
+import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +23,7 @@ from tests.rtsp_camera import rtsp_camera
 from tests.servers import wait_until
 
 ROOT = Path(__file__).parents[2]
+DEADLINE_S = 1
 FAULTY = (sys.executable, "-P", str(ROOT / "tests" / "faulty_worker.py"))
 
 
@@ -103,6 +107,34 @@ async def test_a_worker_that_dies_or_stops_between_two_pictures_costs_none_of_th
         assert workers() != [first]
     assert kept.texts == ["FIRST", "SECOND"]
     assert kept.reports == []
+
+
+async def test_an_answer_that_came_while_the_agent_stood_still_counts(photos, tmp_path, monkeypatch):
+    started: list[process.Worker] = []
+    start, send = process.Worker.start, process.Worker.send
+
+    async def counted(worker: process.Worker) -> None:
+        started.append(worker)
+        await start(worker)
+
+    async def sent(worker: process.Worker, request: object) -> None:
+        await send(worker, request)
+        pipe = worker._process._transport.get_pipe_transport(1).get_extra_info("pipe").fileno()
+
+        def stand_still() -> None:
+            """Until the answer is there, and the time for it over."""
+            select.select([pipe], [], [], 120)
+            time.sleep(DEADLINE_S + 1)
+
+        asyncio.get_running_loop().call_soon(stand_still)
+
+    monkeypatch.setattr(process.Worker, "start", counted)
+    monkeypatch.setattr(process.Worker, "send", sent)
+    drop(photos, "a.png", png("FIRST"))
+    kept = Kept()
+    async with running(make(kept, tmp_path, folder="photos", deadline_s=DEADLINE_S, budget_ms=500), kept):
+        await kept.until(lambda: kept.texts == ["FIRST"])
+    assert (len(started), kept.reports) == (1, [])
 
 
 async def test_a_worker_that_is_killed_in_the_middle_of_a_picture_reads_it_after_all(photos, tmp_path, monkeypatch):

@@ -19,6 +19,7 @@ import structlog
 import edge_agent
 from edge_agent.reader import ReaderError
 from edge_agent.readers.camera.messages import HEAD_BYTES, MAX_BYTES, Ready, Reply, Request, framed, reply_of
+from plumbline.patience import Patience
 
 _log = structlog.get_logger(__name__)
 
@@ -101,7 +102,7 @@ class Worker:
         stdout = self._running.stdout
         assert stdout is not None
         try:
-            async with asyncio.timeout(within_s):
+            async with Patience(within_s):
                 length = int.from_bytes(await stdout.readexactly(HEAD_BYTES), "big")
                 if length > MAX_BYTES:
                     raise WorkerDiedError(await self._end(f"said {length} bytes at once"))
@@ -124,7 +125,7 @@ class Worker:
         if process.stdin is not None:
             process.stdin.close()
         try:
-            async with asyncio.timeout(_REAP_S):
+            async with Patience(_REAP_S):
                 await process.wait()
         except TimeoutError:
             _log.error("camera.worker_stays", device=self._device, pid=process.pid, check="the camera's driver (dmesg)")
@@ -149,7 +150,7 @@ class Worker:
         if process is None:
             return what
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1):  # its end of the pipe closes before the kernel tells how it ended
+            async with Patience(1):  # its end of the pipe closes before the kernel tells how it ended
                 await process.wait()
                 if self._listening is not None:
                     await asyncio.wait([self._listening])
