@@ -11,12 +11,13 @@ from plumbline import broker
 from plumbline.address import Address
 from plumbline.errors import MqttError
 from plumbline.mqtt import Connection, keep_connected
+from tests.servers import free_port
 
 
 @pytest.mark.usefixtures("spoken_by")
 @pytest.mark.parametrize("kind", ["mosquitto", "amqtt"])
 async def test_messages_go_through_either_broker(tmp_path, kind):
-    async with broker.own_broker(folder=tmp_path, host="127.0.0.1", port=broker.free_port(), prefer=kind) as own:
+    async with broker.own_broker(folder=tmp_path, host="127.0.0.1", port=free_port(), prefer=kind) as own:
         assert own.kind == kind
         async with Connection(address=Address.parse(own.url), client_id="c", version=own.version) as client:
             await client.subscribe("t/#")
@@ -41,12 +42,12 @@ async def test_a_mosquitto_that_cannot_start_shows_its_own_words(tmp_path, monke
     program.chmod(0o755)
     monkeypatch.setattr(broker, "find_mosquitto", lambda: str(program))
     with pytest.raises(MqttError, match="code 3: Error: no such thing"):
-        async with broker.own_broker(folder=tmp_path, host="127.0.0.1", port=broker.free_port()):
+        async with broker.own_broker(folder=tmp_path, host="127.0.0.1", port=free_port()):
             pass
 
 
 async def test_a_mosquitto_that_is_killed_comes_back_at_the_same_address(tmp_path):
-    port, others = broker.free_port(), mosquittos()
+    port, others = free_port(), mosquittos()
     async with broker.own_broker(folder=tmp_path, host="127.0.0.1", port=port, prefer="mosquitto") as own:
         (child,) = mosquittos() - others
         async with Connection(address=Address.parse(own.url), client_id="c") as client:
@@ -70,4 +71,11 @@ def mosquittos():
     """The process ids of this process's mosquittos; other tests' servers may be among them."""
     parents = (Path("/proc") / str(os.getpid()) / "task").glob("*/children")
     children = [int(child) for listed in parents for child in listed.read_text().split()]
-    return {child for child in children if b"mosquitto" in (Path("/proc") / str(child) / "cmdline").read_bytes()}
+    return {child for child in children if b"mosquitto" in command_line(child)}
+
+
+def command_line(pid):
+    try:
+        return (Path("/proc") / str(pid) / "cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):  # ended meanwhile
+        return b""
