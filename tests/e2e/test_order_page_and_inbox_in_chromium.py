@@ -229,3 +229,60 @@ async def test_what_is_likely_is_linked_by_enter_alone_and_what_comes_later_appe
     await expect(page.locator("article.scan")).to_have_count(0)
     await expect(page.get_by_role("list", name="Just done")).to_contain_text("Bolts (PO-1)")
     assert not served.faults
+
+
+@pytest.mark.timeout(240)
+async def test_thousands_of_lines_and_endless_names_fit_the_screen_of_a_phone_and_leave_the_wall_to_the_others(served):
+    line = site.order()["lines"][0]
+    lines = [{"line": str(n), "title": line["title"], "quantity": 2, "unit": "pcs"} for n in range(1, 1501)]
+    endless = {
+        "customer": "W" * 200,
+        "lines": lines,
+        "milestones": [],
+        "title": {"en": "برج الميناء 🏗️ " * 12, "zh": "塔" * 200},
+    }
+    await take(served, site.order() | endless | {"number": "PO-0"})
+    await take(served, order(time.time_ns()))
+    phone = await served.page("?lang=en#/orders/PO-0", PHONE)
+    material = phone.get_by_role("region", name="Material")
+    await expect(material.get_by_role("listitem")).to_have_count(80)
+    await expect(phone.get_by_role("region", name="Health")).to_contain_text("too few cases to say")
+    assert await fits(phone)
+    await material.get_by_role("button", name="1420 more").click()
+    await expect(material.get_by_role("listitem")).to_have_count(480)
+
+    wall = await served.page("?lang=en&map=canvas", PHONE)
+    await expect(wall.locator("header h1").first).to_be_in_viewport(ratio=1)
+    await expect(wall.locator("header").first).to_contain_text("UTC+8")
+    await expect(wall.get_by_role("button", name="Show Dust on the heatmap")).to_be_in_viewport(ratio=1)
+    assert await fits(wall)
+    assert not served.faults
+
+
+@pytest.mark.timeout(240)
+async def test_the_pages_are_light_for_who_chose_light_and_an_open_sheet_keeps_the_keyboard(served):
+    await take(served, order(time.time_ns()))
+    page = await served.page("?lang=en&map=canvas")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    await page.emulate_media(color_scheme="light")
+    opener = page.get_by_role("button", name="Show the evidence of").first
+    await opener.click()
+    sheet = page.get_by_role("dialog")
+    await expect(sheet.get_by_role("button", name="Close")).to_be_focused()
+    for _ in range(4):
+        await page.keyboard.press("Tab")
+        assert not await page.evaluate("document.querySelector('.wall').contains(document.activeElement)")
+    assert await page.evaluate(ground) == "rgb(10, 15, 21)"
+    await page.keyboard.press("Escape")
+    await expect(sheet).to_have_count(0)
+    await expect(opener).to_be_focused()
+
+    await page.get_by_role("link", name="PO-1").click()
+    await expect(page.get_by_role("region", name="Health")).to_be_visible()
+    assert await page.evaluate(ground) == "rgb(242, 245, 248)"
+    await page.emulate_media(color_scheme="dark")
+    assert await page.evaluate(ground) == "rgb(10, 15, 21)"
+    await page.emulate_media(media="print")
+    assert await page.evaluate(ground) == "rgb(242, 245, 248)"
+    await expect(page.get_by_role("navigation")).to_be_hidden()
+    assert not served.faults

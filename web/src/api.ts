@@ -149,7 +149,9 @@ export const evidence = list(
   }),
 );
 
-export const unlinkedScans = list(record({ event_id: text, at: time, device: text, text, reason: bilingual }));
+export const unlinkedScans = list(
+  record({ event_id: text, at: time, device: text, text, reason: bilingual, kind: word(['scan', 'inspection'], 'scan') }),
+);
 
 /** The moves of a milestone, newest first; `causes` are ids of events and acts. */
 export const transitions = list(

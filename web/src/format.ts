@@ -62,6 +62,13 @@ export function tickText(at: When, step: 'day' | 'week' | 'month' | 'quarter' | 
   return shortDay(at, zone, language);
 }
 
+/** What the clock there is called, in hours from UTC: `UTC+8`, `UTC-3:30`. */
+export function zoneOf(at: When, zone: string, language: Language): string {
+  const parts = formatter(language, zone, { timeZoneName: 'shortOffset' }).formatToParts(moment(at));
+  const name = parts.find((part) => part.type === 'timeZoneName')?.value ?? 'UTC';
+  return name.replace('GMT', 'UTC').replace('−', '-').replace(/\+0$/, '');
+}
+
 /** The clock time on the site's own today, else the day with the time. */
 export function clockOrDay(at: When, now: number, zone: string, language: Language): string {
   const time = clock(at, zone, language);

@@ -22,6 +22,21 @@ export const suggestions = list(
   }),
 );
 
+/** Points that an inspection may have been of, best first; `linkable`: who inspected may inspect it. */
+export const pointSuggestions = list(
+  record({
+    order: text,
+    order_title: bilingual,
+    check: text,
+    title: bilingual,
+    role: maybe(text),
+    score: number,
+    exact: flag,
+    linkable: flag,
+    reason: bilingual,
+  }),
+);
+
 /** So much of a line; `expected` is null where it came in no unit, 0 where the delivery note lists another line. */
 const portion = record({
   line: text,
@@ -53,6 +68,7 @@ export const deliveries = list(
 );
 
 export type Suggestion = Read<typeof suggestions>[number];
+export type PointSuggestion = Read<typeof pointSuggestions>[number];
 export type Delivery = Read<typeof deliveries>[number];
 export type Portion = Read<typeof portion>;
 export type UnitState = Delivery['units'][number]['state'];

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Heat, Site } from '../src/api';
 import { between, fieldOf } from '../src/map/heat';
-import { placeNames, type Pin } from '../src/map/labels';
+import { longest, placeNames, type Pin } from '../src/map/labels';
 import { boundsOf, fitted, metresPerDegree } from '../src/map/plane';
 
 const site: Site = {
@@ -75,4 +75,11 @@ describe('names of machines', () => {
   test('are left out where nothing is free', () => {
     expect(placeNames([pin(50, 15)], [], { x: 0, y: 0, width: 100, height: 30 }, 15)).toEqual(['none']);
   });
+});
+
+test('a zone is wide enough for its longest word, and no wider for an endless one', () => {
+  expect(longest('Main gate')).toBeCloseTo(1.2 * 4 * 0.56);
+  expect(longest('场内道路东段')).toBe(4);
+  expect(longest('W'.repeat(200))).toBe(7);
+  expect(longest('')).toBe(0);
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Gateway, Milestone, Order } from '../src/api';
+import type { Gateway, Line, Milestone, Order } from '../src/api';
 import { clockOrDay, percent, quantity, unit } from '../src/format';
-import { againstLimit, byUrgency, knownUntil, share, troubledFirst } from '../src/wall/reading';
+import { againstLimit, byUrgency, knownUntil, linesForWall, share, troubledFirst } from '../src/wall/reading';
 import { waitBefore } from '../src/wall/stream';
 import { carryOn, underlay } from '../src/wall/trend';
 
@@ -90,4 +90,28 @@ describe('a trend', () => {
 test('waiting before another try doubles, has a ceiling and never is nothing', () => {
   expect([0, 1, 2, 10, 1000].map((attempt) => waitBefore(attempt, 1))).toEqual([1000, 2000, 4000, 15000, 15000]);
   expect(waitBefore(0, 0)).toBe(500);
+});
+
+describe('the lines of an order on the wall', () => {
+  const line = (id: string, state: Line['state'], needed_by: string | null = null): Line => ({
+    id, state, needed_by, title: { en: id, zh: id }, unit: 'pcs', expected: 2, arrived: 1, promised: null, supplier: null, supplier_title: null,
+  });
+
+  test('stand as ordered where there are few', () => {
+    const all = [line('a', 'arrived'), line('b', 'short')];
+    expect(linesForWall(all, 2)).toBe(all);
+  });
+
+  test('are those that need eyes where there are thousands, by the date they are needed', () => {
+    const all = [
+      ...Array.from({ length: 5000 }, (_, at) => line(`done-${String(at)}`, 'arrived')),
+      line('some day', 'waiting'),
+      line('later', 'waiting', '2026-03-09T06:00:00Z'),
+      line('sooner', 'partial', '2026-03-03T06:00:00Z'),
+      line('too many', 'over'),
+      line('short', 'short'),
+    ];
+    expect(linesForWall(all, 5).map(({ id }) => id)).toEqual(['short', 'too many', 'sooner', 'later', 'some day']);
+    expect(linesForWall(all)).toHaveLength(24);
+  });
 });

@@ -59,6 +59,11 @@ export function placeNames(pins: readonly Pin[], taken: readonly Box[], frame: B
   });
 }
 
+/** Width of the longest word in ems, bold; Chinese breaks anywhere, so four characters at most, and of no word more than a dozen letters. */
+export function longest(text: string): number {
+  return Math.max(0, ...text.split(/\s+/).map((word) => Math.min(word.charCodeAt(0) > 0x2e7f ? ems(word) : 1.2 * ems(word), word.charCodeAt(0) > 0x2e7f ? 4 : 7)));
+}
+
 /** Width of a text in ems: Chinese characters are one wide, others a little over a half. */
 export function ems(text: string): number {
   let width = 0;

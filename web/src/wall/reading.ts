@@ -1,5 +1,5 @@
 /** What the raw state means to a reader: the few sums that a wall shows. */
-import type { Equipment, Gateway, Milestone, Order } from '../api';
+import type { Equipment, Gateway, Line, Milestone, Order } from '../api';
 
 /** Until when everything is known: the earliest of the gateways' watermarks, or null where one has none or there is none. */
 export function knownUntil(gateways: readonly Gateway[]): number | null {
@@ -33,6 +33,22 @@ export function byUrgency(orders: readonly Order[]): { order: Order; milestone: 
   const due = (m: Milestone): number => (m.due === null ? Infinity : Date.parse(m.due));
   const later = (a: Milestone, b: Milestone): number => (due(a) === due(b) ? 0 : due(a) - due(b));
   return all.sort((a, b) => rank(a.milestone) - rank(b.milestone) || later(a.milestone, b.milestone));
+}
+
+/** Lines of an order that a wall has room for in a few turns. */
+const LINES_ON_A_WALL = 24;
+
+/**
+ * The lines of an order that the wall shows: all of a short order in its own sequence; of a long one those that need eyes
+ * (short, too many, then what is still to come by the date it is needed), so that thousands of lines never keep the wall
+ * from the other orders.
+ */
+export function linesForWall(lines: readonly Line[], most = LINES_ON_A_WALL): readonly Line[] {
+  if (lines.length <= most) return lines;
+  const rank = { short: 0, over: 1, partial: 2, waiting: 2, arrived: 3 } as const;
+  const needed = (line: Line): number => (line.needed_by === null ? Infinity : Date.parse(line.needed_by));
+  const later = (a: Line, b: Line): number => (needed(a) === needed(b) ? 0 : needed(a) - needed(b));
+  return [...lines].sort((a, b) => rank[a.state] - rank[b.state] || later(a, b)).slice(0, most);
 }
 
 /** Gateways: those in trouble first. */
