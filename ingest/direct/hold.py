@@ -90,10 +90,13 @@ class Hold:
         if beaten.rowcount != 1:
             raise self._lost()
 
-    async def fence(self, connection: AsyncConnection) -> None:
-        """Let nobody take over before this transaction ends. Raises `LaneLostError` where somebody has."""
+    async def fence(self, connection: AsyncConnection, *, alone: bool = False) -> None:
+        """Let nobody take over before this transaction ends. Raises `LaneLostError` where somebody has.
+
+        `alone`: wait until all other transactions that fenced have ended: also one of ours of which we have no answer.
+        """
         ours = select(direct_lane.c.beat).where(self._lane(), self._ours())
-        if await connection.scalar(ours.with_for_update(read=True) if is_postgresql(connection) else ours) is None:
+        if await connection.scalar(ours.with_for_update(read=not alone) if is_postgresql(connection) else ours) is None:
             raise self._lost()
 
     async def heard_until(self) -> int | None:

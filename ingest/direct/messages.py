@@ -81,13 +81,13 @@ class Messages:
         """Put messages into the database, each once, in their order; what came again is passed over.
 
         `now` is another one for each group, and the same where a group is tried again: nobody knows of a commit whose answer
-        was lost.
+        was lost, and the server may be at it still.
         """
         taken = Taken()
         again, self._tried = now == self._tried, now
         digests = {id(message): digest(message.topic, message.payload).hex() for message in messages}
         async with self._engine.begin() as connection:
-            await self._hold.fence(connection)
+            await self._hold.fence(connection, alone=again)
             if again and await self._counted_last(connection) == now:
                 self._last = max(now, self._last) + _APART_NS * len(messages)
                 return taken

@@ -1,7 +1,10 @@
 """The messages of a lane in the database: each once, in order, forgotten after both classes have read them."""
 
+import asyncio
+
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
+from sqlalchemy.util import await_only
 
 from ingest.direct.hold import Hold, LaneLostError
 from ingest.direct.messages import Messages
@@ -51,6 +54,35 @@ async def test_a_group_that_is_tried_again_after_its_commit_is_not_kept_twice(en
     assert await count(engine, direct_message) == 2
     await lane.keep(group, NOW + 1)
     assert await count(engine, direct_message) == 4
+
+
+async def test_a_group_that_is_tried_again_while_its_commit_still_goes_on_is_not_kept_twice(engine, lane, monkeypatch):
+    dialect, going_on = engine.sync_engine.dialect, asyncio.Event()
+    commit = dialect.do_commit
+
+    def slow(connection):
+        monkeypatch.setattr(dialect, "do_commit", commit)
+        await_only(going_on.wait())
+        commit(connection)
+
+    async def waits():
+        if engine.dialect.name == "sqlite":
+            return True
+        async with engine.connect() as connection:
+            return await connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+
+    group = [message(1), message(0, qos=0)]
+    monkeypatch.setattr(dialect, "do_commit", slow)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(lane.keep(group, NOW))
+        while dialect.do_commit is slow:  # noqa: ASYNC110 - the database decides
+            await asyncio.sleep(0)
+        tasks.create_task(lane.keep(group, NOW))  # as after a time-out: the server is still at it
+        async with asyncio.timeout(120):
+            while not await waits():  # noqa: ASYNC110 - the same
+                await asyncio.sleep(0.01)
+        going_on.set()
+    assert await count(engine, direct_message) == 2
 
 
 async def test_only_what_the_broker_sends_again_under_the_same_number_is_known(engine, lane):
