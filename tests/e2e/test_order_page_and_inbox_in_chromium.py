@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from plumbline.event import Inspection
 from tests import tracking_site as site
 from tracking_service.service import TrackingService
 
@@ -213,6 +214,36 @@ async def test_a_clerk_links_what_waits_teaches_its_code_and_takes_it_back(serve
     assert await fits(phone)
     assert not served.faults
     assert not served.foreign
+
+
+@pytest.mark.timeout(240)
+async def test_an_inspection_that_two_orders_may_mean_is_assigned_by_a_clerk_and_taken_back(served):
+    plan = [{"check": "weld", "title": {"en": "Weld seam", "zh": "焊缝"}}]
+    asked = [{"key": "w", "title": {"en": "Welded", "zh": "已焊"}, "policy": {"inspection_passed": {"checks": ["weld"]}}}]
+    for number in ("PO-1", "PO-2"):
+        await take(served, site.order(number=number, inspections=plan, milestones=asked, deliveries=[]))
+    await served.post(Inspection(check="weld", result="passed", **site.header()))
+    page = await served.page("?lang=en#/inbox")
+    opened = page.locator("article.scan.open")
+    await expect(opened).to_contain_text("2 orders have the inspection 'weld'")
+    await (
+        opened.get_by_role("list", name="Points").get_by_role("listitem").filter(has_text="PO-2").get_by_role("button").click()
+    )
+    await expect(page.locator("article.scan")).to_have_count(0)
+    done = page.get_by_role("list", name="Just done")
+    await expect(done).to_contain_text("weld (PO-2)")
+    order_page = await served.page("?lang=en#/orders/PO-2")
+    await expect(order_page.get_by_role("main")).to_contain_text("Weld seam passed at")
+    await done.get_by_role("button", name="Undo").click()
+    await expect(opened).to_contain_text("2 orders have the inspection 'weld'")
+    await opened.get_by_label("Order").fill("PO-1")
+    await opened.get_by_label("Point", exact=True).fill("paint")
+    await opened.get_by_label("Point", exact=True).press("Enter")
+    await expect(opened.get_by_role("alert")).to_contain_text("has no inspection 'paint'")
+    phone = await served.page("?lang=zh#/inbox", PHONE)
+    await expect(phone.locator("article.scan")).to_have_count(1)
+    assert await fits(page)
+    assert await fits(phone)
 
 
 @pytest.mark.timeout(240)

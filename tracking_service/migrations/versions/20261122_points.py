@@ -45,10 +45,9 @@ def _take_points(connection: sa.Connection) -> None:
     for key in connection.execute(sa.text(named)).scalars():
         order, _, point = str(key).partition("/")
         known.setdefault(order, {})[point] = {"title_en": point, "title_zh": point, "role": None, "photo": False}
-    table = sa.table(
-        "inspection_point",
-        *(sa.column(name) for name in ("order_number", "point", "site", "title_en", "title_zh", "role")),
-        sa.column("photo", sa.Boolean()),
+    fill = sa.text(
+        "INSERT INTO inspection_point (order_number, point, site, title_en, title_zh, role, photo)"
+        " VALUES (:order_number, :point, :site, :title_en, :title_zh, :role, :photo)"
     )
     for number, site, document in orders:
         points = known.get(number, {})
@@ -61,7 +60,7 @@ def _take_points(connection: sa.Connection) -> None:
             }
         rows = [{"order_number": number, "site": site, "point": point, **values} for point, values in points.items()]
         if rows:
-            connection.execute(sa.insert(table), rows)
+            connection.execute(fill, rows)
 
 
 def downgrade() -> None:
