@@ -18,6 +18,8 @@ from plumbline.series import LatestRow
 
 #: How long a dependency may take to answer.
 DEADLINE_S: Final = 3.0
+#: It is counted in so many steps. A step that took longer counts as one: it was we who stood still, not the dependency.
+_STEPS: Final = 12
 #: An answer stands for so long, so that nobody can make us ask more often.
 _STANDS_S: Final = 0.5
 
@@ -59,7 +61,7 @@ class Probe:
         self.check = check
         self._deadline_s = deadline_s
         self._asking: asyncio.Task[None] | None = None
-        self._since = 0.0
+        self._since = self._counted = self._left_s = 0.0
         self._answer: Answer | None = None
         self._answered = float("-inf")
 
@@ -68,11 +70,16 @@ class Probe:
         if self._answer is not None and time.monotonic() - self._answered < _STANDS_S:
             return self._answer
         if self._asking is None or self._asking.done():
-            self._since = time.monotonic()
+            self._since = self._counted = time.monotonic()
+            self._left_s = self._deadline_s
             self._asking = asyncio.create_task(self._act(), name=f"ingest-probe-{self.name}")
         asking = self._asking
-        left_s = max(0.0, self._since + self._deadline_s - time.monotonic())
-        await asyncio.wait([asking], timeout=left_s)
+        step_s = self._deadline_s / _STEPS
+        while not asking.done() and self._left_s > 0:
+            await asyncio.wait([asking], timeout=step_s)
+            now = time.monotonic()
+            self._left_s -= min(now - self._counted, step_s)
+            self._counted = now
         if not asking.done():
             asking.cancel()  # one that does not let itself be cancelled is still the one that is asked
             return self._bad(f"no answer within {self._deadline_s:g} s")
