@@ -5,8 +5,10 @@ mail programs and people see one; a correction answers the mail it corrects (`In
 """
 
 import asyncio
+import contextlib
 import hashlib
 import smtplib
+import socket
 import ssl
 from datetime import UTC, datetime
 from email import policy
@@ -25,6 +27,10 @@ _HOW: Final = "write smtp://USER:PASSWORD@HOST:PORT?from=ADDRESS (smtps:// for T
 _POLICY: Final = policy.SMTP.clone(max_line_length=100)
 #: How long the server may take over each step of the conversation.
 _TIMEOUT_S: Final = 20.0
+#: And over taking the mail: who gives up after the last full stop sends again what was delivered (RFC 5321, 4.5.3.2.6).
+_TAKES_S: Final = 600.0
+#: And over a goodbye.
+_GOODBYE_S: Final = 3.0
 
 
 class Mail:
@@ -62,8 +68,12 @@ class Mail:
     async def send(self, outgoing: Outgoing) -> None:
         """Hand a mail to the server. Raises `NoticeError` with what the server said."""
         message = self._written(outgoing)
+        talk = _Talk()
         try:
-            await asyncio.to_thread(self._send, message)
+            await asyncio.to_thread(self._send, message, talk)
+        except asyncio.CancelledError:
+            talk.hang_up()
+            raise
         except smtplib.SMTPRecipientsRefused as error:
             code, said = next(iter(error.recipients.values()))
             raise NoticeError(_said(code, said), permanent=500 <= code < 600) from None
@@ -100,15 +110,55 @@ class Mail:
             message.add_alternative(outgoing.html, subtype="html")
         return message
 
-    def _send(self, message: EmailMessage) -> None:
+    def _send(self, message: EmailMessage, talk: "_Talk") -> None:
         context = ssl.create_default_context()
         made: dict[str, Any] = {"host": self._host, "port": self._port, "timeout": _TIMEOUT_S}
-        with smtplib.SMTP_SSL(context=context, **made) if self._tls else smtplib.SMTP(**made) as server:
+        server = _SmtpTls(context=context, **made) if self._tls else _Smtp(**made)
+        talk.server = server
+        try:
             if self._starttls:
                 server.starttls(context=context)
             if self._login is not None:
                 server.login(*self._login)
             server.send_message(message)
+        finally:
+            _part(server)
+
+
+class _Smtp(smtplib.SMTP):
+    """Patient where giving up would mean to send twice."""
+
+    def data(self, msg: Any) -> tuple[int, bytes]:
+        """Hand the mail itself over."""
+        if self.sock is not None:
+            self.sock.settimeout(_TAKES_S)
+        return super().data(msg)
+
+
+class _SmtpTls(_Smtp, smtplib.SMTP_SSL):
+    """The same with TLS from the first byte."""
+
+
+class _Talk:
+    """A conversation in another thread."""
+
+    def __init__(self) -> None:
+        self.server: smtplib.SMTP | None = None
+
+    def hang_up(self) -> None:
+        """End it: nobody waits for it any more, and a thread that did would hold up the end of the process."""
+        if self.server is not None and self.server.sock is not None:
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(self.server.sock, socket.SHUT_RDWR)
+
+
+def _part(server: smtplib.SMTP) -> None:
+    """Say goodbye. How the server takes it says nothing of the mail, which it has taken or refused before."""
+    with contextlib.suppress(OSError, smtplib.SMTPException):
+        if server.sock is not None:
+            server.sock.settimeout(_GOODBYE_S)
+            server.quit()
+    server.close()
 
 
 def hash_of(key: str, recipient: str) -> str:

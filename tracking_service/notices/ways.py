@@ -26,6 +26,7 @@ from urllib.parse import quote, unquote
 import apprise
 
 from plumbline.errors import SettingsError
+from plumbline.patience import Patience
 from tracking_service.notices.outbox import NoticeError, Notifier, Outgoing
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
@@ -70,7 +71,7 @@ class AppriseWay:
         if self._short:
             outgoing = outgoing._replace(subject="", body=outgoing.subject)
         try:
-            async with asyncio.timeout(_TIMEOUT_S):
+            async with Patience(_TIMEOUT_S):
                 sent, why = await asyncio.to_thread(_notify, sender, outgoing)
         except TimeoutError:
             raise NoticeError(f"'{self._name}' did not answer within {_TIMEOUT_S:.0f} s") from None

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from plumbline.errors import SettingsError
+from plumbline.patience import Patience
 from tracking_service.errors import TrackingError
 
 Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -83,7 +84,7 @@ async def addresses(target: Target, allowed: Sequence[Network]) -> Sequence[str]
     """
     loop = asyncio.get_running_loop()
     try:
-        async with asyncio.timeout(_LOOK_UP_S):
+        async with Patience(_LOOK_UP_S):
             found = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
     except TimeoutError:
         raise OSError(f"the name {target.host} could not be looked up within {_LOOK_UP_S:.0f} s") from None

@@ -1,6 +1,5 @@
 """Send what waits in the outbox of webhooks: signed, each order's messages one after the other, again until it is taken."""
 
-import asyncio
 import email.utils
 import random
 import ssl
@@ -15,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from plumbline import __version__
 from plumbline.backoff import delay_s
+from plumbline.patience import Patience
+from tracking_service.leaving import noted, said, side_by_side, to_its_end
 from tracking_service.polled import Polled
 from tracking_service.webhooks.address import Network, Target, WebhookRefusedError, addresses, parse
 from tracking_service.webhooks.signature import headers
@@ -27,6 +28,10 @@ _SECOND: Final = 1_000_000_000
 ANSWER_S: Final = 15.0
 #: A claimed message that nobody recorded is free again after this.
 LEASE_NS: Final = 90 * _SECOND
+#: What was claimed and not sent by then is left to the next claim: the process stood still.
+_MARGIN_NS: Final = 70 * _SECOND
+#: An address that does not even take a connection leaves time for the next one.
+_CONNECT_S: Final = 4.0
 #: Tries before a message is dead: with the back-off, about three days.
 MAX_ATTEMPTS: Final = 28
 #: What was taken is kept so long.
@@ -111,14 +116,12 @@ class Webhooks:
 
     async def send(self) -> int:
         """Send the next message of every lane that is due; returns how many were tried."""
-        claimed = await self._claim()
-        async with asyncio.TaskGroup() as tasks:
-            for row in claimed:
-                tasks.create_task(self._deliver(row), name="tracking-webhook")
+        claimed_at = self._now_ns()
+        claimed = await self._claim(claimed_at)
+        await side_by_side(to_its_end(self._deliver(row, claimed_at)) for row in claimed)
         return len(claimed)
 
-    async def _claim(self) -> list[Row[Any]]:
-        now = self._now_ns()
+    async def _claim(self, now: int) -> list[Row[Any]]:
         waiting = delivery.c.state == "waiting"
         on = delivery.c.webhook.in_(select(webhook.c.id).where(webhook.c.enabled))
         heads = select(func.min(delivery.c.id)).where(waiting, on).group_by(delivery.c.webhook, delivery.c.lane)
@@ -140,13 +143,17 @@ class Webhooks:
             await connection.execute(update(delivery).where(delivery.c.id.in_([row.id for row in rows])).values(leased))
         return rows
 
-    async def _deliver(self, row: Row[Any]) -> None:
+    async def _deliver(self, row: Row[Any], claimed_at: int) -> None:
         now = self._now_ns()
+        if now - claimed_at > LEASE_NS - _MARGIN_NS:
+            return
         attempt = row.attempts + 1
         old = [row.old_secret] if row.old_secret is not None and (row.old_until or 0) > now else []
         answer = await self.post(row.url, row.message, row.body.encode(), [row.secret, *old])
         log = _log.bind(webhook=row.webhook, message=row.message, attempt=attempt, status=answer.status)
-        values: dict[str, Any] = {"status": answer.status, "last_error": answer.why}
+        why = said(answer.why) if answer.why is not None else None
+        values: dict[str, Any] = {"status": answer.status, "last_error": why}
+        ours = (delivery.c.id == row.id) & (delivery.c.state == "waiting")
         if answer.taken:
             values |= {"state": "sent", "sent_at": self._now_ns()}
             log.info("tracking.webhook.sent")
@@ -155,26 +162,31 @@ class Webhooks:
             back_off = delay_s(attempt, self._chance, first_s=_FIRST_S, cap_s=_CAP_S)
             wait = max(back_off, min(answer.wait_s or 0.0, _CAP_S))
             values |= {"state": "dead" if dead else "waiting", "next_attempt_at": self._now_ns() + int(wait * _SECOND)}
-            log.warning("tracking.webhook.dead" if dead else "tracking.webhook.failed", error=answer.why)
-        async with self._engine.begin() as connection:
-            await connection.execute(update(delivery).where(delivery.c.id == row.id).values(values))
-            if answer.status == _GONE:
-                gone = {"enabled": False, "why_disabled": "the receiver said 410 Gone; turn it on again to try"}
-                await connection.execute(update(webhook).where(webhook.c.id == row.webhook).values(gone))
+            ours &= delivery.c.attempts == attempt  # else the lease was over, and somebody else is at it
+            log.warning("tracking.webhook.dead" if dead else "tracking.webhook.failed", error=why)
+
+        async def write() -> None:
+            async with self._engine.begin() as connection:
+                await connection.execute(update(delivery).where(ours).values(values))
+                if answer.status == _GONE:
+                    gone = {"enabled": False, "why_disabled": "the receiver said 410 Gone; turn it on again to try"}
+                    await connection.execute(update(webhook).where(webhook.c.id == row.webhook).values(gone))
+
+        await noted("webhooks", write, self._chance)
 
     async def post(self, url: str, message: str, body: bytes, keys: Sequence[str]) -> Answer:
         """Send one message once. Never raises for what the receiver does."""
         try:
             target = parse(url)
             told = headers(message, self._now_ns() // _SECOND, body, keys)
-            async with asyncio.timeout(ANSWER_S):
+            async with Patience(ANSWER_S):
                 found = await addresses(target, self.allowed)
                 failed: list[str] = []
                 for address in found[:_TRIED]:
                     try:
                         return await _post(target, address, body, told)
-                    except httpx.ConnectError as error:
-                        failed.append(f"{address}: {error}")
+                    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                        failed.append(f"{address}: {error or f'no connection within {_CONNECT_S:.0f} s'}")
                 return Answer(False, None, f"no connection to {target.host} ({'; '.join(failed)})"[:_ANSWER_BYTES])
         except WebhookRefusedError as error:
             return Answer(False, None, str(error))
@@ -192,9 +204,10 @@ async def _post(target: Target, address: str, body: bytes, told: Mapping[str, st
     host = f"[{address}]" if ":" in address else address
     to = f"{'https' if target.secure else 'http'}://{host}:{target.port}{target.path}"
     sent = {"host": target.authority, "content-type": "application/json", "user-agent": f"Plumbline/{__version__}", **told}
+    limits = httpx.Timeout(None, connect=_CONNECT_S)  # the whole has its own, in which a standstill of ours does not count
     async with (
         httpx.AsyncClient(
-            verify=ssl.create_default_context(), trust_env=False, follow_redirects=False, timeout=ANSWER_S
+            verify=ssl.create_default_context(), trust_env=False, follow_redirects=False, timeout=limits
         ) as client,
         client.stream("POST", to, content=body, headers=sent, extensions={"sni_hostname": target.host}) as response,
     ):

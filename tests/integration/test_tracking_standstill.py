@@ -1,0 +1,364 @@
+"""Whoever tells the world of changes stands still, or the database does, between sending and noting that it was sent."""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Self
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from plumbline.text import Text
+from tests import tracking_site as site
+from tests.direct_devices import eventually
+from tests.servers import PostgreSql, open_folder
+from tests.webhook_receiver import Receiver
+from tracking_service import mail
+from tracking_service.domain.notice import Change, Said
+from tracking_service.mail import Mail
+from tracking_service.notices import LEASE_NS, NoticeError, Notices, Outgoing
+from tracking_service.tables import insert_new, notice
+from tracking_service.webhooks import hooks, put, sender
+from tracking_service.webhooks.address import networks
+from tracking_service.webhooks.hooks import WebhookDocument
+from tracking_service.webhooks.sender import Webhooks
+from tracking_service.webhooks.tables import delivery
+
+HERE = networks("127.0.0.1")
+NOW = 1_790_000_000 * 10**9
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = await site.database(database_url)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def erp() -> Iterator[Receiver]:
+    receiver = Receiver()
+    yield receiver
+    receiver.stop()
+
+
+@pytest.fixture
+def server() -> Iterator[PostgreSql]:
+    """A database of the test's own, which it may kill."""
+    with open_folder("standstill") as folder:
+        server = PostgreSql(Path(folder) / "server")
+        server.start()
+        yield server
+        server.stop()
+
+
+class Clock:
+    """A clock that a test turns."""
+
+    def __init__(self) -> None:
+        self.ns = NOW
+
+    def __call__(self) -> int:
+        return self.ns
+
+
+class Chat:
+    """A way out that does what the test says between taking a notice and answering."""
+
+    def __init__(self, meanwhile=None) -> None:
+        self.took: list[Outgoing] = []
+        self.came = asyncio.Event()
+        self._meanwhile = meanwhile
+
+    async def send(self, outgoing: Outgoing) -> None:
+        self.took.append(outgoing)
+        self.came.set()
+        if self._meanwhile is not None:
+            await self._meanwhile()
+
+
+async def put_notice(engine: AsyncEngine, key: str = "m|passed|25", way: str = "chat") -> None:
+    row = {
+        "dedup_key": key,
+        "recipient": f"{way}:" if way != "mail" else "li@example.org",
+        "name": "Ann",
+        "language": "en",
+        "subject": "s",
+        "body": "b",
+        "state": "waiting",
+        "attempts": 0,
+        "created_at": 1,
+        "next_attempt_at": 1,
+        "way": way,
+    }
+    async with engine.begin() as connection:
+        assert await insert_new(connection, notice, [row])
+
+
+async def put_message(engine: AsyncEngine, erp: Receiver, *keys: str) -> None:
+    async with engine.begin() as connection:
+        await hooks.add(connection, WebhookDocument(url=erp.url), now=NOW)
+    for key in keys or ("1",):
+        told = Change(
+            event=Said("task", key), site=site.SITE, order="PO-1", subject="PO-1~beams", headline=Text(key, key), at=NOW
+        )
+        async with engine.begin() as connection:
+            await put(connection, [told], NOW)
+
+
+async def stored(engine: AsyncEngine, table=notice):
+    async with engine.connect() as connection:
+        return (await connection.execute(select(table).order_by(table.c.id))).all()
+
+
+@contextlib.asynccontextmanager
+async def running(part: Notices | Webhooks) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(part.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def until_sent(engine: AsyncEngine, table, task: asyncio.Task[None] | None = None) -> None:
+    """Wait until everything is noted as sent; fail where who should note it has ended."""
+
+    async def all_sent() -> bool:
+        return {row.state for row in await stored(engine, table)} == {"sent"}
+
+    await eventually(all_sent, "the note that it was sent", task)
+
+
+async def test_a_notice_that_left_while_the_database_was_away_is_noted_when_it_is_back_and_comes_once(server):
+    engine = await site.database(server.url)
+    went = asyncio.Event()
+
+    async def the_database_dies() -> None:
+        await asyncio.to_thread(server.kill)
+        went.set()
+
+    chat = Chat(the_database_dies)
+    await put_notice(engine)
+    async with running(Notices(engine=engine, ways={"chat": chat}, poll_s=0.05)) as task:
+        await asyncio.wait_for(went.wait(), 120)
+        await asyncio.to_thread(server.start)
+        await until_sent(engine, notice, task)
+    assert len(chat.took) == 1
+    assert [row.attempts for row in await stored(engine)] == [1]
+    await engine.dispose()
+
+
+async def test_a_webhook_that_was_taken_while_the_database_was_away_is_noted_when_it_is_back_and_comes_once(server, erp):
+    engine = await site.database(server.url)
+    erp.hold = threading.Event()
+    await put_message(engine, erp)
+    async with running(Webhooks(engine=engine, allowed=HERE, poll_s=0.05)) as task:
+        assert await asyncio.to_thread(erp.came.wait, 120)
+        await asyncio.to_thread(server.kill)
+        erp.hold.set()
+        await asyncio.to_thread(server.start)
+        await until_sent(engine, delivery, task)
+    assert len(erp.taken) == 1
+    await engine.dispose()
+
+
+async def test_a_receiver_that_answered_while_we_stood_still_has_answered(engine, erp, monkeypatch):
+    monkeypatch.setattr(sender, "ANSWER_S", 0.4)
+    await put_message(engine, erp)
+    webhooks = Webhooks(engine=engine, allowed=HERE, now_ns=Clock(), chance=lambda: 0.0)
+    erp.hold = threading.Event()
+    sending = asyncio.create_task(webhooks.send())
+    assert await asyncio.to_thread(erp.came.wait, 120)
+    erp.hold.set()
+    time.sleep(1.5)  # noqa: ASYNC251 - as SIGSTOP does: the answer comes meanwhile, and the time for it ends
+    assert await sending == 1
+    (row,) = await stored(engine, delivery)
+    assert (row.state, row.last_error, len(erp.taken)) == ("sent", None, 1)
+
+
+async def test_a_sender_whose_lease_was_over_does_not_take_back_what_another_one_has_sent(engine):
+    clock, stands, goes_on = Clock(), asyncio.Event(), asyncio.Event()
+
+    class Stands:
+        async def send(self, _outgoing: Outgoing) -> None:
+            stands.set()
+            await goes_on.wait()
+            raise NoticeError("no answer")
+
+    await put_notice(engine)
+    slow = asyncio.create_task(Notices(engine=engine, ways={"chat": Stands()}, now_ns=clock).send())
+    await stands.wait()
+    clock.ns += LEASE_NS
+    chat = Chat()
+    assert await Notices(engine=engine, ways={"chat": chat}, now_ns=clock).send() == 1
+    goes_on.set()
+    assert await slow == 1
+    assert [(row.state, row.last_error) for row in await stored(engine)] == [("sent", None)]
+
+
+async def test_a_webhook_whose_lease_was_over_is_not_taken_back_after_another_sender_brought_it(engine, erp):
+    clock = Clock()
+    await put_message(engine, erp)
+    erp.hold = threading.Event()
+    slow = asyncio.create_task(Webhooks(engine=engine, allowed=HERE, now_ns=clock).send())
+    assert await asyncio.to_thread(erp.came.wait, 120)
+    clock.ns += sender.LEASE_NS
+    held, erp.hold = erp.hold, None
+    assert await Webhooks(engine=engine, allowed=HERE, now_ns=clock).send() == 1
+    erp.answer(500)
+    held.set()
+    assert await slow == 1
+    (row,) = await stored(engine, delivery)
+    assert (row.state, row.last_error) == ("sent", None)
+
+
+async def test_a_notice_that_is_under_way_when_the_service_ends_is_noted_before_it_does(engine):
+    takes, taken = asyncio.Event(), asyncio.Event()
+
+    async def a_moment() -> None:
+        takes.set()
+        await taken.wait()
+
+    chat = Chat(a_moment)
+    await put_notice(engine, "m|1")
+    await put_notice(engine, "m|2")
+    task = asyncio.create_task(Notices(engine=engine, ways={"chat": chat}).run())
+    await takes.wait()
+    task.cancel()
+    asyncio.get_running_loop().call_later(0.1, taken.set)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    first, second = await stored(engine)
+    assert (first.state, second.state, len(chat.took)) == ("sent", "waiting", 1)
+
+
+async def test_a_webhook_that_is_under_way_when_the_service_ends_is_noted_before_it_does(engine, erp):
+    await put_message(engine, erp, "1", "2")
+    erp.hold = threading.Event()
+    task = asyncio.create_task(Webhooks(engine=engine, allowed=HERE).run())
+    assert await asyncio.to_thread(erp.came.wait, 120)
+    task.cancel()
+    asyncio.get_running_loop().call_later(0.1, erp.hold.set)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [row.state for row in await stored(engine, delivery)] == ["sent", "waiting"]
+    assert len(erp.taken) == 1
+
+
+async def test_whatever_a_receiver_answers_can_be_noted(engine, erp):
+    await put_message(engine, erp)
+    erp.answer(500, body=b"\0broken\0 \xff\xed\xa0\x80")
+    assert await Webhooks(engine=engine, allowed=HERE, now_ns=Clock()).send() == 1
+    (row,) = await stored(engine, delivery)
+    assert row.state == "waiting"
+    assert "broken" in row.last_error
+
+
+async def test_whatever_a_way_out_says_can_be_noted(engine):
+    class Refuses:
+        async def send(self, _outgoing: Outgoing) -> None:
+            raise NoticeError("451 \0 no \udcff")
+
+    await put_notice(engine)
+    assert await Notices(engine=engine, ways={"chat": Refuses()}).send() == 1
+    (row,) = await stored(engine)
+    assert row.state == "waiting"
+    assert "451" in row.last_error
+
+
+class SlowMailServer:
+    """Speaks SMTP, and stands still at one of its steps until it is told to go on."""
+
+    def __init__(self, stands_at: bytes) -> None:
+        self._stands_at = stands_at
+        self.mails = 0
+        self.stands, self.goes_on = asyncio.Event(), asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._talk, "127.0.0.1", 0)
+        self.url = f"smtp://127.0.0.1:{self._server.sockets[0].getsockname()[1]}?from=site@example.org"
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        self.goes_on.set()
+        self._server.close()
+
+    async def _answer(self, writer: asyncio.StreamWriter, step: bytes, answer: bytes) -> None:
+        if step == self._stands_at:
+            self.stands.set()
+            await self.goes_on.wait()
+        writer.write(answer + b"\r\n")
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            await self._answer(writer, b"HELLO", b"220 here")
+            while line := await reader.readline():
+                step = line.split()[0].upper()
+                await self._answer(writer, step, b"354 go on" if step == b"DATA" else b"250 well")
+                if step == b"DATA":
+                    await reader.readuntil(b"\r\n.\r\n")
+                    self.mails += 1
+                    await self._answer(writer, b".", b"250 taken")
+        writer.close()
+
+
+TOLD = Outgoing("k", "li@example.org", "", "s", "b")
+
+
+async def test_a_mail_server_that_stands_still_while_it_takes_a_mail_is_not_sent_it_again(monkeypatch):
+    monkeypatch.setattr(mail, "_TIMEOUT_S", 0.3)
+    async with SlowMailServer(b".") as slow:
+        sending = asyncio.create_task(Mail(slow.url).send(TOLD))
+        async with asyncio.timeout(120):
+            await slow.stands.wait()
+            ended, _ = await asyncio.wait([sending], timeout=1.5)
+            assert not ended
+            slow.goes_on.set()
+            await sending
+    assert slow.mails == 1
+
+
+@pytest.mark.parametrize("stands_at", [b"QUIT", b"nowhere"])
+async def test_a_mail_server_that_takes_our_goodbye_ill_has_taken_the_mail(stands_at, monkeypatch):
+    monkeypatch.setattr(mail, "_GOODBYE_S", 0.3, raising=False)
+    async with SlowMailServer(stands_at) as slow, asyncio.timeout(120):
+        await Mail(slow.url).send(TOLD)  # it answers QUIT with 250, or not at all
+    assert slow.mails == 1
+
+
+async def test_a_mail_server_that_says_nothing_at_all_is_given_up(monkeypatch):
+    monkeypatch.setattr(mail, "_TIMEOUT_S", 0.3)
+    async with SlowMailServer(b"HELLO") as slow, asyncio.timeout(120):
+        with pytest.raises(NoticeError, match="timed out"):
+            await Mail(slow.url).send(TOLD)
+
+
+async def test_who_waits_for_a_mail_server_when_the_service_ends_hangs_up():
+    async with SlowMailServer(b".") as slow, asyncio.timeout(120):
+        sending = asyncio.create_task(Mail(slow.url).send(TOLD))
+        await slow.stands.wait()
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        await asyncio.get_running_loop().shutdown_default_executor()  # as asyncio.run does: it waits for the thread
+
+
+async def test_a_mail_server_that_stands_still_holds_up_no_other_way_out_and_no_later_notice(engine):
+    async with SlowMailServer(b".") as slow:
+        chat = Chat()
+        await put_notice(engine, "m|1", "mail")
+        notices = Notices(engine=engine, notifier=Mail(slow.url), ways={"chat": chat}, poll_s=0.05)
+        async with running(notices):
+            await asyncio.wait_for(slow.stands.wait(), 120)
+            await put_notice(engine, "m|2")
+            notices.wake()
+            await asyncio.wait_for(chat.came.wait(), 120)
+            slow.goes_on.set()
+            await until_sent(engine, notice)
+    assert slow.mails == 1
