@@ -97,14 +97,13 @@ def _log_ahead(cursor: Any) -> None:
     """Bring the file into WAL mode, or find it there.
 
     Of two that turn a new file over at once SQLite refuses one without waiting: each reads, and each wants the whole file.
-    So that one asks again for as long as any writer waits.
+    So that one asks again as often as a writer's wait has room for, however long this process stands still between.
     """
-    until = time.monotonic() + _BUSY_MS / 1000
-    while True:
+    for left in reversed(range(round(_BUSY_MS / 1000 / _ASK_AGAIN_S))):
         try:
             cursor.execute("PRAGMA journal_mode=WAL")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or not left:
                 raise
             await_only(asyncio.sleep(_ASK_AGAIN_S))
         else:

@@ -1,11 +1,14 @@
 """Writers of one SQLite file queue for their turn instead of polling for its lock."""
 
 import asyncio
+import itertools
 import sqlite3
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.util import greenlet_spawn
 
 from plumbline import database
 from plumbline.database import open_engine
@@ -35,6 +38,21 @@ async def waiting(engine, count):
     """Until so many connections are out of the pool: their tasks wait for their turn."""
     while engine.pool.checkedout() < count:  # noqa: ASYNC110 - the pool tells nobody
         await asyncio.sleep(0)
+
+
+async def test_a_new_file_is_asked_for_again_though_the_process_stood_still_meanwhile(monkeypatch):
+    tries = itertools.count(1)
+
+    def refuse_twice(_statement):
+        if next(tries) < 3:
+            error = sqlite3.OperationalError("database is locked")
+            error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise error
+
+    hours = itertools.count(step=3600)
+    monkeypatch.setattr(database, "time", SimpleNamespace(monotonic=lambda: next(hours)))
+    await greenlet_spawn(database._log_ahead, SimpleNamespace(execute=refuse_twice))
+    assert next(tries) == 4
 
 
 async def test_writers_have_their_turn_in_the_order_in_which_they_came(engine, monkeypatch):
