@@ -8,7 +8,7 @@ from typing import Final
 from tracking_service.document import OrderDocument
 from tracking_service.lists import csv_table, lines, tasks, xlsx
 from tracking_service.lists.cells import Cells
-from tracking_service.lists.mapping import MAX_MAPPING_BYTES, Kind, Layout, ListMapping, laid_out, read_mapping
+from tracking_service.lists.mapping import MAX_MAPPING_BYTES, Kind, Layout, ListMapping, laid_out, read_mapping, understood
 from tracking_service.schedules.schedule import Format
 from tracking_service.schedules.taking import Taken, taken
 
@@ -45,7 +45,7 @@ class Listing:
             made = lines.with_materials(order, cells, zone, remove=remove)
         else:
             made = lines.with_deliveries(order, cells, remove=remove)
-        return Taken(made.document, (*self.remarks, *made.remarks))
+        return Taken(made.document, (*self.remarks, *cells.remarks.told(), *made.remarks))
 
 
 def read_list(data: bytes, name: str, mapping: ListMapping) -> Listing:
@@ -55,7 +55,7 @@ def read_list(data: bytes, name: str, mapping: ListMapping) -> Listing:
     """
     form: Format = "XLSX" if data.startswith(_ZIP) else "CSV"
     if form == "XLSX":
-        table = xlsx.read(data, name, sheet=mapping.sheet)
+        table = xlsx.read(data, name, sheet=mapping.sheet, fits=lambda table: understood(table, mapping))
     else:
         table = csv_table.read(data, name, encoding=mapping.encoding, separator=mapping.separator)
     return Listing(name, form, laid_out(table, mapping, name), mapping, table.remarks)

@@ -1,13 +1,16 @@
 """The rows of a list, field by field; all that is wrong in them is told at once, with row, column and reason."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Final, TypeVar
 
 from plumbline.text import visible
 from tracking_service.errors import FileRefusedError
+from tracking_service.lists.dates import Order, is_serial, order_of, time_of
 from tracking_service.lists.mapping import Layout, ListMapping
 from tracking_service.lists.table import MAX_COLUMNS, Cell, Number, Row, text_of
 from tracking_service.lists.values import Sign, sign_of
+from tracking_service.schedules.schedule import Remarks
 
 T = TypeVar("T")
 
@@ -26,10 +29,17 @@ class Cells:
         self._count = 0
         self._wrong: set[int] = set()
         self._signs: dict[str, Sign | None] = {}
+        self._orders: dict[str, Order | None] = {}
+        self.remarks = Remarks()
+        """What was understood of a cell that does not say it."""
 
     def rows(self) -> Iterator[Row]:
-        """The rows under the headings."""
-        return iter(self.layout.rows)
+        """The rows under the headings; where these stand again, as on every page of a print, they are passed over."""
+        for row in self.layout.rows:
+            if self._is_headings(row):
+                self.remarks.add("the headings stand there again", f"row {row.number}")
+            else:
+                yield row
 
     def has(self, field: str) -> bool:
         """Whether the list says anything of a field."""
@@ -56,10 +66,34 @@ class Cells:
         if self.mapping.decimal is not None:
             return self.mapping.decimal
         if field not in self._signs:
-            column = self.layout.columns.get(field, MAX_COLUMNS)
-            cells = (row.at(column) for row in self.layout.rows)
-            self._signs[field] = sign_of(cell for cell in cells if isinstance(cell, str) and not isinstance(cell, Number))
+            self._signs[field] = sign_of(self._texts(field))
         return self._signs[field]
+
+    def time(self, row: Row, field: str) -> tuple[datetime, bool] | None:
+        """A time of a row, and whether it is a day only; nothing after a mistake, which is noted."""
+        if field not in self._orders:
+            said = self.mapping.dates if "dates" in self.mapping.model_fields_set else None
+            self._orders[field] = said or order_of(self._texts(field))
+
+        def converted(cell: Cell) -> tuple[datetime, bool] | None:
+            if is_serial(cell):
+                self.remarks.add("a number in a column of dates is a spreadsheet's count of days", f"row {row.number}, {field}")
+            return time_of(cell, self._orders[field])
+
+        return self.get(row, field, converted)
+
+    def _texts(self, field: str) -> Iterator[str]:
+        column = self.layout.columns.get(field, MAX_COLUMNS)
+        cells = (row.at(column) for row in self.layout.rows)
+        return (cell for cell in cells if isinstance(cell, str) and not isinstance(cell, Number))
+
+    def _is_headings(self, row: Row) -> bool:
+        """Whether at least two cells have their headings in them, and no other has a value."""
+        told = {name: row.at(column) for name, column in self.layout.columns.items()}
+        texts = {name: " ".join(cell.split()) for name, cell in told.items() if isinstance(cell, str)}
+        same = [name for name, text in texts.items() if text == self.layout.heading(name)]
+        others = [cell for name, cell in told.items() if name not in same and cell is not None]
+        return len(same) > 1 and all(isinstance(cell, str) and not any(map(str.isdigit, cell)) for cell in others)
 
     def mistake(self, row: Row, field: str, why: str) -> None:
         """Note what is wrong with a field of a row."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, tzinfo
+from decimal import Decimal
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -13,8 +14,9 @@ from tracking_service.document.fields import Part, TextDocument
 from tracking_service.document.order import DeliveryDocument, LineDocument
 from tracking_service.errors import OrderRefusedError
 from tracking_service.lists.cells import Cells
+from tracking_service.lists.dates import last_moment
 from tracking_service.lists.table import MAX_COLUMNS, Cell, Row, text_of
-from tracking_service.lists.values import code_of, decimal_of, last_moment, time_of, yes
+from tracking_service.lists.values import code_of, measure_of, yes
 from tracking_service.schedules.naming import key_of
 from tracking_service.schedules.schedule import Remarks
 from tracking_service.schedules.taking import Taken
@@ -62,7 +64,7 @@ def with_materials(order: OrderDocument, cells: Cells, zone: tzinfo, *, remove: 
 def with_deliveries(order: OrderDocument, cells: Cells, *, remove: bool) -> Taken:
     """The order with the logistic units of a list of deliveries; others stay, unless `remove`. Raises as above."""
     remarks = Remarks()
-    known = {line.line for line in order.lines}
+    known = {line.line: line.unit for line in order.lines}
     before = {f"{unit.sscc} on line {unit.line}": unit for unit in order.deliveries}
     made: dict[str, DeliveryDocument] = {}
     rows: dict[str, int] = {}
@@ -72,7 +74,7 @@ def with_deliveries(order: OrderDocument, cells: Cells, *, remove: bool) -> Take
             cells.mistake(row, "line", f"there is no such line in order {order.number}; import its materials first")
             continue
         values: dict[str, Any] = {"line": name, "sscc": cells.get(row, "sscc", code_of) or ""}
-        values["quantity"] = cells.get(row, "quantity", lambda cell: decimal_of(cell, cells.decimal("quantity")))
+        values["quantity"], _unit = _measured(row, cells, known[name])
         for field in ("batch", "delivery_note"):
             if text := cells.get(row, field, code_of):
                 values[field] = text
@@ -92,48 +94,67 @@ def with_deliveries(order: OrderDocument, cells: Cells, *, remove: bool) -> Take
 def _is_heading(row: Row, cells: Cells) -> bool:
     """Whether a row without a line's number is no line: it has no quantity, or says that it sums others up."""
     quantity = row.at(cells.layout.columns.get("quantity", MAX_COLUMNS))
-    if quantity is None or (isinstance(quantity, str) and not quantity.strip()):
+    if quantity is None or (isinstance(quantity, str) and not any(character.isdigit() for character in quantity)):
         return True
     return any(isinstance(cell, str) and _TOTAL.match(cell) for cell in row.cells)
 
 
-def _reading(cells: Cells, zone: tzinfo) -> Mapping[str, Callable[[Cell], Any]]:
+def _reading(cells: Cells, zone: tzinfo) -> Mapping[str, Callable[[Row], Any]]:
     """How the fields of a line are read, of those that the list has."""
-
-    def at(cell: Cell) -> datetime | None:
-        told = time_of(cell, cells.mapping.dates)
-        return datetime.fromisoformat(last_moment(told).replace(tzinfo=zone).isoformat()) if told is not None else None
 
     def codes(cell: Cell) -> tuple[str, ...]:
         return tuple(dict.fromkeys(part.strip() for part in code_of(cell).split(_CODES) if part.strip()))
 
-    reading: Mapping[str, Callable[[Cell], Any]] = {
-        "quantity": lambda cell: decimal_of(cell, cells.decimal("quantity")),
-        "unit": text_of,
+    def as_cell(field: str, convert: Callable[[Cell], Any]) -> Callable[[Row], Any]:
+        return lambda row: cells.get(row, field, convert)
+
+    def as_time(field: str) -> Callable[[Row], Any]:
+        def read(row: Row) -> datetime | None:
+            told = cells.time(row, field)
+            return datetime.fromisoformat(last_moment(told).replace(tzinfo=zone).isoformat()) if told is not None else None
+
+        return read
+
+    kinds: Mapping[str, Callable[[Cell], Any]] = {
         "gtin": code_of,
         "batch": code_of,
         "label": text_of,
         "codes": codes,
         "supplier": lambda cell: key_of(text) if (text := text_of(cell)) else None,
-        "promised": at,
-        "needed_by": at,
         "certificate_required": yes,
     }
-    return {field: convert for field, convert in reading.items() if cells.has(field)}
+    reading = {field: as_cell(field, convert) for field, convert in kinds.items()}
+    reading |= {field: as_time(field) for field in ("promised", "needed_by")}
+    return {field: read for field, read in reading.items() if cells.has(field)}
 
 
 def _line(
-    row: Row, key: str, before: LineDocument | None, cells: Cells, reading: Mapping[str, Callable[[Cell], Any]]
+    row: Row, key: str, before: LineDocument | None, cells: Cells, reading: Mapping[str, Callable[[Row], Any]]
 ) -> dict[str, Any]:
     fields = {name: getattr(before, name) for name in LineDocument.model_fields} if before is not None else {}
     fields |= {"line": key, "title": _titles(row, before, cells)}
-    for field, convert in reading.items():
-        value = cells.get(row, field, convert)
+    told = {field: read(row) for field, read in reading.items()}
+    unit = cells.get(row, "unit", text_of) or None
+    told["quantity"], behind = _measured(row, cells, unit)
+    if cells.has("unit") or behind is not None:
+        told["unit"] = unit or behind
+    for field, value in told.items():
         if value in {None, ""}:
             fields.pop(field, None)
         else:
             fields[field] = value
     return fields
+
+
+def _measured(row: Row, cells: Cells, unit: str | None) -> tuple[Decimal | None, str | None]:
+    """The quantity of a row, and its unit where that stands behind the number; it must be `unit` where one is told."""
+    told = cells.get(row, "quantity", lambda cell: measure_of(cell, cells.decimal("quantity")))
+    if told is None or not told[1]:
+        return (told[0] if told is not None else None), None
+    behind = cells.mapping.values.get("unit", {}).get(told[1], told[1])
+    if unit is not None and unit.casefold() != behind.casefold():
+        cells.mistake(row, "quantity", f"is in '{behind[:20]}', but its unit is '{unit[:20]}'; say one of them")
+    return told[0], behind
 
 
 def _titles(row: Row, before: LineDocument | None, cells: Cells) -> TextDocument | dict[str, str]:

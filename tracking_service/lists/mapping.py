@@ -90,7 +90,7 @@ class ListMapping(Part):
     decimal: Literal[".", ","] | None = None
     """What stands before the decimals in texts; absent: a comma where only that fits."""
     dates: Literal["ymd", "dmy", "mdy"] = "ymd"
-    """The order of dates such as 03/04/05; 2024-05-06 and 2024年5月6日 are always understood."""
+    """The order of dates such as 03/04/05; absent: as the column shows; 2024-05-06 and 2024年5月6日 are always understood."""
     columns: dict[str, Text] = Field(default_factory=dict[str, str], max_length=100)
     """Field → the heading of its column."""
     defaults: dict[str, Words] = Field(default_factory=dict[str, str], max_length=100)
@@ -136,22 +136,40 @@ class Layout:
 def laid_out(table: Table, mapping: ListMapping, name: str) -> Layout:
     """Find the headings and the columns under them. Raises `FileRefusedError`: what is missing, and what there is."""
     kinds: Sequence[Kind] = [mapping.kind] if mapping.kind is not None else list(FIELDS)
-    best: tuple[int, Layout] | None = None
-    for place, row in enumerate(table.rows[:_HEAD] if mapping.header_row is None else table.rows):
-        if mapping.header_row is not None and row.number != mapping.header_row:
-            continue
-        headings = [" ".join(str(cell).split()) if isinstance(cell, str) else "" for cell in row.cells]
-        for kind in kinds:
-            layout = _layout(kind, headings, mapping, table.rows[place + 1 :])
-            if not _lacking(layout, mapping) and (best is None or len(layout.columns) > best[0]):
-                best = len(layout.columns), layout
+    best = _best(table, mapping, kinds) or _best(table, mapping, kinds, stacked=True)
     if best is None:
         raise FileRefusedError(f"{name}: {_why(table, mapping, kinds)}")
-    _check(mapping, best[1].kind, name)
+    _check(mapping, best.kind, name)
     for wanted, heading in mapping.columns.items():
-        if wanted not in best[1].columns:
-            raise FileRefusedError(f"{name}: there is no column '{heading}' for {wanted}; there are {_listed(table, best[1])}")
-    return best[1]
+        if wanted not in best.columns:
+            raise FileRefusedError(f"{name}: there is no column '{heading}' for {wanted}; there are {_listed(table, best)}")
+    return best
+
+
+def understood(table: Table, mapping: ListMapping) -> bool:
+    """Whether a table has headings that are known, or said."""
+    kinds: Sequence[Kind] = [mapping.kind] if mapping.kind is not None else list(FIELDS)
+    best = _best(table, mapping, kinds) or _best(table, mapping, kinds, stacked=True)
+    return best is not None and mapping.columns.keys() <= best.columns.keys()
+
+
+def _best(table: Table, mapping: ListMapping, kinds: Sequence[Kind], *, stacked: bool = False) -> Layout | None:
+    """The row with most columns that are known; `stacked`: headings in two rows, the upper ones where the lower has none."""
+    best: Layout | None = None
+    above: Sequence[str] = ()
+    for place, row in enumerate(table.rows[:_HEAD] if mapping.header_row is None else table.rows):
+        headings = [" ".join(str(cell).split()) if isinstance(cell, str) else "" for cell in row.cells]
+        over, above = above, headings
+        if stacked:
+            over, headings = (list(each) + [""] * (max(len(over), len(headings)) - len(each)) for each in (over, headings))
+            headings = [lower or upper for upper, lower in zip(over, headings, strict=True)]
+        if mapping.header_row is not None and row.number != mapping.header_row:
+            continue
+        for kind in kinds:
+            layout = _layout(kind, headings, mapping, table.rows[place + 1 :])
+            if not _lacking(layout, mapping) and (best is None or len(layout.columns) > len(best.columns)):
+                best = layout
+    return best
 
 
 def _layout(kind: Kind, headings: Sequence[str], mapping: ListMapping, rows: Sequence[Row]) -> Layout:

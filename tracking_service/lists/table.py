@@ -17,6 +17,15 @@ class Number(str):
     """A number as a workbook keeps it."""
 
     __slots__ = ()
+    from_1904 = False
+    """Where it is a date, it counts days from 1904-01-01."""
+
+
+class NumberFrom1904(Number):
+    """A number of a workbook whose days count from 1904-01-01, as they did on the Macintosh."""
+
+    __slots__ = ()
+    from_1904 = True
 
 
 class Trouble(str):

@@ -3,21 +3,23 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from typing import Final
 
 from tracking_service.lists.cells import Cells
-from tracking_service.lists.table import Cell, Row, text_of
-from tracking_service.lists.values import code_of, decimal_of, time_of, yes
-from tracking_service.schedules.mpx_words import ENGLISH, unit_minutes
+from tracking_service.lists.table import Cell, Number, Row, text_of
+from tracking_service.lists.values import code_of, decimal_of, yes
+from tracking_service.schedules.mpx_words import LANGUAGES, unit_minutes
 from tracking_service.schedules.outline import parents_by_level, with_summaries
 from tracking_service.schedules.schedule import MINUTES_PER_DAY, Format, LinkKind, Predecessor, Remarks, Schedule, Span, Task
 
 #: What stands behind the task that is waited for: `FS`, `SS+2d`, `FF-50%`, `FS+1 day`.
 _LINK: Final = re.compile(
-    r"\s*(?P<kind>FS|SS|FF|SF)?\s*(?:(?P<lag>[+-]\s*\d{1,6}(?:[.,]\d{1,4})?)\s*(?P<unit>%|[A-Za-z]{0,6}))?\Z"
+    r"\s*(?P<kind>FS|SS|FF|SF)?\s*(?:(?P<lag>[+-]\s*\d{1,6}(?:[.,]\d{1,4})?)\s*(?P<unit>%|[^\W\d_]{0,8}))?\Z"
 )
-_DURATION: Final = re.compile(r"(\d{1,6}(?:[.,]\d{1,4})?)\s*([A-Za-z天日小时工]*)\s*\??\Z")
-_UNITS: Final = {"天": "d", "日": "d", "工日": "d", "小时": "h", "时": "h"}
+_DURATION: Final = re.compile(r"(\d(?:[\d.,' \u00a0\u2009\u202f\u2019]*\d)?)\s*([^\W\d_]*)\s*\??\Z")
+#: Chinese words for units, and English ones.
+_WORDS: Final = LANGUAGES["工期"]
 
 
 def schedule(cells: Cells, form: Format, name: str) -> Schedule:
@@ -28,7 +30,6 @@ def schedule(cells: Cells, form: Format, name: str) -> Schedule:
 class _Reading:
     def __init__(self, cells: Cells, form: Format, name: str) -> None:
         self._cells = cells
-        self._mapping = cells.mapping
         self._form: Format = form
         self._name = name
         self._remarks = Remarks()
@@ -71,8 +72,8 @@ class _Reading:
         level = cells.get(row, "level", lambda cell: decimal_of(cell, self._cells.decimal("level")))
         duration = cells.get(row, "duration_days", self._duration)
         percent = cells.get(row, "percent", self._percent)
-        start = cells.get(row, "start", lambda cell: time_of(cell, self._mapping.dates))
-        finish = cells.get(row, "finish", lambda cell: time_of(cell, self._mapping.dates))
+        start = cells.time(row, "start")
+        finish = cells.time(row, "finish")
         self._days_only = self._days_only and (start is None or start[1]) and (finish is None or finish[1])
         if start is not None and finish is not None and finish[0] < start[0]:
             cells.mistake(row, "finish", "lies before its start")
@@ -97,10 +98,13 @@ class _Reading:
         if not text:
             return None
         found = _DURATION.match(text)
-        unit = unit_minutes(_UNITS.get(found[2], found[2]) or "d", ENGLISH, MINUTES_PER_DAY) if found is not None else None
+        unit = unit_minutes(found[2] or "d", _WORDS, MINUTES_PER_DAY) if found is not None else None
         if found is None or unit is None:
             raise ValueError("is no duration; write days, or for example 40h, 2w")
-        return Span(float(found[1].replace(",", ".")) * unit[0], unit[1])
+        amount = Decimal(text) if isinstance(cell, Number) else decimal_of(found[1], self._cells.decimal("duration_days"))
+        if amount is None or amount.adjusted() > 6:
+            raise ValueError("is no duration; write days, or for example 40h, 2w")
+        return Span(float(amount) * unit[0], unit[1])
 
     def _percent(self, cell: Cell) -> float | None:
         text = text_of(cell)
@@ -131,7 +135,7 @@ class _Reading:
             kind: LinkKind = found["kind"] or "FS"  # pyright: ignore[reportAssignmentType] - one of the four by the pattern
             if found["unit"] == "%":
                 yield Predecessor(other, kind, lag_percent=lag)
-            elif (unit := unit_minutes(found["unit"] or "d", ENGLISH, MINUTES_PER_DAY)) is not None:
+            elif (unit := unit_minutes(found["unit"] or "d", _WORDS, MINUTES_PER_DAY)) is not None:
                 yield Predecessor(other, kind, Span(lag * unit[0], unit[1]))
             else:
                 self._cells.mistake(row, "predecessors", f"'{told[:40]}': {found['unit']} is no unit of a lag; use d, h, w, %")

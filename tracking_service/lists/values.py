@@ -2,22 +2,20 @@
 
 import re
 from collections.abc import Iterable
-from datetime import datetime, time
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Final, Literal
 
 from tracking_service.lists.table import Cell, Number, text_of
-from tracking_service.schedules.fields import local_time
 
 _YES: Final = frozenset({"yes", "y", "true", "1", "x", "ja", "oui", "是", "需要", "有", "√", "✓", "✔"})
 _NO: Final = frozenset({"no", "n", "false", "0", "-", "nein", "non", "否", "不需要", "无", ""})
-_ISO: Final = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?)?\Z")
-_SHORT: Final = re.compile(r"(\d{1,4})[-/. ](\d{1,2})[-/. ](\d{1,4})(?: +(\d{1,2}):(\d{2})(?::(\d{2}))?)?\Z")
 #: One group of three digits behind a sign: thousands or decimals.
 _GROUPED: Final = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")
 _ROUNDED: Final = re.compile(r"\d[.,]\d+E\+\d+\Z", re.IGNORECASE)
-#: A day without a time ends then.
-EVENING: Final = time(23, 59)
+#: A number and the unit behind it: `12.5 m`, `1,200kg`, `10根`.
+_MEASURED: Final = re.compile(r"([+-]?\d(?:[\d.,' \u00a0\u2009\u202f\u2019]*\d)?)\s*([^\W\d_].{0,30})\Z")
+_BEHIND: Final = re.compile(r"\D+\Z")
 
 
 Sign = Literal[".", ","]
@@ -47,12 +45,25 @@ def decimal_of(cell: Cell, decimal: Sign | None) -> Decimal | None:
     return value
 
 
+def measure_of(cell: Cell, decimal: Sign | None) -> tuple[Decimal, str] | None:
+    """A number, and the unit that stands behind it in the same cell, if any. Raises `ValueError`."""
+    try:
+        value = decimal_of(cell, decimal)
+    except ValueError:
+        found = _MEASURED.match(text_of(cell)) if isinstance(cell, str) and not isinstance(cell, Number) else None
+        if found is None or (value := decimal_of(found[1], decimal)) is None:
+            raise
+        return value, found[2].strip()
+    return None if value is None else (value, "")
+
+
 def _without_spaces(text: str) -> str:
-    return re.sub(r"[ \u00a0\u202f']", "", text)
+    return re.sub(r"[ \u00a0\u2009\u202f\u2019']", "", text)
 
 
 def _shown_by(text: str) -> Sign | None:
-    """The sign of decimals in one number, where it can be only one."""
+    """The sign of decimals in one number, where it can be only one; a unit behind it does not matter."""
+    text = _BEHIND.sub("", text)
     if _GROUPED.fullmatch(text):
         return None
     if "," in text and "." in text:
@@ -92,35 +103,3 @@ def yes(cell: Cell) -> bool:
     if text in _NO:
         return False
     raise ValueError("is neither yes nor no; write yes or no, or say its meaning in the mapping")
-
-
-def time_of(cell: Cell, order: Literal["ymd", "dmy", "mdy"]) -> tuple[datetime, bool] | None:
-    """A time on the site's clock, and whether it is a day only. Raises `ValueError`."""
-    if isinstance(cell, datetime):
-        return cell, (cell.hour, cell.minute, cell.second) == (0, 0, 0)
-    if isinstance(cell, Number):
-        raise ValueError("is a number, expected a date; format the column as date")  # noqa: TRY004 - what people entered
-    text = text_of(cell)
-    if not text:
-        return None
-    found = _ISO.match(text)
-    if found is not None:
-        year, month, day = (int(part) for part in found.groups()[:3])
-    else:
-        found = _SHORT.match(text)
-        if found is None:
-            raise ValueError("is no date; write it as 2024-05-06 or 2024-05-06 08:00")
-        told = dict(zip(order, (int(part) for part in found.groups()[:3]), strict=True))
-        year, month, day = told["y"], told["m"], told["d"]
-        year += 2_000 if year < 100 else 0
-    clock = found.groups()[3:]
-    try:
-        return local_time(year, month, day, *(int(part or 0) for part in clock)), clock[0] is None
-    except ValueError as error:
-        raise ValueError(f"is no date in the order {order} ({error}); say the order in the mapping (dates)") from None
-
-
-def last_moment(at: tuple[datetime, bool]) -> datetime:
-    """When it is over: a day ends in the evening."""
-    when, day_only = at
-    return datetime.combine(when, EVENING) if day_only else when
