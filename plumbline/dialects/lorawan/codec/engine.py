@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 import weakref
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -17,8 +18,11 @@ from plumbline.dialects.lorawan.codec.contract import CodecError
 
 #: How long a payload may take, beyond the processor time that the sandbox itself allows (`TIME_S`): a loaded gateway.
 ANSWER_S: Final = 3.0
-#: The first answer waits for Python to start, which takes a second on a small gateway.
+#: The first answer waits for Python to start, which takes a second on a small gateway. So long waits any, where the process
+#: did not get the processor: it was swapped out, and the payload would be lost for it.
 START_S: Final = 20.0
+#: Processor time, after which the script is what takes so long.
+_WORK_S: Final = 0.25
 
 
 def available() -> bool:
@@ -31,6 +35,7 @@ class Engine:
 
     def __init__(self) -> None:
         self._connection: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._end = weakref.finalize(self, lambda: None)
         self._loaded: set[str] = set()
 
@@ -65,7 +70,7 @@ class Engine:
     def close(self) -> None:
         """End the process; the next call starts another."""
         self._end()
-        self._connection = None
+        self._connection = self._process = None
         self._loaded.clear()
 
     def _start(self) -> None:
@@ -80,26 +85,42 @@ class Engine:
                 env={"TZ": "UTC"} | {key: os.environ[key] for key in ("PATH", "LD_LIBRARY_PATH") if key in os.environ},
                 start_new_session=True,
             )
-        self._connection = ours
+        self._connection, self._process = ours, process
         self._end = weakref.finalize(self, _end, process, ours)
 
     def _ask(self, request: Mapping[str, Any], patience_s: float) -> dict[str, Any]:
         assert self._connection is not None
         self._connection.settimeout(patience_s)
+        until_s, worked_s = time.monotonic() + START_S, self._worked_s() + _WORK_S
         body = json.dumps(request).encode()
         self._connection.sendall(len(body).to_bytes(4, "big") + body)
-        size = int.from_bytes(self._exactly(4), "big")
-        return json.loads(self._exactly(size))
+        size = int.from_bytes(self._exactly(4, until_s, worked_s), "big")
+        return json.loads(self._exactly(size, until_s, worked_s))
 
-    def _exactly(self, count: int) -> bytes:
+    def _exactly(self, count: int, until_s: float, worked_s: float) -> bytes:
         assert self._connection is not None
         parts = bytearray()
         while len(parts) < count:
-            part = self._connection.recv(count - len(parts))
+            try:
+                part = self._connection.recv(count - len(parts))
+            except TimeoutError:
+                if time.monotonic() < until_s and self._worked_s() < worked_s:
+                    continue
+                raise
             if not part:
                 raise EOFError
             parts += part
         return bytes(parts)
+
+    def _worked_s(self) -> float:
+        """The processor time that the process had; infinite where nobody knows."""
+        assert self._process is not None
+        try:
+            stat = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii", errors="replace")
+        except OSError:
+            return float("inf")
+        fields = stat.rpartition(")")[2].split()  # proc(5): the name before it may hold anything
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _end(process: subprocess.Popen[bytes], connection: socket.socket) -> None:

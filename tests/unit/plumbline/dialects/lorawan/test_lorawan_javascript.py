@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 pytest.importorskip("quickjs")
 
 import contextlib
+import signal
+import threading
 
 from plumbline.dialects.lorawan.codec import CodecError, Engine
 from plumbline.dialects.lorawan.codec.javascript import JavaScript
@@ -45,6 +47,20 @@ def run(engine: Engine, source: str, message: Message = UPLINK):
 )
 def test_every_form_of_script_is_called_in_its_own_way(engine: Engine, source: str) -> None:
     assert run(engine, source).documents == ({"temp": 27.2, "port": 2},)
+
+
+def test_a_payload_is_not_lost_where_the_process_that_runs_the_script_stands_still(monkeypatch) -> None:
+    monkeypatch.setattr("plumbline.dialects.lorawan.codec.engine.ANSWER_S", 0.2)
+    engine = Engine()
+    source = "function decodeUplink() { return {data: {a: 1}}; }"
+    assert run(engine, source).documents == ({"a": 1},)
+    assert engine._process is not None
+    engine._process.send_signal(signal.SIGSTOP)
+    swapped = threading.Timer(1, engine._process.send_signal, [signal.SIGCONT])
+    swapped.start()
+    assert run(engine, source).documents == ({"a": 1},)
+    swapped.join()
+    engine.close()
 
 
 def test_a_script_is_told_when_the_frame_was_received(engine: Engine) -> None:
