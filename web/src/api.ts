@@ -282,22 +282,51 @@ export class ApiError extends Error {
   }
 }
 
+/** No answer came: the server cannot be reached, or it has been silent for too long. */
+export class NoAnswerError extends Error {
+  override readonly name = 'NoAnswerError';
+  constructor(
+    readonly why: 'unreachable' | 'silent',
+    options?: ErrorOptions,
+  ) {
+    super(why === 'silent' ? `no answer within ${String(PATIENCE_MS / 1000)} s` : 'the server cannot be reached', options);
+  }
+}
+
+/** How long an answer may take: where the line is half open neither an answer nor an error ever comes. */
+const PATIENCE_MS = 30_000;
+
 /**
- * Read one endpoint. Throws `ApiError` on an HTTP error, `ContractError` on an answer of another shape, and what
- * `fetch` throws where the server cannot be reached.
+ * Read one endpoint. Throws `ApiError` on an HTTP error, `ContractError` on an answer of another shape, `NoAnswerError`
+ * where none comes, and what `signal` was aborted with.
  */
-export async function get<T>(path: string, shape: Shape<T>, signal?: AbortSignal): Promise<T> {
-  const answer = await fetch(path, { headers: { accept: 'application/json' }, ...(signal ? { signal } : {}) });
-  if (!answer.ok) throw new ApiError(answer.status, await problemOf(answer, path));
-  return shape(await answer.json(), path);
+export function get<T>(path: string, shape: Shape<T>, signal?: AbortSignal): Promise<T> {
+  return ask(path, { headers: { accept: 'application/json' } }, shape, signal);
 }
 
 /** Send one act; throws as `get` does. The same body sent again is the same act. */
-export async function post<T>(path: string, body: object, shape: Shape<T>): Promise<T> {
+export function post<T>(path: string, body: object, shape: Shape<T>): Promise<T> {
   const headers = { accept: 'application/json', 'content-type': 'application/json' };
-  const answer = await fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
-  if (!answer.ok) throw new ApiError(answer.status, await problemOf(answer, path));
-  return shape(await answer.json(), path);
+  return ask(path, { method: 'POST', headers, body: JSON.stringify(body) }, shape);
+}
+
+async function ask<T>(path: string, request: RequestInit, shape: Shape<T>, signal?: AbortSignal): Promise<T> {
+  const stop = new AbortController();
+  const forget = (): void => stop.abort(signal?.reason);
+  signal?.addEventListener('abort', forget, { once: true });
+  const timer = setTimeout(() => stop.abort(new NoAnswerError('silent')), PATIENCE_MS);
+  try {
+    const answer = await fetch(path, { ...request, signal: stop.signal });
+    if (!answer.ok) throw new ApiError(answer.status, await problemOf(answer, path));
+    return shape(await answer.json(), path);
+  } catch (error) {
+    if (stop.signal.aborted) throw stop.signal.reason;
+    // What `fetch` throws where there is no line is a TypeError, in words of the browser's own.
+    throw error instanceof TypeError ? new NoAnswerError('unreachable', { cause: error }) : error;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', forget);
+  }
 }
 
 /** What the server says is wrong (RFC 9457), or the status where it says nothing. */

@@ -1,6 +1,7 @@
 /** Something read from the server again and again: when it may have changed, and after a while in any case. */
 import { untrack } from 'svelte';
 import { ApiError, get } from '../api';
+import { told } from './problem';
 import type { Shape } from '../shape';
 
 interface Wish<T> {
@@ -60,7 +61,7 @@ export class Polled<T> {
           this.missing = false;
         } catch (error) {
           if (stop.signal.aborted) return;
-          this.problem = error instanceof Error ? error.message : String(error);
+          this.problem = told(error);
           this.missing = error instanceof ApiError && error.status === 404;
           console.warn('plumbline:', error);
         }

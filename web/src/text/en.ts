@@ -91,6 +91,8 @@ export const en = {
   'panel.close': 'Close',
   'panel.loading': 'Reading…',
   'panel.failed': 'Could not be read: {problem}',
+  'problem.unreachable': 'the server cannot be reached',
+  'problem.silent': 'the server has not answered; nothing is lost by trying again',
   'panel.retry': 'Try again',
   'evidence.title': 'Evidence',
   'evidence.empty': 'No evidence yet: nothing that counts towards this milestone has been seen.',

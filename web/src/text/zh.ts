@@ -93,6 +93,8 @@ export const zh: Catalogue = {
   'panel.close': '关闭',
   'panel.loading': '读取中…',
   'panel.failed': '无法读取：{problem}',
+  'problem.unreachable': '无法连接服务器',
+  'problem.silent': '服务器没有应答；可以重试，不会重复记录',
   'panel.retry': '重试',
   'evidence.title': '依据',
   'evidence.empty': '暂无依据：尚未出现计入此里程碑的事件。',

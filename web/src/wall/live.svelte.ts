@@ -12,7 +12,7 @@ class Live {
   state: WallState = $state.raw(start);
   /** The server's time now, milliseconds; moves once a second. */
   now: number = $state(Date.now());
-  /** The stream was answered with an HTTP error: perhaps there is no such site. */
+  /** The stream was refused or broke: perhaps there is no such site. */
   refused: boolean = $state(false);
 
   /** Begin to listen; the returned function ends it. */

@@ -9,6 +9,8 @@ const NAMES = ['snapshot', 'activity', 'observed', ...Object.keys(parts)];
  * one snapshot and finds the half-open connections that no error ever reports.
  */
 const QUIET_MS = 60_000;
+/** A server that is asked anew answers with a snapshot; one that does not within this time is gone, whatever the line says. */
+const ANSWER_MS = 15_000;
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 15_000;
 
@@ -24,6 +26,7 @@ export function follow(url: string, tell: (news: News) => void, refused: () => v
   let attempt = 0;
   let retry: ReturnType<typeof setTimeout> | undefined;
   let quiet: ReturnType<typeof setTimeout> | undefined;
+  let heard = Date.now();
 
   function open(): void {
     stream?.close();
@@ -31,26 +34,27 @@ export function follow(url: string, tell: (news: News) => void, refused: () => v
     stream = opened;
     const hear = (event: MessageEvent<string>): void => {
       attempt = 0;
-      listen();
+      heard = Date.now();
+      clearTimeout(quiet);
+      quiet = setTimeout(open, QUIET_MS);
       tell(understand(event.type, event.data, Date.now()));
     };
     for (const name of NAMES) opened.addEventListener(name, hear);
-    opened.onerror = () => {
-      tell({ kind: 'lost', at: Date.now() });
-      // The browser's own retry has a fixed wait and gives up on an HTTP error: ours does neither.
-      if (opened.readyState === EventSource.CLOSED) refused();
-      opened.close();
-      clearTimeout(quiet);
-      clearTimeout(retry);
-      retry = setTimeout(open, waitBefore(attempt, Math.random()));
-      attempt += 1;
-    };
-    listen();
+    opened.onerror = () => lose(opened, Date.now());
+    clearTimeout(quiet);
+    // What is shown is from when it was last heard of: the line may have been dead ever since.
+    quiet = setTimeout(() => lose(opened, heard), ANSWER_MS);
   }
 
-  function listen(): void {
+  /** The browser's own retry has a fixed wait and gives up on an HTTP error: ours does neither. */
+  function lose(broken: EventSource, at: number): void {
+    tell({ kind: 'lost', at });
+    refused();
+    broken.close();
     clearTimeout(quiet);
-    quiet = setTimeout(open, QUIET_MS);
+    clearTimeout(retry);
+    retry = setTimeout(open, waitBefore(attempt, Math.random()));
+    attempt += 1;
   }
 
   open();
