@@ -14,5 +14,6 @@ export default defineConfig({
     chunkSizeWarningLimit: 1200,
   },
   server: { proxy: { '/api': 'http://127.0.0.1:8080', '/healthy': 'http://127.0.0.1:8080' } },
-  test: { include: ['test/**/*.test.ts'], environment: 'node' },
+  // A busy machine may stand still for longer than vitest's five seconds.
+  test: { include: ['test/**/*.test.ts'], environment: 'node', testTimeout: 120_000 },
 });
