@@ -74,9 +74,11 @@ class Wire(asyncio.Protocol):
             whole = await self._send(head, body)
             try:
                 async with asyncio.timeout(self._timeout_s):
-                    told = await self._answer
+                    await asyncio.wait([self._answer])
             except TimeoutError:
-                raise TimeoutError("no answer") from None
+                if not self._answer.done():  # else it came while we stood still ourselves
+                    raise TimeoutError("no answer") from None
+            told = self._answer.result()
         finally:
             self._settled()
         self.used_at = loop.time()
@@ -106,7 +108,8 @@ class Wire(asyncio.Protocol):
                     async with asyncio.timeout(self._timeout_s):
                         await self._stir.wait()
                 except TimeoutError:
-                    raise TimeoutError("it takes nothing") from None
+                    if self._choked and not self._answered:
+                        raise TimeoutError("it takes nothing") from None
             if self._answered:
                 return at + _PIECE >= len(body) and not self._choked
         return True

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from itertools import pairwise
 
@@ -182,6 +183,17 @@ async def test_a_server_that_falls_silent_is_given_up(talk, body, said):
     async with talking(talk, timeout_s=0.05) as (poster, _):
         with pytest.raises(OSError, match=said):
             await poster.post("/write", [], body)
+
+
+async def test_an_answer_that_came_while_we_stood_still_is_heard():
+    async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_in(reader)
+        writer.write(DONE)
+        time.sleep(1.1)  # noqa: ASYNC251 - the process is stopped, or swapped out
+
+    async with talking(answers, timeout_s=1.0) as (poster, scripted):
+        assert (await poster.post("/write", [], b"body")).status == 204
+    assert scripted.count == 1
 
 
 async def test_a_server_that_takes_nothing_is_given_up():
