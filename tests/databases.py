@@ -73,10 +73,11 @@ async def _create(place: URL, name: str, model: str = "template1") -> bool:
         host=place.host, port=place.port, user=place.username, database="postgres", timeout=DEADLINE_S
     )
     try:
+        # Files are copied in a fifth of the time that the log of every page takes, which nobody here reads.
         async with asyncio.timeout(DEADLINE_S):
             while True:
                 with contextlib.suppress(asyncpg.ObjectInUseError):  # the server still sees off whoever made the model
-                    await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE {model}')
+                    await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE {model} STRATEGY FILE_COPY')
                     return True
     except asyncpg.DuplicateDatabaseError:
         return False

@@ -299,7 +299,7 @@ class PostgreSql(Server):
 
     def new_database(self, name: str) -> str:
         """Make an empty database and return its URL."""
-        self.sql(f'CREATE DATABASE "{name}"', database="postgres")
+        self.sql(f'CREATE DATABASE "{name}" STRATEGY FILE_COPY', database="postgres")
         return self.url_of(name)
 
 

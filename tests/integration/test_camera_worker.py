@@ -64,7 +64,7 @@ async def test_a_picture_that_is_too_much_for_the_decoder_is_rejected_and_the_ot
     for name, text in (("a.png", "BEFORE"), ("b.png", fault), ("c.png", "AFTER")):
         drop(photos, name, png(text))
     kept = Kept()
-    async with running(make(kept, tmp_path, folder="photos", deadline_s=1), kept):
+    async with running(make(kept, tmp_path, folder="photos", deadline_s=DEADLINE_S if fault == "HANG" else 60), kept):
         await kept.until(lambda: kept.texts == ["BEFORE", "AFTER"])
         await kept.until((photos / "processed" / "c.png").exists)
     assert [p.name for p in (photos / "rejected").glob("*.png")] == ["b.png"]
@@ -98,7 +98,8 @@ async def test_what_a_library_prints_does_not_get_between_the_messages(photos, t
 async def test_a_worker_that_dies_or_stops_between_two_pictures_costs_none_of_them(number, photos, tmp_path):
     drop(photos, "a.png", png("FIRST"))
     kept = Kept()
-    async with running(make(kept, tmp_path, folder="photos", deadline_s=1), kept):
+    deadline_s = DEADLINE_S if number == signal.SIGSTOP else 60
+    async with running(make(kept, tmp_path, folder="photos", deadline_s=deadline_s), kept):
         await kept.until((photos / "processed" / "a.png").exists)
         (first,) = workers()
         os.kill(first, number)
