@@ -78,6 +78,8 @@ class NativeLink(asyncio.Protocol):
                 await self._dial()
                 return await self._welcome
         except TimeoutError:
+            if self.lost is None and self._welcome.done() and not self._welcome.cancelled():
+                return self._welcome.result()  # it came while we stood still ourselves
             await self.abort()
             raise MqttError(f"{address}: no answer in {timeout_s:g} s; check host, port and firewall") from None
         except ssl.SSLError as error:
@@ -161,12 +163,14 @@ class NativeLink(asyncio.Protocol):
         self._pause_or_resume()
         try:
             async with asyncio.timeout(self._options.connect_timeout_s):
-                await done
+                await asyncio.wait([done])
         except TimeoutError:
-            raise MqttError(f"{self._address}: no answer to the subscription of {topic_filter}") from None
+            if not done.done():  # else it came while we stood still ourselves
+                raise MqttError(f"{self._address}: no answer to the subscription of {topic_filter}") from None
         finally:
             self._asking -= 1
             self._pause_or_resume()
+        done.result()
 
     def ping(self) -> asyncio.Future[None]:  # noqa: D102
         done: asyncio.Future[None] = self._loop.create_future()
@@ -298,6 +302,7 @@ class NativeLink(asyncio.Protocol):
         if reasons.failed(code):
             why = reasons.word(code, packet.reason)
             done.set_exception(MqttRefusedError(f"{self._address}: the broker refused a subscription: {why}"))
+            done.exception()  # whoever subscribed may have gone
         else:
             done.set_result(None)
 
