@@ -21,6 +21,7 @@ from plumbline.address import Address
 from plumbline.errors import MqttError, SettingsError
 from plumbline.lock import LockedError, exclusive
 from plumbline.mqtt import Connection
+from plumbline.patience import Patience
 
 Verdict = Literal["ok", "warning", "failed"]
 
@@ -150,7 +151,7 @@ async def _broker(config: Config, address: Address) -> tuple[Verdict, str]:
 async def _device(entry: ReaderEntry, context: Context, patience_s: float, agent: str | None) -> tuple[Verdict, str]:
     own = replace(context, data=context.data / "readers" / entry.name)
     try:
-        async with asyncio.timeout(patience_s + _GRACE_S):
+        async with Patience(patience_s + _GRACE_S):
             return "ok", await entry.build(entry.name, entry.settings, own).check(patience_s)
     except (ReaderError, SettingsError) as error:
         said = str(error).removeprefix(f"{entry.name}: ")

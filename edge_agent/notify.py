@@ -12,6 +12,8 @@ from typing import Final
 
 import structlog
 
+from plumbline.patience import Patience
+
 _log = structlog.get_logger(__name__)
 
 _LONGEST: Final = 200
@@ -75,7 +77,7 @@ async def feed(
     every_s = notify.watchdog_s / 3 if notify.watchdog_s is not None else otherwise_s
     while True:
         try:
-            async with asyncio.timeout(every_s):
+            async with Patience(every_s):
                 alive = await lives()
         except TimeoutError:
             alive = False

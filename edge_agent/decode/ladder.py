@@ -32,6 +32,9 @@ _SHARE_WITH_BARS: Final = 0.24
 #: So many pieces of square texture are looked at, within this share of the budget.
 _BLOBS: Final = 3
 _SHARE_BLOBS: Final = 0.12
+#: The time is over when so much of it went into work of this thread: a picture is read once, and a gateway that stood still
+#: meanwhile has not looked at it.
+_SHARE_WORKED: Final = 0.5
 #: Bars that stay unread beside codes that are read are studied within this share for each megapixel: the larger the picture,
 #: the more codes it may hold.
 _SHARE_BESIDE: Final = 0.15
@@ -47,8 +50,8 @@ class Budget:
 
     @property
     def over(self) -> bool:
-        """Nothing is left."""
-        return (time.perf_counter() - self._start_s) * 1e3 >= self._ms
+        """Nothing is left. Time in which the machine stood still, or did other things for the most part, is not spent."""
+        return (time.perf_counter() - self._start_s) * 1e3 >= self._ms and self.worked(_SHARE_WORKED)
 
     def worked(self, share: float) -> bool:
         """Tell whether `share` of it went into work of this thread: a busy machine does not make a picture look emptier."""

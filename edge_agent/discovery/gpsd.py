@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from edge_agent.discovery.seen import Seen
+from plumbline.patience import Patience
 
 _PORT: Final = 2947
 _LONGEST_LINE: Final = 65_536
@@ -17,7 +18,7 @@ async def find(host: str, patience_s: float, port: int = _PORT) -> list[Seen]:
     where = f"{host}:{port}"
     lines: list[dict[str, Any]] = []
     with contextlib.suppress(OSError, TimeoutError, asyncio.LimitOverrunError, ValueError):
-        async with asyncio.timeout(min(patience_s, 3.0)):
+        async with Patience(min(patience_s, 3.0)):
             stream, writer = await asyncio.open_connection(host, port, limit=_LONGEST_LINE)
             try:
                 writer.write(b"?DEVICES;\n")

@@ -10,6 +10,7 @@ import serial
 
 from edge_agent import nmea
 from edge_agent.discovery.seen import Seen, name_from
+from edge_agent.link import Listening
 from edge_agent.link.line import reason
 
 #: In the order of likelihood: receivers, then what adapters and scales are usually set to.
@@ -81,8 +82,9 @@ def _listen(port: str, speed: int, seconds: float) -> bytes:
     opened = cast("_Port", serial.Serial(port, speed, timeout=min(0.1, seconds / 4), exclusive=True))
     data = bytearray()
     try:
-        end_s = time.monotonic() + seconds
-        while time.monotonic() < end_s and len(data) < _ENOUGH:
+        now = Listening(time.monotonic)
+        end_s = now() + seconds
+        while now() < end_s and len(data) < _ENOUGH:
             data += opened.read(256)
     finally:
         opened.close()

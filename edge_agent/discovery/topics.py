@@ -1,6 +1,5 @@
 """What devices say on a broker: listened to for a while, sorted by the dialects that understand it."""
 
-import asyncio
 import contextlib
 import re
 import secrets
@@ -17,6 +16,7 @@ from plumbline.dialects.document import FieldError, Json, decode, shown
 from plumbline.dialects.topic_filter import matches
 from plumbline.errors import MqttError, SettingsError, first_of
 from plumbline.mqtt import Connection, Message
+from plumbline.patience import Patience
 
 #: A client that publishes under invented topics does not fill the memory.
 _MOST_TOPICS: Final = 2000
@@ -45,7 +45,7 @@ async def listen(url: str, patience_s: float) -> list[Seen]:
     try:
         async with Connection(address=address, client_id=client_id, connect_timeout_s=min(5.0, patience_s + 1)) as connection:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(patience_s):
+                async with Patience(patience_s):
                     await connection.subscribe("#", qos=0)
                     async for message in connection.messages():
                         _remember(messages, message)

@@ -1,6 +1,7 @@
 """Follows the desired configuration while the agent runs: checks it, tries it, judges it, and reports."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -15,6 +16,7 @@ from edge_agent.fleet.versions import Versions
 from plumbline import __version__, fleet, topics
 from plumbline.errors import CodecError
 from plumbline.fleet import DesiredConfig, PastConfig, ReportedConfig
+from plumbline.patience import Patience
 from plumbline.secrets import hidden, hidden_file
 
 _log = structlog.get_logger(__name__)
@@ -142,7 +144,9 @@ class RemoteConfig:
         assert trial is not None
         _log.warning("config.probation", version=trial.version, seconds=trial.probation_s, start=trial.starts)
         begin = time.monotonic()
-        await asyncio.sleep(trial.probation_s)
+        with contextlib.suppress(TimeoutError):
+            async with Patience(trial.probation_s):  # a suspended gateway has had no chance to reach its server
+                await asyncio.Event().wait()
         why = trouble(
             connected=self._channel.connections > 0,
             waited_s=round(time.monotonic() - begin),

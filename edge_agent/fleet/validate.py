@@ -15,6 +15,7 @@ import msgspec
 from edge_agent import config, durable
 from edge_agent.config import ConfigError
 from plumbline.errors import SettingsError
+from plumbline.patience import Patience
 from plumbline.secrets import hidden_in, revealed
 
 #: A gateway that imports OpenCV from a slow card takes its time.
@@ -67,7 +68,7 @@ async def _asked(trial: Path, patience_s: float) -> list[str]:
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        async with asyncio.timeout(patience_s):
+        async with Patience(patience_s):
             said, _ = await child.communicate()
     except TimeoutError:
         return [f"reading it did not end within {patience_s:g} s"]

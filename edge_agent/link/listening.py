@@ -21,7 +21,7 @@ class Listening:
 
     def __init__(self, clock: Callable[[], float] | None = None, *, step_s: float = _STEP_S) -> None:
         self._clock = clock or asyncio.get_running_loop().time
-        self._step_s = max(_STEP_S, step_s)
+        self._step_s = step_s
         self._looked_s = self._now_s = self._clock()
 
     def __call__(self) -> float:

@@ -68,6 +68,11 @@ class Keystrokes:
         waiting = self._frames.unfinished or self._ended or self._by_hand or self._keyboard.held
         return bool(waiting) or self._doubt is not None
 
+    @property
+    def pressed_s(self) -> float:
+        """When the last key came, by the kernel's clock; while a label is given: its own last one."""
+        return (self._last_us or 0) / 1e6
+
     def feed(self, key: Key) -> Iterator[Frame | Fault]:
         """Take the next event; the labels that it completes, and what was wrong."""
         if self._last_us is not None and key.at_us - self._last_us >= self._idle_us:

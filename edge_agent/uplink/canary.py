@@ -15,6 +15,7 @@ from plumbline import topics
 from plumbline.delivery import Canary
 from plumbline.errors import CodecError, MqttError
 from plumbline.mqtt import Connection
+from plumbline.patience import Patience
 
 _TOKEN_BYTES: Final = 8
 
@@ -61,7 +62,7 @@ class CanaryWatch:
         self._back.clear()
         await self._connection.publish(self.topic, msgspec.json.encode(Canary(token=self._token)))
         try:
-            async with asyncio.timeout(self._patience_s):
+            async with Patience(self._patience_s):
                 await self._back.wait()
         except TimeoutError:
             raise CanaryLostError(

@@ -4,12 +4,12 @@ import asyncio
 import os
 import random
 import sqlite3
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, Literal
 
+from edge_agent.link import Listening
 from edge_agent.reader import Emit, ReaderError
 from edge_agent.readers.camera.album import Album
 from edge_agent.readers.camera.capture import Scribe
@@ -21,8 +21,6 @@ from plumbline.backoff import delay_s
 
 #: A picture that ended the worker so often is rejected.
 _CHANCES: Final = 2
-#: A look leaves this much of its patience for the end of the worker.
-_LEAVE_S: Final = 0.5
 
 
 class Folder:
@@ -73,11 +71,13 @@ class Folder:
         """Watch the folder until cancelled. Raises `ReaderError` where it, the marks or the worker cannot be used."""
         loop = asyncio.get_running_loop()
         settling = Settling(self._settle_s)
+        # Who uploads may have stood still with us: a file that did not grow meanwhile is not finished for that.
+        now = Listening(step_s=min(0.6 * self._settle_s, max(self._settle_s / 4, 1.5 * self._poll_s)))
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"pictures-{self._name}")
         try:
             while True:
                 unread = await loop.run_in_executor(thread, self._album.unread)
-                for picture in settling.finished(unread, loop.time()):
+                for picture in settling.finished(unread, now()):
                     await self._read(thread, picture, unread[picture], emit)
                     self._used_s = loop.time()
                 if loop.time() - self._used_s >= self._idle_s:
@@ -98,7 +98,6 @@ class Folder:
 
     async def check(self, patience_s: float) -> str:
         """Look into the folder, and read the newest picture in it without touching it. Raises `ReaderError`."""
-        end_s = time.monotonic() + patience_s
         try:
             unread = await asyncio.to_thread(self._album.unread)
         except FileNotFoundError as error:
@@ -114,10 +113,9 @@ class Folder:
             return found
         newest = max(unread, key=lambda name: unread[name].mtime_ns)
         try:
-            async with asyncio.timeout(patience_s):
-                reply = await self._ask(newest, max(0.1, end_s - time.monotonic() - _LEAVE_S))
-        except (TimeoutError, WorkerDiedError) as error:
-            return f"{found}; {_shown(newest)}: not read within {patience_s:g} s ({error or 'slow'})"
+            reply = await self._ask(newest, patience_s)
+        except WorkerDiedError as error:
+            return f"{found}; {_shown(newest)}: not read within {patience_s:g} s ({error})"
         finally:
             self._album.close()
             await self._dismiss()

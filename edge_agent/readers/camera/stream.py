@@ -1,7 +1,6 @@
 """A camera, a network stream or a recorded video as a reader."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -15,8 +14,8 @@ from edge_agent.readers.camera.process import Worker, WorkerDiedError
 from edge_agent.readers.camera.sightings import Sightings
 from edge_agent.unplugged import UnpluggedError
 
-#: A look leaves this much of its patience for the end of the worker.
-_LEAVE_S: Final = 0.5
+#: What a look may take beyond its patience: the frame that it is decoding, and the end of the stream.
+_LEAVE_S: Final = 5.0
 
 
 class Stream:
@@ -53,17 +52,12 @@ class Stream:
 
     async def check(self, patience_s: float) -> str:
         """Open the source and look. Raises `ReaderError`."""
-        end_s = time.monotonic() + patience_s
         worker = self._worker()
         try:
-            async with asyncio.timeout(patience_s):
-                await worker.start()
-                left_s = max(0.1, end_s - time.monotonic() - _LEAVE_S)
-                source = structs.replace(self._watch.source, silence_s=min(self._watch.source.silence_s, left_s))
-                await worker.send(Look(source, self._watch.aim, self._watch.budget_ms, left_s))
-                reply = await worker.receive(patience_s)
-        except TimeoutError:
-            raise ReaderError(self._name, f"did not answer within {patience_s:g} s", self._advice) from None
+            await worker.start()  # loading OpenCV from a gateway's card is no silence of the camera
+            source = structs.replace(self._watch.source, silence_s=min(self._watch.source.silence_s, patience_s))
+            await worker.send(Look(source, self._watch.aim, self._watch.budget_ms, patience_s))
+            reply = await worker.receive(patience_s + _LEAVE_S)
         except WorkerDiedError as death:
             raise ReaderError(self._name, f"the decoder's process {death}", self._advice) from death
         finally:

@@ -1,6 +1,5 @@
 """What is said on a broker, heard with a session of our own that leaves no trace there."""
 
-import asyncio
 import secrets
 from collections.abc import Sequence
 from typing import Final
@@ -12,6 +11,7 @@ from plumbline.dialects.document import shown
 from plumbline.errors import MqttError
 from plumbline.listening import Entry
 from plumbline.mqtt import Connection, Version
+from plumbline.patience import Patience
 
 #: Devices that are named in the sentence, for each entry; and how many are told apart.
 _NAMED: Final = 8
@@ -65,7 +65,7 @@ async def look(
     listening = False
     try:
         async with (
-            asyncio.timeout(patience_s),
+            Patience(patience_s),
             Connection(address=address, client_id=f"check-{secrets.token_hex(4)}", version=version) as connection,
         ):
             for entry in entries:

@@ -64,16 +64,17 @@ class WedgeScanner:
             while True:
                 if not await _readable(device.fd, self._idle_timeout_s if strokes.unfinished else None):
                     silent_s += self._idle_timeout_s
-                    await self._take(strokes.silence(silent_s), emit)
+                    await self._take(strokes, strokes.silence(silent_s), emit)
                     continue
                 silent_s = 0.0
                 try:
                     events = list(device.read())
                 except (OSError, EOFError) as error:
-                    await self._take(strokes.cut_off(), emit)
+                    await self._take(strokes, strokes.cut_off(), emit)
                     raise self._gone(error) from error
                 for event in events:
-                    await self._take(strokes.lost(event) if isinstance(event, Lost) else strokes.feed(event), emit)
+                    found = strokes.lost(event) if isinstance(event, Lost) else strokes.feed(event)
+                    await self._take(strokes, found, emit)
 
     async def check(self, patience_s: float) -> str:
         """Open the device as `run` would, see whether it is a keyboard, and close it; a scanner need not say anything.
@@ -102,7 +103,7 @@ class WedgeScanner:
         finally:
             device.close()
 
-    async def _take(self, items: Iterable[Frame | Fault], emit: Emit) -> None:
+    async def _take(self, strokes: Keystrokes, items: Iterable[Frame | Fault], emit: Emit) -> None:
         for item in items:
             if isinstance(item, Fault):
                 self._report(self._device, item.what)
@@ -110,7 +111,8 @@ class WedgeScanner:
             label, faults = self._labels.read(item.content)
             for what in faults:
                 self._report(self._device, what)
-            if not self._repeats.seen(item.content, asyncio.get_running_loop().time()):
+            # By the kernel's clock: what was scanned twice while the gateway stood still is read in one moment.
+            if not self._repeats.seen(item.content, strokes.pressed_s):
                 try:
                     await emit(Capture(self._device, label))
                 except OutboxError:

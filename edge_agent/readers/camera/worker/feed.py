@@ -15,6 +15,8 @@ _GLANCES: Final = 4
 _GLANCE_S: Final = 0.1
 #: How often the agent hears that the worker is alive.
 _PULSE_S: Final = 1.0
+#: A wait for a frame that took longer than this was one of a machine that stood still.
+_LOOK_S: Final = 1.5
 #: How often the picture's condition is looked at.
 _CONDITION_S: Final = 1.0
 
@@ -35,6 +37,8 @@ class LiveFeed:
         self._news = threading.Condition()
         self._troubles: list[str] = []
         self._arrived_s = time.monotonic()
+        self._waited: tuple[float, float] = (self._arrived_s, 0.0)
+        self._looked_s = self._arrived_s
         self._failure: BaseException | None = None
         threading.Thread(target=self._drain, name="camera", daemon=True).start()
 
@@ -53,10 +57,18 @@ class LiveFeed:
                 return Trouble(self._troubles.pop(0))
             if self._failure is not None:
                 raise self._failure
-            if time.monotonic() - self._arrived_s > self._watch.source.silence_s:
+            if self._silent_s() > self._watch.source.silence_s:
                 raise self._source.silent()  # some drivers wait for ever
             still = self._choice.still()
             return Pulse() if still is None else Still(still)
+
+    def _silent_s(self) -> float:
+        """How long no frame came while somebody waited for one: after a standstill the thread that fetches has to run first."""
+        now_s = time.monotonic()
+        since_s, waited_s = self._waited if self._waited[0] == self._arrived_s else (self._arrived_s, 0.0)
+        self._waited = since_s, waited_s + min(now_s - max(self._looked_s, since_s), _LOOK_S)
+        self._looked_s = now_s
+        return self._waited[1]
 
     def _anything(self) -> bool:
         return self._choice.due or bool(self._troubles) or self._failure is not None

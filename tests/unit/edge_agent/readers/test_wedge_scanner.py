@@ -202,6 +202,17 @@ async def test_lost_events_are_reported_and_never_make_a_label(tmp_path: Path):
         assert "key events were lost" in bench.reports[0]
 
 
+@pytest.mark.parametrize("ending", ["\r", ""])
+async def test_what_was_scanned_twice_while_the_gateway_stood_still_is_two_scans(ending: str, tmp_path: Path):
+    """All of it is read in one moment: when it was scanned the kernel tells."""
+    async with running(tmp_path, repeat_window_s=4.0, idle_timeout_s=0.25) as (bench, _):
+        bench.type(f"PL1:PO-2041/10/3{ending}")
+        bench.type(f"PL1:PO-2041/10/3{ending}")
+        bench.type("PL1:PO-2041/10/4\r")
+        await bench.until(lambda: "PL1:PO-2041/10/4" in bench.texts)
+        assert bench.texts == ["PL1:PO-2041/10/3"] * 2 + ["PL1:PO-2041/10/4"]
+
+
 async def test_a_repeat_within_the_window_is_one_scan_of_the_wedge(tmp_path: Path):
     async with running(tmp_path, repeat_window_s=3600) as (bench, _):
         for label in "AABAC":
