@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, Final, Protocol
 
+import asyncpg
 import structlog
 from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
@@ -49,6 +50,8 @@ _WAITING: Final = (
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
 )
+#: What says that nobody listens any more; the driver's own errors come unwrapped from what only the driver can.
+_NOT_LISTENING: Final = (SQLAlchemyError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _ANY: Final = select(inbox.c.position).where(inbox.c.processed_at.is_(None)).limit(1)
 _TAKEN: Final = Prepared(
     lambda _: update(inbox).where(inbox.c.position == bindparam("taken")).values(processed_at=bindparam("now")),
@@ -160,16 +163,16 @@ class Intake:
     async def tick(self) -> None:
         """What time alone brings: durations that are over, milestones past their date, gateways that came or went."""
         now = self._now_ns()
-        if now - self._woken_at >= _WAKE_EVERY_NS:
+        if _due(self._woken_at, now, _WAKE_EVERY_NS):
             self._woken_at = now
             await self._wake_milestones(now)
             await self._settle_visits(now)
             await self._follow_minutes(now)
-        if now - self._due_checked >= _DUE_EVERY_NS:
+        if _due(self._due_checked, now, _DUE_EVERY_NS):
             self._due_checked = now
             await self._tell_due(now)
             await self._trim()
-        if now - self._gateways_checked < _GATEWAYS_EVERY_NS:
+        if not _due(self._gateways_checked, now, _GATEWAYS_EVERY_NS):
             return
         self._gateways_checked = now
         async with self._reader.connect() as connection:
@@ -323,10 +326,15 @@ class Intake:
                         await closed.wait()
                     finally:
                         await connection.invalidate()  # a listening connection does not go back to the pool
-            except (SQLAlchemyError, OSError) as error:
+            except _NOT_LISTENING as error:
                 _log.warning("tracking.intake.listen_failed", error=str(error))
             failures += 1
             await asyncio.sleep(delay_s(failures, random.random))
+
+
+def _due(last: int, now: int, every: int) -> bool:
+    """Whether a look is due; a clock that was set back says nothing of the time since the last one."""
+    return not 0 <= now - last < every
 
 
 def _setter(event: asyncio.Event) -> Callable[..., None]:

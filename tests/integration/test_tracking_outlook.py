@@ -1,5 +1,6 @@
 """Orders against their plans, from the database: what the API shows and what people are warned of."""
 
+import json
 import time
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -18,6 +19,9 @@ from tracking_service.intake import Intake
 from tracking_service.orders import import_order
 from tracking_service.outlooks import Outlooks, Watch
 from tracking_service.tables import milestone, notice
+from tracking_service.webhooks import hooks
+from tracking_service.webhooks.hooks import WebhookDocument
+from tracking_service.webhooks.tables import delivery
 
 DAY = 24 * 3600 * 10**9
 ZONES = {site.SITE: ZoneInfo("Asia/Shanghai")}
@@ -128,6 +132,23 @@ async def test_people_are_warned_once_of_each_shortage(engine):
     assert await watch.look() == []
     await Watch(engine=engine, zones=ZONES).look()  # another process knows it by the outbox
     assert len(await told(engine)) == len(first)
+
+
+async def test_another_system_is_told_once_of_each_shortage_whoever_looks_and_how_often(engine):
+    now = time.time_ns()
+    await place(engine, now)
+    async with engine.begin() as connection:
+        for _ in range(2):
+            await hooks.add(connection, WebhookDocument(url="https://erp.example.org/"), now=now)
+    first = Watch(engine=engine, zones=ZONES)
+    await first.look()
+    for _ in range(2):  # the service was started anew, and another one runs beside it
+        await Watch(engine=engine, zones=ZONES).look()
+    async with engine.connect() as connection:
+        rows = (await connection.execute(select(delivery.c.webhook, delivery.c.body, delivery.c.message))).all()
+    assert len(rows) == 6
+    assert len({row.message for row in rows}) == 6
+    assert len({(row.webhook, json.loads(row.body)["data"]["subject"]) for row in rows}) == 6
 
 
 async def test_a_finish_that_moves_is_news_and_the_first_is_not(engine):

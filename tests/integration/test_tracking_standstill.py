@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Self
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from plumbline.text import Text
@@ -18,7 +19,9 @@ from tests.direct_devices import eventually
 from tests.servers import PostgreSql, open_folder
 from tests.webhook_receiver import Receiver
 from tracking_service import mail
+from tracking_service.api import wall
 from tracking_service.domain.notice import Change, Said
+from tracking_service.intake import Intake
 from tracking_service.mail import Mail
 from tracking_service.notices import LEASE_NS, NoticeError, Notices, Outgoing
 from tracking_service.tables import insert_new, notice
@@ -116,7 +119,7 @@ async def stored(engine: AsyncEngine, table=notice):
 
 
 @contextlib.asynccontextmanager
-async def running(part: Notices | Webhooks) -> AsyncIterator[asyncio.Task[None]]:
+async def running(part: Notices | Webhooks | Intake) -> AsyncIterator[asyncio.Task[None]]:
     task = asyncio.create_task(part.run())
     try:
         yield task
@@ -362,3 +365,58 @@ async def test_a_mail_server_that_stands_still_holds_up_no_other_way_out_and_no_
             slow.goes_on.set()
             await until_sent(engine, notice)
     assert slow.mails == 1
+
+
+async def test_connections_that_died_before_anybody_listened_end_nothing(postgresql, unique_name):
+    name = unique_name("listen")
+    engine = await site.database(postgresql.new_database(name))
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(4):
+            await (await stack.enter_async_context(engine.connect())).execute(text("SELECT 1"))
+    postgresql.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'", "postgres")
+    seen = asyncio.Event()
+    intake = Intake(engine=engine, sites=site.SITES, heard=lambda outcome: outcome.observed and seen.set(), poll_s=0.05)
+    async with running(intake) as task:
+        scan = site.beam(1)
+
+        async def posted() -> bool:
+            try:
+                await site.post(engine, scan)
+            except SQLAlchemyError:
+                return False
+            return True
+
+        await eventually(posted, "a connection that lives", task)
+        await asyncio.wait([task, asyncio.ensure_future(seen.wait())], timeout=120, return_when=asyncio.FIRST_COMPLETED)
+        assert not task.done()
+        assert seen.is_set()
+    await engine.dispose()
+
+
+async def test_a_clock_that_is_set_back_holds_up_nothing_that_time_brings(engine):
+    clock = Clock()
+    heard = []
+    intake = Intake(engine=engine, sites=site.SITES, heard=heard.append, now_ns=clock)
+    await intake.tick()
+    clock.ns -= 3600 * 10**9
+    await site.put_gateway(engine, online=False)
+    await intake.tick()
+    assert [entry.text.en for outcome in heard for entry in outcome.activity] == ["Gateway gw-1 went offline"]
+
+
+async def test_a_series_store_that_answered_while_we_stood_still_is_not_away(engine, monkeypatch):
+    monkeypatch.setattr(wall, "_PATIENCE_S", 0.3)
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    class Slow(site.MemorySeries):
+        async def latest(self, _site: str, measurement: str, since: int):
+            asked.set()
+            await answered.wait()
+            return await super().latest(_site, measurement, since)
+
+    shown = wall.Wall(engine=engine, series=Slow(), sites=site.SITES, profiles={}, plans={})
+    asking = asyncio.create_task(shown.ping_series())
+    await asked.wait()
+    asyncio.get_running_loop().call_soon(answered.set)
+    time.sleep(1)  # noqa: ASYNC251 - as SIGSTOP does
+    assert await asking == "ready"

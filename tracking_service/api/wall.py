@@ -11,6 +11,7 @@ import structlog
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from plumbline.patience import Patience
 from plumbline.profile import DeviceProfile, Metric
 from plumbline.series import LatestRow, SeriesReader, SeriesUnavailableError
 from plumbline.site import SiteFile, Zones
@@ -179,7 +180,7 @@ class Wall:
         """A metric over the last minutes, in at most some 300 intervals. Raises `SeriesUnavailableError`."""
         now = self.now_ns()
         every = max(1, math.ceil(minutes / 300)) * _MINUTE if minutes > 30 else 10_000_000_000
-        async with asyncio.timeout(_PATIENCE_S):
+        async with Patience(_PATIENCE_S):
             buckets = await self._series.history(
                 site.id, measurement, field, start=now - minutes * _MINUTE, end=now + 1, every_ns=every
             )
@@ -194,13 +195,13 @@ class Wall:
     async def ping_series(self) -> str:
         """`ready`. Raises `SeriesUnavailableError` or `TimeoutError` where the series store does not answer."""
         now = self.now_ns()
-        async with asyncio.timeout(_PATIENCE_S):
+        async with Patience(_PATIENCE_S):
             await self._series.latest(next(iter(self.sites), "none"), "position", now - _MINUTE)
         return "ready"
 
     async def _ask(self, question: Awaitable[T], otherwise: T) -> T:
         try:
-            async with asyncio.timeout(_PATIENCE_S):
+            async with Patience(_PATIENCE_S):
                 answer = await question
         except (SeriesUnavailableError, TimeoutError) as error:
             if self._series_away_since is None:

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 import structlog
 from PIL import Image
 
+from plumbline.patience import Patience
 from plumbline.site import SiteFile
 from tracking_service.errors import PlanError, UnknownThingError
 from tracking_service.plan import drawing
@@ -223,7 +224,7 @@ async def draw_apart(path: Path) -> bytes:
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        async with asyncio.timeout(_DRAW_S):
+        async with Patience(_DRAW_S):
             png, said = await process.communicate()
     except TimeoutError:
         raise PlanError(f"'{path.name}': takes more than {_DRAW_S:g} s to draw; export the plan simpler") from None

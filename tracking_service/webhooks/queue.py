@@ -1,15 +1,17 @@
 """Put changes into the outbox of webhooks, in the transaction that made them."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline.ids import new_event_id
-from tracking_service.domain.notice import Change, Moved
+from tracking_service.domain.notice import Change, Moved, Said
 from tracking_service.tables import insert_new
 from tracking_service.webhooks.tables import delivery, webhook
 
@@ -20,12 +22,7 @@ MOVED: Final = "moved"
 async def put(connection: AsyncConnection, changes: Sequence[Change], now: int) -> None:
     """Queue a message for every enabled webhook that asked for such a change."""
     hooks = (await connection.execute(select(webhook).where(webhook.c.enabled).order_by(webhook.c.id))).all()
-    rows = [
-        _row(hook, kind_of(change), lane_of(change), message(kind_of(change), change, now), now)
-        for change in changes
-        for hook in hooks
-        if _wants(hook, change)
-    ]
+    rows = [_row(hook, change, now) for change in changes for hook in hooks if _wants(hook, change)]
     await insert_new(connection, delivery, rows)
 
 
@@ -70,13 +67,26 @@ def _wants(hook: Row[Any], change: Change) -> bool:
     return hook.site in {None, change.site} and hook.order_number in {None, change.order}
 
 
-def _row(hook: Row[Any], kind: str, lane: str, told: Mapping[str, Any], now: int) -> dict[str, Any]:
+def _message_id(hook: str, change: Change, now: int) -> str:
+    """The message's id.
+
+    What is told once by its key has one of its own (UUIDv8; RFC 9562, 5.8): whoever tells it again, after a restart or beside
+    another service, queues nothing.
+    """
+    if not isinstance(change.event, Said):
+        return new_event_id(now)
+    digest = hashlib.sha256(f"{hook}|{change.site}|{change.dedup_key}".encode()).digest()
+    return str(UUID(int=int.from_bytes(digest[:16]) & ~(0xF << 76 | 0x3 << 62) | 0x8 << 76 | 0x2 << 62))
+
+
+def _row(hook: Row[Any], change: Change, now: int) -> dict[str, Any]:
+    kind = kind_of(change)
     return {
         "webhook": hook.id,
-        "message": new_event_id(now),
-        "lane": lane,
+        "message": _message_id(hook.id, change, now),
+        "lane": lane_of(change),
         "kind": kind,
-        "body": json.dumps(told, ensure_ascii=False, separators=(",", ":")),
+        "body": json.dumps(message(kind, change, now), ensure_ascii=False, separators=(",", ":")),
         "state": "waiting",
         "attempts": 0,
         "created_at": now,
