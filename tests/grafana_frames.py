@@ -73,7 +73,7 @@ def expanded(query: str, within: Range, board: Range, chosen: Mapping[str, str |
 
 def asked(server: str, database: str, statement: str) -> list[dict[str, Any]]:
     """The series of the answer. Raises what InfluxDB says of a statement that it does not take."""
-    answer = httpx.post(f"{server}/query", params={"db": database, "epoch": "ms"}, data={"q": statement}, timeout=30)
+    answer = httpx.post(f"{server}/query", params={"db": database, "epoch": "ms"}, data={"q": statement}, timeout=120)
     (result,) = answer.json()["results"]
     assert "error" not in result, f"{result['error']}: {statement}"
     return result.get("series", [])
