@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from typing import Self
 
 import pytest
@@ -13,6 +12,7 @@ from plumbline.address import Address
 from plumbline.errors import MqttError, MqttRefusedError
 from plumbline.listening import Entry, learn
 from plumbline.mqtt import Connection, Will
+from tests.standstill import stand_still
 from tests.unit.plumbline.mqtt import broker_packets as broker
 
 
@@ -62,18 +62,18 @@ def link(script, **options):
     return Connection(address=script.address, client_id="c", connect_timeout_s=60, **options)
 
 
-async def test_answers_that_came_while_we_stood_still_are_heard():
+async def test_answers_that_came_while_we_stood_still_are_heard(monkeypatch):
     async def answers(reader, writer):
         for packet in (broker.connack(), broker.suback(1, [0])):
             await reader.read(65_536)
             writer.write(packet)
-            time.sleep(1.1)  # noqa: ASYNC251 - the process is stopped, or swapped out
+            stand_still(monkeypatch, 3600)
         await reader.read()
         writer.close()
 
     async with await asyncio.start_server(answers, "127.0.0.1", 0) as server:
         address = Address.parse(f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        async with Connection(address=address, client_id="c", connect_timeout_s=1.0) as client:
+        async with Connection(address=address, client_id="c", connect_timeout_s=600) as client:
             await client.subscribe("t")
 
 

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import gc
 import ssl
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from itertools import pairwise
 
@@ -21,6 +20,7 @@ from ingest.series.posting import Poster
 from plumbline.series import Point, SeriesUnavailableError
 from tests.certificates import Signer
 from tests.servers import wait_until
+from tests.standstill import stand_still
 
 DONE = b"HTTP/1.1 204 No Content\r\nX-Who: me\r\n\r\n"
 PLENTY = bytes(20_000_000)
@@ -178,31 +178,37 @@ async def test_a_large_body_arrives_whole():
         assert int((await poster.post("/write", [], PLENTY)).text) == len(PLENTY)
 
 
+@pytest.fixture
+def impatient(monkeypatch):
+    """Connections that wait for next to nothing; they are made with all patience."""
+    monkeypatch.setattr("ingest.series.posting.Wire", lambda _timeout_s: http_wire.Wire(0.05))
+
+
 @pytest.mark.parametrize(("talk", "body", "said"), [(falls_silent, b"x", "no answer"), (lambda _r, w: w.drain(), PLENTY, None)])
-async def test_a_server_that_falls_silent_is_given_up(talk, body, said):
-    async with talking(talk, timeout_s=0.05) as (poster, _):
+async def test_a_server_that_falls_silent_is_given_up(talk, body, said, impatient):
+    async with talking(talk) as (poster, _):
         with pytest.raises(OSError, match=said):
             await poster.post("/write", [], body)
 
 
-async def test_an_answer_that_came_while_we_stood_still_is_heard():
+async def test_an_answer_that_came_while_we_stood_still_is_heard(monkeypatch):
     async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request_in(reader)
         writer.write(DONE)
-        time.sleep(1.1)  # noqa: ASYNC251 - the process is stopped, or swapped out
+        stand_still(monkeypatch, 3600)
 
-    async with talking(answers, timeout_s=1.0) as (poster, scripted):
+    async with talking(answers, timeout_s=600) as (poster, scripted):
         assert (await poster.post("/write", [], b"body")).status == 204
     assert scripted.count == 1
 
 
-async def test_a_server_that_takes_nothing_is_given_up():
+async def test_a_server_that_takes_nothing_is_given_up(impatient):
     stop = asyncio.Event()
 
     async def reads_nothing(_reader, _writer):
         await stop.wait()
 
-    async with talking(reads_nothing, timeout_s=0.05) as (poster, _):
+    async with talking(reads_nothing) as (poster, _):
         with pytest.raises(TimeoutError, match="takes nothing"):
             await poster.post("/write", [], PLENTY)
         stop.set()
