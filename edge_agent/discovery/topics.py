@@ -25,6 +25,8 @@ _MOST_LOOKS: Final = 200
 _SHOWN: Final = 6
 #: As many as ESPHome's settings take.
 _MOST_PREFIXES: Final = 64
+#: How long a broker may take to send what it still had to say when the time was over.
+_LAST_S: Final = 5.0
 _NODE: Final = re.compile(r"(?!zigbee2mqtt/|homeassistant/)(.+)/(?:sensor|binary_sensor|switch|number|text_sensor)/[^/]+/state")
 
 
@@ -44,11 +46,17 @@ async def listen(url: str, patience_s: float) -> list[Seen]:
     client_id = f"plumbline-look-{secrets.token_hex(4)}"
     try:
         async with Connection(address=address, client_id=client_id, connect_timeout_s=min(5.0, patience_s + 1)) as connection:
+            await connection.subscribe("#", qos=0)
             with contextlib.suppress(TimeoutError):
                 async with Patience(patience_s):
-                    await connection.subscribe("#", qos=0)
                     async for message in connection.messages():
                         _remember(messages, message)
+            with contextlib.suppress(TimeoutError):
+                async with Patience(_LAST_S):
+                    await connection.ping()  # what it had to say by now is here then, however slow the way
+            if connection.waiting:
+                for message in await connection.take(_MOST_TOPICS):
+                    _remember(messages, message)
     except MqttError as error:
         return [Seen(str(address), f"no broker: {error}", "unknown", todo="install mosquitto, or name yours with --broker")]
     except BaseExceptionGroup as group:

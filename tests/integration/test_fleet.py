@@ -31,7 +31,7 @@ brokers = ["{url}"]
 [health]
 every_s = 0.3
 [remote]
-probation_s = 2
+probation_s = 5
 [[reader]]
 type = "mqtt"
 name = "near"

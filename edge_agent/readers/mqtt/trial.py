@@ -1,5 +1,6 @@
 """What is said on a broker, heard with a session of our own that leaves no trace there."""
 
+import contextlib
 import secrets
 from collections.abc import Sequence
 from typing import Final
@@ -62,26 +63,22 @@ async def look(
 ) -> str:
     """Listen for `patience_s` with a session of our own, so that nothing queued is taken. Raises `ReaderError`."""
     heard = [Heard(entry, max_bytes) for entry in entries]
-    listening = False
+    connect_s = min(10.0, patience_s)
     try:
-        async with (
-            Patience(patience_s),
-            Connection(address=address, client_id=f"check-{secrets.token_hex(4)}", version=version) as connection,
-        ):
+        async with Connection(
+            address=address, client_id=f"check-{secrets.token_hex(4)}", version=version, connect_timeout_s=connect_s
+        ) as connection:
             for entry in entries:
                 for one in entry.dialect.filters:
                     await connection.subscribe(one, qos=0)
-            listening = True
-            async for message in connection.messages():
-                message.ack()
-                for one in heard:
-                    if await one.take(message.topic, message.payload):
-                        break  # the first whose it is
+            with contextlib.suppress(TimeoutError):  # the time to listen is over
+                async with Patience(patience_s):
+                    async for message in connection.messages():
+                        message.ack()
+                        for one in heard:
+                            if await one.take(message.topic, message.payload):
+                                break  # the first whose it is
     except MqttError as error:
         what, _, check = str(error).partition("; check ")
         raise ReaderError(name, what, check or "that the broker runs, and its log") from None
-    except TimeoutError:  # the time to listen is over
-        if not listening:
-            what = f"{address}: no answer in {patience_s:g} s"
-            raise ReaderError(name, what, "host, port and firewall, and that it is a broker") from None
     return f"connected to {address}; in {patience_s:g} s {'; '.join(map(str, heard))}"
