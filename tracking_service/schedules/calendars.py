@@ -11,6 +11,8 @@ MINUTES_PER_DAY: Final = 480.0
 #: ISO 8601 weekdays, 1 is Monday: what is taken where a calendar does not say.
 WEEK: Final = frozenset({1, 2, 3, 4, 5})
 _DAY: Final = 1_440
+#: Calendars stand on each other so deep; planning programs know two or three floors.
+MAX_BASES: Final = 16
 #: So many steps are made through the exceptions of a file's calendars: a hundred years day by day, many times.
 _STEPS: Final = 1_000_000
 
@@ -111,10 +113,12 @@ class Reach:
         return {day: found[day] for day in sorted(found) if found[day] != (day.isoweekday() in calendar.weekdays)}
 
     def _line(self, calendar: Calendar) -> Sequence[Calendar]:
-        """The calendar, its base, the base of that …; one that is its own base ends there."""
+        """The calendar, its base, the base of that …; one that is its own base ends there, and what lies too deep is not seen."""
         line = [calendar]
-        while (base := self._calendars.get(line[-1].base or "")) is not None and base not in line:
+        uids = {calendar.uid}
+        while len(line) < MAX_BASES and (base := self._calendars.get(line[-1].base or "")) is not None and base.uid not in uids:
             line.append(base)
+            uids.add(base.uid)
         return line
 
     def _days(self, what: Exceptional) -> Iterable[date]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import Final, TypeVar
 
-from tracking_service.schedules.calendars import WEEK, Calendar, Exceptional, Shifts, shifts, usual
+from tracking_service.schedules.calendars import MAX_BASES, WEEK, Calendar, Exceptional, Shifts, shifts, usual
 from tracking_service.schedules.elements import Element
 from tracking_service.schedules.fields import clock_minutes, flag, iso_time, number
 from tracking_service.schedules.schedule import Remarks
@@ -61,7 +61,7 @@ class _Reading:
         """The weekdays that a calendar or those below it tell: whether work is done, and when."""
         line: list[str] = []
         above = uid
-        while above in self._elements and above not in line:
+        while len(line) < MAX_BASES and above in self._elements and above not in line:
             line.append(above)
             above = self._elements[above].get("BaseCalendarUID")
         found: dict[int, tuple[bool, Shifts]] = {}

@@ -2,6 +2,7 @@
 
 import tracemalloc
 from collections.abc import Callable
+from datetime import date
 from typing import TypeVar
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from tracking_service import charset
 from tracking_service.errors import FileRefusedError
 from tracking_service.schedules import reading
+from tracking_service.schedules.calendars import MAX_BASES, Reach
 from tracking_service.schedules.elements import parse
 from tracking_service.schedules.fields import iso_minutes, iso_time
 
@@ -155,3 +157,19 @@ def test_encodings_that_are_none_are_refused(encoding):
 def test_an_encoding_that_does_not_fit_is_told_with_the_line():
     with pytest.raises(FileRefusedError, match="file: line 2: byte 0xfc is not utf-8"):
         charset.decode("eins\nfünf".encode("latin-1"), "file", "utf-8")
+
+
+def test_calendars_that_stand_on_each_other_without_end_are_followed_a_few_floors_down():
+    """Two thousand took half a minute, when each went through all those below it."""
+    floors = "".join(
+        f"<Calendar><UID>{uid}</UID><BaseCalendarUID>{uid - 1}</BaseCalendarUID><WeekDays><WeekDay><DayType>{uid % 7 + 1}</DayType>"
+        f"<DayWorking>1</DayWorking></WeekDay></WeekDays></Calendar>"
+        for uid in range(5_000)
+    )
+    plan = reading.read(f"<Project><Calendars>{floors}</Calendars></Project>".encode(), "plan.xml")[0]
+    calendars = plan.calendars
+    assert len(calendars) == 5_000
+    assert len(calendars["3"].weekdays) == 4
+    assert len(calendars["4999"].weekdays) == min(7, MAX_BASES)
+    reach = Reach(calendars, date(2024, 1, 1), date(2024, 12, 31))
+    assert all(reach.exceptions(each) == {} for each in calendars.values())
