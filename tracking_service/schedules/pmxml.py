@@ -117,7 +117,7 @@ class _Reading:
 
         def told(tag: str) -> float | None:
             value = self._field(element, tag, number)
-            return None if value is None else value * 100
+            return None if value is None else round(value * 100, 6)
 
         general = told("PercentComplete")
         found = primavera.percent_of(
