@@ -22,6 +22,7 @@ from plumbline.errors import PlumblineError, SettingsError
 from plumbline.fleet import DesiredConfig, Outcome, ReportedConfig
 from plumbline.ids import is_name
 from plumbline.mqtt import Version
+from plumbline.patience import Patience
 from plumbline.secrets import hidden, hidden_file
 
 commands = typer.Typer(
@@ -260,7 +261,7 @@ async def _send(
             return None
         with console.status(f"version {desired.version} is sent; waiting for {place}") as progress:
             try:
-                async with asyncio.timeout(wait_s):
+                async with Patience(wait_s):
                     async for message in link.messages():
                         take(seen, message)
                         answer = seen.reported.get(place)

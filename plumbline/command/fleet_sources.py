@@ -1,6 +1,5 @@
 """What the broker's retained messages tell of gateways: for a technician, who needs nothing but its URL."""
 
-import asyncio
 import contextlib
 import secrets
 from typing import Final
@@ -14,13 +13,16 @@ from plumbline.delivery import Presence
 from plumbline.errors import CodecError
 from plumbline.fleet import DesiredConfig, GatewayStatus, ReportedConfig
 from plumbline.mqtt import Connection, Message, Version
+from plumbline.patience import Patience
 
 _log = structlog.get_logger(__name__)
 
 #: After so long without a retained message the broker has told what it retains.
 _QUIET_S: Final = 0.4
-#: How long it may take to begin.
-_PATIENCE_S: Final = 2.0
+#: It may take so many times as long to begin.
+_BEGINS_AFTER: Final = 5
+#: Thousands of gateways over a weak link.
+_AT_MOST_S: Final = 60.0
 
 Place = tuple[str, str]
 
@@ -84,13 +86,27 @@ async def listen(link: Connection, filters: tuple[str, ...], seen: Fleet) -> Non
     """Subscribe, and return when the broker has told what it retains. Raises `MqttError`."""
     for one in filters:
         await link.subscribe(one)
-    loop = asyncio.get_running_loop()
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_PATIENCE_S) as patience:
+        async with Patience(_AT_MOST_S):
+            heard, quiet = False, 0
+            while quiet < (1 if heard else _BEGINS_AFTER):
+                more = await _hears_more(link, seen)
+                heard, quiet = heard or more, 0 if more else quiet + 1
+
+
+async def _hears_more(link: Connection, seen: Fleet) -> bool:
+    """Listen for a while; whether anything came that was retained. What is said just now goes on for ever."""
+    retained = False
+    with contextlib.suppress(TimeoutError):
+        async with Patience(_QUIET_S):
             async for message in link.messages():
                 take(seen, message)
-                if message.retain:  # what is said just now goes on for ever
-                    patience.reschedule(loop.time() + _QUIET_S)
+                retained |= message.retain
+    await link.ping()  # the silence may be ours, who stood still, or the network's
+    for message in await link.take(link.waiting) if link.waiting else ():
+        take(seen, message)
+        retained |= message.retain
+    return retained
 
 
 def take(seen: Fleet, message: Message) -> None:

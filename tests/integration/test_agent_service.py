@@ -21,7 +21,7 @@ from plumbline.mqtt import Connection
 from tests.integration.tiny_ingest import until
 from tests.servers import open_folder, plumbline
 
-CONFIG = 'site = "s"\ngateway = "nobody"\n[server]\nbrokers = ["{url}"]\n[health]\nevery_s = 0.2\n[remote]\nprobation_s = 1\n[page]\nlisten = ""\n'
+CONFIG = 'site = "s"\ngateway = "nobody"\n[server]\nbrokers = ["{url}"]\n[health]\nevery_s = 0.2\n[remote]\nprobation_s = 5\n[page]\nlisten = ""\n'
 
 #: Where an interpreter that is not this environment's finds the same packages.
 PYTHON = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join([str(Path.cwd()), *site.getsitepackages()])}
