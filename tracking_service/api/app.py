@@ -1,8 +1,9 @@
 """The FastAPI application: `docs/` has the contract as OpenAPI, `/openapi.json` serves it."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
@@ -15,7 +16,7 @@ from plumbline import __version__
 from plumbline.series import SeriesUnavailableError
 from plumbline.text import visible
 from tracking_service import document
-from tracking_service.api import problems, proof, reading, stream
+from tracking_service.api import contract, problems, proof, reading, reference, stream
 from tracking_service.api.acts import add_acts
 from tracking_service.api.cross_origin import ANY, MapsOfOthers
 from tracking_service.api.imports import FILES, add_imports
@@ -50,6 +51,9 @@ _NOT_BUILT: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><tit
 
 Name = Annotated[str, Query(max_length=64), AfterValidator(document.named)]
 SiteName = Annotated[str | None, Query(max_length=64)]
+#: Orders of a page, which names the next one in its `Link` header (RFC 8288).
+Limit = Annotated[int, Query(ge=1, le=500, description="At most so many; a `Link` header with `rel=next` leads to the rest.")]
+After = Annotated[str | None, Query(max_length=65, description="Those after this number, as `Link` says it.")]
 #: The longest history a request may ask for: 31 days.
 Minutes = Annotated[int, Query(ge=1, le=31 * 24 * 60)]
 
@@ -74,7 +78,8 @@ def create_app(
         more: adds the routes of further rooms.
     """
     screens = broadcaster if broadcaster is not None else Broadcaster()
-    app = FastAPI(title="Plumbline", version=__version__)
+    # FastAPI's own pages fetch their scripts from another host, which a site may not reach.
+    app = FastAPI(title="Plumbline", version=__version__, docs_url=None, redoc_url=None)
     problems.install(app)
     app.add_middleware(problems.BodyLimit, limit=MAX_DOCUMENT_BYTES, files=FILES)
     app.add_middleware(MapsOfOthers, origins=map_origins)
@@ -86,11 +91,26 @@ def create_app(
     add_imports(app, wall, heard)
     _add_health(app, wall)
     more(app)
+    _add_contract(app)
     if (static / "index.html").is_file():
         app.mount("/", StaticFiles(directory=static, html=True), name="wall")
     else:
         app.add_api_route("/", lambda: HTMLResponse(_NOT_BUILT), include_in_schema=False)
     return app
+
+
+def _add_contract(app: FastAPI) -> None:
+    @cache
+    def written() -> dict[str, Any]:
+        return contract.contract(app)
+
+    app.openapi = written
+
+    @app.get("/docs", response_class=HTMLResponse, include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(reference.page(written()))
+
+    _ = docs
 
 
 def _add_sites(app: FastAPI, wall: Wall, screens: Broadcaster) -> None:
@@ -128,10 +148,20 @@ def _add_sites(app: FastAPI, wall: Wall, screens: Broadcaster) -> None:
 
 def _add_orders(app: FastAPI, wall: Wall, heard: Callable[[Outcome], None]) -> None:
     @app.get("/api/orders")
-    async def orders(site: SiteName = None) -> list[OrderModel]:
+    async def orders(
+        request: Request, response: Response, site: SiteName = None, limit: Limit = 100, after: After = None
+    ) -> list[OrderModel]:
         chosen = wall.site(site) if site is not None else None
         async with wall.reader.connect() as connection:
-            return await reading.read_orders(connection, chosen, ground=Ground(wall.sites, wall.zones, wall.now_ns()))
+            ground = Ground(wall.sites, wall.zones, wall.now_ns())
+            # One more than asked for says whether there is a next page.
+            behind = visible(after, 65) if after is not None else None
+            found = await reading.read_page(connection, chosen, ground=ground, after=behind, limit=limit + 1)
+        if len(found) > limit:
+            found.pop()
+            there = request.url.include_query_params(after=found[-1].number)
+            response.headers["link"] = f'<{there.path}?{there.query}>; rel="next"'
+        return found
 
     @app.get("/api/orders/{number}")
     async def order(number: str) -> OrderModel:

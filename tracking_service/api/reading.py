@@ -59,13 +59,32 @@ async def read_orders(
     connection: AsyncConnection, site: SiteFile | None, *, ground: Ground, number: str | None = None
 ) -> list[OrderModel]:
     """Orders with lines and milestones: of a site, one by number, or all."""
-    now, zones = ground.now, ground.zones
     statement = select(orders).order_by(orders.c.imported_at.desc(), orders.c.number).limit(_ORDERS)
     if site is not None:
         statement = statement.where(orders.c.site == site.id)
     if number is not None:
         statement = statement.where(orders.c.number == number)
     found = sorted((await connection.execute(statement)).all(), key=lambda row: row.number)
+    return await _orders(connection, found, site, ground)
+
+
+async def read_page(
+    connection: AsyncConnection, site: SiteFile | None, *, ground: Ground, after: str | None, limit: int
+) -> list[OrderModel]:
+    """At most `limit` orders of a site or of all, by number in the database's own sequence, those behind `after`."""
+    statement = select(orders).order_by(orders.c.number).limit(limit)
+    if site is not None:
+        statement = statement.where(orders.c.site == site.id)
+    if after is not None:
+        statement = statement.where(orders.c.number > after)
+    return await _orders(connection, (await connection.execute(statement)).all(), site, ground)
+
+
+async def _orders(
+    connection: AsyncConnection, found: Sequence[Row[Any]], site: SiteFile | None, ground: Ground
+) -> list[OrderModel]:
+    """These orders with their lines and milestones."""
+    now, zones = ground.now, ground.zones
     numbers = [row.number for row in found]
     suppliers = await company.suppliers(connection)
     lines: dict[str, list[LineModel]] = defaultdict(list)
