@@ -11,6 +11,7 @@ from plumbline import logs
 from plumbline.bench import e2e, folders, photos
 from plumbline.bench.figures import show
 from plumbline.command import bench_ingest
+from plumbline.memory import calm
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -81,14 +82,32 @@ def tracking(
     seconds: Annotated[float, typer.Option(help="How long scans flow at each rate.", min=1)] = 15,
     observations: Annotated[int, typer.Option(help="Observations that the company is made anew from.", min=1000)] = 1_000_000,
     orders: Annotated[int, typer.Option(help="Its orders.", min=1)] = 1_000,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            help="Parts, with commas between them, of postgresql, sqlite, rebuild, geofences; without it all.",
+            show_default=False,
+        ),
+    ] = None,
+    tracks: Annotated[
+        Path | None,
+        typer.Option(help="Recorded tracks for geofences: GPX, or CSV with time, lat, lon.", exists=True, file_okay=False),
+    ] = None,
     keep: Annotated[Path | None, typer.Option(help="Keep data and logs in this new folder.")] = None,
     as_json: Json = False,
 ) -> None:
-    """From an observation to the moved milestone and its notice, on PostgreSQL and SQLite; a company made anew from its log."""
+    """From observation to moved milestone and notice, on PostgreSQL and SQLite; a company made anew from its log; geofences."""
     from plumbline.command import bench_tracking  # noqa: PLC0415 - each benchmark needs only its own packages
 
+    parts = bench_tracking.PARTS if only is None else tuple(part.strip() for part in only.split(",") if part.strip())
+    if unknown := sorted(set(parts) - set(bench_tracking.PARTS)):
+        there = ", ".join(bench_tracking.PARTS)
+        raise typer.BadParameter(f"there is no part {', '.join(unknown)}; there are {there}", param_hint="--only")
+    calm()  # as the service
     with folders.given(keep) as folder:
-        measured = bench_tracking.measure(folder, seconds=seconds, observations=observations, orders=orders)
+        measured = bench_tracking.measure(
+            folder, only=parts, seconds=seconds, observations=observations, orders=orders, tracks=tracks
+        )
         figures = asyncio.run(measured)
     _say("Tracking", figures, as_json=as_json)
 
