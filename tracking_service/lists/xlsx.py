@@ -31,7 +31,7 @@ _MAX_PART: Final = 64 * 1024 * 1024
 _MAX_STRINGS: Final = 1_000_000
 #: All sheets together that are looked through for the one with known headings.
 _MAX_SHEETS: Final = 16
-_MAX_ALL: Final = 2 * _MAX_PART
+_MAX_ALL: Final = _MAX_PART
 #: So many cells are filled from those they are merged with.
 _MAX_MERGED: Final = 500_000
 _REFERENCE: Final = re.compile(r"([A-Z]{1,3})([1-9]\d{0,6})\Z")
@@ -117,7 +117,8 @@ class _Workbook:
         for each in listed.all("sheet") if listed is not None else ():
             told = {key.rpartition(":")[2]: value for key, value in each.attributes.items()}
             to = self._told.get(told.get(_RELATION, ""))
-            if to is not None and to.path in self._parts and told.get("state", "visible") == "visible":
+            known = to is not None and to.path in self._parts and to.path not in found.values()
+            if to is not None and known and told.get("state", "visible") == "visible":
                 found[told.get("name", "")] = to.path
         if not found:
             raise FileRefusedError(f"{self._name}: there is no visible sheet in the workbook")

@@ -109,6 +109,7 @@ class _Reading:
         self._elements = 0
         self._kept = 0
         self._text: list[str] = []
+        self._length = 0
         self._codec: str | None = None
         self._above = 0
         """Blank lines above the file's first."""
@@ -212,5 +213,11 @@ class _Reading:
             self._each.take(element)
 
     def _characters(self, text: str) -> None:
-        if not self._passed and self._open:
-            self._text.append(text)
+        if self._passed or not self._open:
+            return
+        if not self._text:
+            self._length = 0
+        self._length += len(text)
+        if self._length > _LONGEST:
+            raise self._refuse(f"a text of more than {_LONGEST} characters; this is no schedule and no list")
+        self._text.append(text)

@@ -281,3 +281,16 @@ def test_a_duration_that_may_be_two_is_refused():
 def test_lags_in_chinese_units_are_understood():
     made = read('标识号,任务名称,工期,前置任务\n1,开挖,5 个工作日,\n2,浇筑,3 个工作日,"1FS+2 个工作日"\n')
     assert made.document.tasks[1].after[0].lag_days == 2
+
+
+def test_a_sheet_that_the_workbook_names_twice_is_read_once():
+    book = openpyxl.Workbook()
+    book.active.append(["nothing", "known"])
+
+    def twice(name, text):
+        sheet = re.search(r"<sheet [^>]*/>", text)
+        return name, text.replace(sheet[0], sheet[0] + sheet[0].replace("Sheet", "Other")) if sheet else text
+
+    data = rewritten(saved(book), twice)
+    assert data != saved(book)
+    assert "there are Sheet" in refused(data, 'sheet = "Other"')

@@ -54,6 +54,13 @@ def test_a_tag_with_a_hundred_thousand_attributes_is_refused_before_it_is_unpack
         reading.read(b"<Project>\n<Tasks " + attributes + b"/></Project>", "plan.xml")
 
 
+@pytest.mark.parametrize("text", [b"x", b" ", b"\n", "梁".encode()])
+def test_a_text_without_end_is_refused_before_it_is_kept(text):
+    data = b"<Project><Tasks><Task><Name>" + text * 20_000_000 + b"</Name></Task></Tasks></Project>"
+    with pytest.raises(FileRefusedError, match="a text of more than 1000000 characters"):
+        parse(data, "plan.xml", frozenset({"Tasks", "Task", "Name"}))
+
+
 def test_a_file_beyond_the_bound_is_refused_before_it_is_read():
     with pytest.raises(FileRefusedError, match="more than 64 MB"):
         reading.read(bytes(reading.MAX_BYTES + 1), "plan.xml")
