@@ -24,6 +24,9 @@ from tracking_service.rooms.arrivals import Stored
 from tracking_service.rooms.ground import Ground
 from tracking_service.tables import delivery_unit, evidence, insert_new, milestone, unlinked_scan
 
+#: Milestones whose sentences may name a role.
+_NAMING_ROLES: Final = select(milestone.c.id).where(milestone.c.policy.contains('"role"', autoescape=True))
+
 
 @dataclass(frozen=True, slots=True)
 class Effect:
@@ -62,12 +65,14 @@ async def _order(connection: AsyncConnection, done: acts.OrderAct, placed: Place
 
 async def _company(connection: AsyncConnection, done: acts.CompanyAct, placed: Placed, ground: Ground) -> Effect:
     document = CompanyDocument.model_validate(done.document)
-    before = await company.articles(connection)
+    before, roles = await company.articles(connection), await company.roles(connection)
     await company.apply(connection, document, placed.at)
     merged = company.changed(before, await company.articles(connection))
     numbers = await codes.orders_of_articles(connection, merged) if merged else set[str]()
     checks = await inspections.relink(connection, await inspections.of_company(connection), ground)
-    return Effect(await _coded_anew(connection, numbers, ground), checks.needs, checks=checks.found)
+    renamed = await company.roles(connection) != roles
+    said = (await connection.execute(_NAMING_ROLES)).scalars() if renamed else ()
+    return Effect(await _coded_anew(connection, numbers, ground), checks.needs, frozenset(said), checks=checks.found)
 
 
 async def _coded_anew(connection: AsyncConnection, numbers: Collection[str], ground: Ground) -> Stored:

@@ -12,7 +12,7 @@ from plumbline.codec import decode_event
 from plumbline.errors import CodecError
 from plumbline.event import Event, Inspection, Scan
 from plumbline.inbox import inbox
-from plumbline.text import amount
+from plumbline.text import Text, amount
 from tracking_service import acts
 from tracking_service.document import nanoseconds
 from tracking_service.entitlement import holders, refusal
@@ -305,7 +305,7 @@ async def _check_role(connection: AsyncConnection, done: acts.SignOffAct, _place
 
 async def _check_entitled(connection: AsyncConnection, role: str, known_as: Sequence[str], where: str = "person") -> None:
     """Where the company names people of a role, nobody else acts in it."""
-    why = refusal(role, (await holders(connection, [role])).get(role), known_as)
+    why = refusal(role, (await holders(connection, [role])).get(role), known_as, Text(role, role))
     if why is not None:
         raise ActRefusedError(f"{where}: {why.en}")
 

@@ -54,20 +54,23 @@ async def holders(connection: AsyncConnection, roles: Collection[str]) -> Mappin
     }
 
 
-def refusal(role: str, among: Holders | None, known_as: Collection[str]) -> Text | None:
-    """Why who goes by these names may not act in a role; `None`: may. The first name is the one that was told."""
+def refusal(role: str, among: Holders | None, known_as: Collection[str], title: Text) -> Text | None:
+    """Why who goes by these names may not act in a role; `None`: may. The first name is the one that was told.
+
+    English names the role as documents write it, for whoever mends them; Chinese by its `title`.
+    """
     if among is None or not among.known_as.isdisjoint(known_as):
         return None
     listed = _some(among.names)
     if not known_as:
         return Text(
             f"is needed, of somebody with the role '{role}'; the company document names {listed.en}",
-            f"须填写具有“{role}”角色的人员；公司文件中为：{listed.zh}",
+            f"须填写具有“{title.zh}”角色的人员；公司文件中为：{listed.zh}",
         )
     who = visible(next(iter(known_as)), 64)
     return Text(
         f"'{who}' has not the role '{role}'; the company document names {listed.en}",
-        f"“{who}”没有“{role}”角色；公司文件中为：{listed.zh}",
+        f"“{who}”没有“{title.zh}”角色；公司文件中为：{listed.zh}",
     )
 
 

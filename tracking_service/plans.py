@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline.site import SiteFile
 from plumbline.text import Text
+from tracking_service import company
 from tracking_service.document.policy import PolicyDocument, parse
 from tracking_service.domain.policies import Line, Policy
 from tracking_service.domain.policies.scope import Scope, Thing
@@ -78,10 +79,12 @@ async def read(connection: AsyncConnection, ids: Collection[str], ground: Ground
     checks = await _checks(connection, {row.order_number for row in rows if "inspection" in row.policy})
     titles = {site: _titles(ground.sites.get(site)) for site in {row.site for row in rows}}
     named_lines = {number: lines_of(lines[number]) for number in numbers}
+    said = await company.roles(connection) if any('"role"' in row.policy for row in rows) else dict[str, Text]()
+    roles: dict[tuple[Thing, str], Text] = {("role", name): title for name, title in said.items()}
     plans: list[Plan] = []
     for row in rows:
         points = checks.get(row.order_number, _NO_POINTS)
-        named = titles[row.site] | dict(points.titles)
+        named = {**titles[row.site], **points.titles, **roles}
         place = Place(row.site, row.order_number, row.id, ground.zones.get(row.site, UTC))
         scope = scope_of(place, named_lines[row.order_number], named, points.pictured)
         plans.append(Plan(row, bound(row.policy, scope)))

@@ -108,6 +108,8 @@ async def office(engine):
 )
 async def test_a_scan_that_waits_is_explained(office, text, gs1, line, part, quantity):  # noqa: PLR0917 - one for each column
     best, *_ = await office.suggestions(await office.scan(site.scan(text, gs1, at=office.now)))
+    assert "supplier steel" not in best["reason"]["en"]  # it is called by its title
+    assert part != "supplier" or ("supplier Steel" in best["reason"]["en"] and "供应商 钢" in best["reason"]["zh"])
     assert (best["line"], best["parts"][0]["name"], best["quantity"]) == (line, part, quantity)
     assert best["linkable"]
     assert not best["exact"]

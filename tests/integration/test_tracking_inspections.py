@@ -49,10 +49,10 @@ class Works:
             parsed = document.read(json.dumps(told).encode(), "test")
             await import_order(connection, parsed, sites=site.SITES, zones=ZONES, now=self.now)
 
-    async def staff(self, **roles) -> None:
+    async def staff(self, *, titles=(), **roles) -> None:
         self.now += S
         people = [{"id": name, "name": name.title(), "roles": told, "badges": [f"B-{name}"]} for name, told in roles.items()]
-        company = {"company": "acme", "title": {"en": "Acme", "zh": "甲"}, "people": people}
+        company = {"company": "acme", "title": {"en": "Acme", "zh": "甲"}, "people": people, "roles": list(titles)}
         async with self.engine.begin() as connection:
             await office.record(connection, CompanyAct(document=company), Ground(site.SITES, ZONES, self.now))
 
@@ -203,6 +203,35 @@ async def test_the_inspectors_role_is_asked_for_on_site_as_in_the_office(works, 
     await works.staff(li=["quality"])  # who left has inspected all the same; who came in has now
     assert await works.waits() == {}
     assert await works.percent() == 100
+
+
+async def test_roles_are_called_by_their_titles_in_the_readers_language_and_anew_when_the_company_renames_them(works):
+    signed = {"key": "s", "title": {"en": "s", "zh": "s"}, "policy": {"signed_off": {"role": "site_engineer"}}}
+    crew = {"crew_checked_in": {"place": "gate", "crew": [{"role": "Rigger", "people": 2}, {"role": "diver", "people": 1}]}}
+    crewed = {"key": "c", "title": {"en": "c", "zh": "c"}, "policy": crew}
+    await works.place(order(role="quality") | {"milestones": [signed, crewed]})
+
+    async def told():
+        return (await works.client.get("/api/orders/PO-1")).json()["milestones"]
+
+    sign, come = await told()
+    assert (sign["roles"], sign["role_titles"]) == (["site_engineer"], [{"en": "site engineer", "zh": "现场工程师"}])
+    assert "现场工程师" in sign["policy"]["zh"]
+    assert "现场工程师" in sign["why"]["zh"]
+    assert "司索工" in come["policy"]["zh"]
+    titles = [("site_engineer", "Resident engineer", "驻地工程师"), ("diver", "Diver", "潜水员"), ("quality", "QC", "质量员")]
+    roles = [{"id": name, "title": {"en": en, "zh": zh}} for name, en, zh in titles]
+    await works.staff(wang=["quality"], titles=roles)
+    sign, come = await told()
+    assert "驻地工程师" in sign["why"]["zh"]
+    assert "Resident engineer" in sign["why"]["en"]
+    assert "潜水员" in come["why"]["zh"]
+    event = await works.see(person="li")
+    (waiting,) = (await works.client.get("/api/unlinked")).json()
+    assert "没有“质量员”角色" in waiting["reason"]["zh"]
+    (point,) = await works.points(event)
+    assert (point["role"], point["role_title"]) == ("quality", {"en": "QC", "zh": "质量员"})
+    assert "没有“质量员”角色" in point["reason"]["zh"]
 
 
 async def test_hidden_work_needs_its_picture_from_the_site_too(works):

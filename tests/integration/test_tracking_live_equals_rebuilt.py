@@ -92,6 +92,10 @@ COMPANY = [
     {
         "company": "acme",
         "title": {"en": "Acme", "zh": "甲"},
+        "roles": [
+            {"id": "engineer", "title": {"en": "Engineer", "zh": "总工"}},
+            {"id": "quality", "title": {"en": "QC", "zh": "质检"}},
+        ],
         "people": [{"id": "li", "name": "Li", "roles": ["quality"]}, {"id": "wu", "name": "Wu"}],
         "articles": [{"code": "BOLT", "title": {"en": "Bolt", "zh": "螺栓"}, "gtins": [site.GTIN], "also": ["stranger"]}],
     },

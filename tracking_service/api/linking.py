@@ -71,6 +71,7 @@ class PointSuggestionModel(BaseModel):
     check: str
     title: Text
     role: str | None
+    role_title: Text | None
     photo_required: bool
     result: Literal["passed", "failed", "conditional"] | None
     """What its newest inspection said."""
@@ -204,6 +205,7 @@ def _point(one: point_suggestions.Suggestion) -> PointSuggestionModel:
         check=found.point.point,
         title=both(found.point.title),
         role=found.point.role,
+        role_title=both(found.role_title) if found.role_title is not None else None,
         photo_required=found.point.photo,
         result=found.result,
         score=one.score,

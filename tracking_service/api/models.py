@@ -107,6 +107,8 @@ class MilestoneModel(BaseModel):
     rule: Text
     why: Text
     roles: list[str]
+    role_titles: list[Text]
+    """What people call the roles."""
 
 
 class OrderModel(BaseModel):

@@ -140,6 +140,8 @@ class _Said(NamedTuple):
 
     sentence: text.Text
     roles: Sequence[str]
+    titles: Sequence[text.Text]
+    """What people call the roles."""
 
 
 async def _policies(connection: AsyncConnection, found: Sequence[Row[Any]], ground: Ground) -> Mapping[str, _Said]:
@@ -147,7 +149,12 @@ async def _policies(connection: AsyncConnection, found: Sequence[Row[Any]], grou
     numbers = [row.number for row in found]
     ids = (await connection.execute(select(milestone.c.id).where(milestone.c.order_number.in_(numbers)))).scalars().all()
     read = await plans.read(connection, ids, ground)
-    return {one.row.id: _Said(sentence(one.policy), _roles(one.policy)) for one in read.plans}
+    asked = {one.row.id: _roles(one.policy) for one in read.plans}
+    called = await company.roles(connection) if any(asked.values()) else dict[str, text.Text]()
+    return {
+        one.row.id: _Said(sentence(one.policy), asked[one.row.id], [company.called(called, role) for role in asked[one.row.id]])
+        for one in read.plans
+    }
 
 
 def _roles(policy: Policy) -> Sequence[str]:
@@ -176,6 +183,7 @@ def _milestone(row: Row[Any], policy: _Said, now: int, silent: Sequence[Silence]
         rule=both(DEFAULT.sentence),
         why=Text(en=row.why_en, zh=row.why_zh),
         roles=list(policy.roles),
+        role_titles=[both(title) for title in policy.titles],
     )
 
 

@@ -12,15 +12,18 @@ from tracking_service.company.reading import (
     suppliers,
     template,
 )
+from tracking_service.company.roles import called, roles
 
 __all__ = [
     "Person",
     "apply",
     "articles",
     "articles_of",
+    "called",
     "changed",
     "names_of",
     "people",
+    "roles",
     "supplier_of",
     "suppliers",
     "template",

@@ -12,6 +12,7 @@ from tracking_service.company.tables import (
     company_code,
     person,
     person_role,
+    role_title,
     supplier,
     supplier_prefix,
 )
@@ -19,7 +20,7 @@ from tracking_service.document.company import CompanyDocument
 from tracking_service.tables import insert, insert_new
 
 #: What a document is taken apart into.
-PARTS: Final = (person, person_role, company_code, supplier, supplier_prefix, article_code)
+PARTS: Final = (person, person_role, role_title, company_code, supplier, supplier_prefix, article_code)
 
 
 async def apply(connection: AsyncConnection, document: CompanyDocument, now: int) -> bool:
@@ -48,6 +49,7 @@ def _rows(document: CompanyDocument) -> Mapping[Table, Sequence[Mapping[str, Any
             for one in document.people
         ],
         person_role: [{"person": one.id, "role": role} for one in document.people for role in dict.fromkeys(one.roles)],
+        role_title: [{"id": one.id, "title_en": one.title.en, "title_zh": one.title.zh} for one in document.roles],
         company_code: [dict(zip(("code", "kind", "ref", "title_en", "title_zh"), each, strict=True)) for each in coded],
         supplier: [
             {"id": one.id, "title_en": one.title.en, "title_zh": one.title.zh, "email": one.email} for one in document.suppliers

@@ -31,6 +31,15 @@ person_role: Final = Table(
     Column("role", String(64), primary_key=True),
 )
 
+#: What the company calls its roles.
+role_title: Final = Table(
+    "role_title",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("title_en", String(256), nullable=False),
+    Column("title_zh", String(256), nullable=False),
+)
+
 #: Badges of people and tags of machines, by code.
 company_code: Final = Table(
     "company_code",

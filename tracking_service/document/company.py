@@ -23,6 +23,14 @@ class PersonDocument(Part):
     """Codes of their badges, on every site."""
 
 
+class RoleDocument(Part):
+    """What people call a role. The usual ones (`site_engineer`, `foreman` …) have titles of their own."""
+
+    id: Id
+    """As people have it under `roles`, policies under `role`."""
+    title: TextDocument
+
+
 class SupplierDocument(Part):
     """Who delivers."""
 
@@ -78,6 +86,7 @@ class CompanyDocument(Part):
     company: Id
     title: TextDocument
     people: Annotated[tuple[PersonDocument, ...], Field(max_length=20_000)] = ()
+    roles: Annotated[tuple[RoleDocument, ...], Field(max_length=500)] = ()
     suppliers: Annotated[tuple[SupplierDocument, ...], Field(max_length=5_000)] = ()
     equipment: Annotated[tuple[EquipmentDocument, ...], Field(max_length=20_000)] = ()
     articles: Annotated[tuple[ArticleDocument, ...], Field(max_length=50_000)] = ()
@@ -86,6 +95,7 @@ class CompanyDocument(Part):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         once("people", [person.id for person in self.people])
+        once("roles", [role.id.casefold() for role in self.roles])
         once("suppliers", [supplier.id for supplier in self.suppliers])
         once("equipment", [machine.id for machine in self.equipment])
         once("templates", [template.id for template in self.templates])

@@ -18,6 +18,7 @@ from plumbline.errors import CodecError
 from plumbline.event import Scan
 from plumbline.inbox import inbox
 from plumbline.linking import identify, is_item
+from plumbline.text import Text
 from tracking_service import catalogue, company
 from tracking_service.linking.code_speaks import IN_A_ROW
 from tracking_service.linking.likeness import begins_alike, numbers_near, tokens, unit_digits, variants
@@ -276,6 +277,7 @@ async def _candidates(connection: AsyncConnection, net: _Net) -> Sequence[Candid
             .where(material_line.c.id.in_(some))
         )
         rows += (await connection.execute(statement)).all()
+    titles = await company.suppliers(connection) if any(row.supplier is not None for row in rows) else dict[str, Text]()
     return [
         Candidate(
             catalogue.line_of(row),
@@ -285,6 +287,7 @@ async def _candidates(connection: AsyncConnection, net: _Net) -> Sequence[Candid
             tuple(units[row.id]),
             net.orders.get(row.order_number),
             min(notes[row.id], default=None),
+            titles.get(row.supplier),
         )
         for row in rows
     ]

@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline.event import Inspection
 from plumbline.text import Text, visible
-from tracking_service import entitlement
+from tracking_service import company, entitlement
+from tracking_service.entitlement import Holders
 from tracking_service.linking.point_suggestions import BESIDE_NS, Candidate, Result, likeness, order_told
 from tracking_service.linking.points import Point, Told
 from tracking_service.rooms import inspections
@@ -51,6 +52,7 @@ async def read(connection: AsyncConnection, event_id: str, ground: Ground) -> Fo
     results = await _results(connection, points)
     beside = await _beside(connection, event, told)
     holders = await entitlement.holders(connection, {one.role for one in points if one.role is not None})
+    roles = await company.roles(connection)
     known_as = [told.person, *inspections.names_of(told, ground)] if told.person is not None else []
     return Found(
         told,
@@ -59,12 +61,19 @@ async def read(connection: AsyncConnection, event_id: str, ground: Ground) -> Fo
                 one,
                 titles[one.order],
                 results.get((one.order, one.point)),
-                entitlement.refusal(one.role, holders.get(one.role), known_as) if one.role is not None else None,
+                _refused(one.role, holders, known_as, roles),
+                company.called(roles, one.role) if one.role is not None else None,
                 beside.get(one.order),
             )
             for one in points
         ],
     )
+
+
+def _refused(
+    role: str | None, holders: Mapping[str, Holders], known_as: Collection[str], roles: Mapping[str, Text]
+) -> Text | None:
+    return entitlement.refusal(role, holders.get(role), known_as, company.called(roles, role)) if role is not None else None
 
 
 async def _points(connection: AsyncConnection, told: Told) -> Sequence[Point]:

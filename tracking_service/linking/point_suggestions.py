@@ -37,6 +37,7 @@ class Candidate:
     """What its newest inspection said."""
     refused: Text | None = None
     """Why who inspected may not."""
+    role_title: Text | None = None
     beside_ns: int | None = None
     """How long apart the same person inspected another point of this order."""
 

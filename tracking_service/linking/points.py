@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from plumbline.text import Text, visible
 from tracking_service import acts
+from tracking_service.company import called
 from tracking_service.entitlement import Holders, refusal
 
 #: A sentence names so many orders.
@@ -78,6 +79,8 @@ class Plans:
     """By site and point: those of all orders."""
     holders: Mapping[str, Holders] = field(default_factory=dict[str, Holders])
     """Who has each role."""
+    roles: Mapping[str, Text] = field(default_factory=dict[str, Text])
+    """What people call roles."""
 
 
 def meant(
@@ -119,7 +122,7 @@ def meant(
         return found
     if found.role is not None and not _taken(stood, found, person):
         known_as = [person, *(names if person == told.person else ())] if person is not None else []
-        why = refusal(found.role, plans.holders.get(found.role), known_as)
+        why = refusal(found.role, plans.holders.get(found.role), known_as, called(plans.roles, found.role))
         if why is not None:
             where = Text(f"{found.title.en} of {found.order}", f"{found.order} 的{found.title.zh}")
             return Waits("not_entitled", Text(f"{where.en}: who inspected: {why.en}", f"{where.zh}：检查人：{why.zh}"))

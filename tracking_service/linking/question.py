@@ -77,6 +77,7 @@ class Candidate:
     """The nearest scan of the same device that brought material of the same order."""
     note_beside: Beside | None = None
     """… that brought a unit of a delivery note on which the line stands."""
+    supplier_title: Text | None = None
 
 
 class Part(NamedTuple):

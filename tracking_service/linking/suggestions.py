@@ -113,9 +113,10 @@ def _around(asked: Asked, one: Candidate) -> list[Part]:
         )
         parts.append(Part("order", 6 if order.apart_ns <= _AT_ONCE_NS else 4, said))
     if one.supplier is not None and one.supplier == asked.waiting.supplier:
+        name = one.supplier_title or Text(one.supplier, one.supplier)
         said = Text(
-            f"its number begins with the company prefix of supplier {one.supplier}",
-            f"编码的厂商识别代码属于供应商 {one.supplier}",
+            f"its number begins with the company prefix of supplier {name.en}",
+            f"编码的厂商识别代码属于供应商 {name.zh}",
         )
         parts.append(Part("supplier", 8, said))
     return parts

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plumbline.event import Inspection
 from plumbline.text import Text, visible
-from tracking_service import acts, entitlement
+from tracking_service import acts, company, entitlement
 from tracking_service.domain.facts import Inspected, Need
 from tracking_service.linking.points import Meant, Plans, Point, Stood, Told, Waits, meant
 from tracking_service.log.tables import act, voided
@@ -184,7 +184,8 @@ async def look_up(
         numbers.update((await connection.execute(select(orders.c.number).where(orders.c.number.in_(some)))).scalars())
     every = [*points.values(), *(one for some in on_site.values() for one in some)]
     roles = {one.role for one in every if one.role is not None}
-    return Plans(frozenset(numbers), points, on_site, await entitlement.holders(connection, roles))
+    titles = await company.roles(connection) if roles else dict[str, Text]()
+    return Plans(frozenset(numbers), points, on_site, await entitlement.holders(connection, roles), titles)
 
 
 def point_of(row: Any) -> Point:

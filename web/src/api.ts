@@ -64,6 +64,8 @@ const milestone = record({
   why: maybe(bilingual),
   /** Whose signature its policy asks for. */
   roles: maybe(list(text)),
+  /** What people call them, in the same order. */
+  role_titles: maybe(list(bilingual)),
 });
 
 export const order = record({

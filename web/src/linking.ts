@@ -30,6 +30,7 @@ export const pointSuggestions = list(
     check: text,
     title: bilingual,
     role: maybe(text),
+    role_title: maybe(bilingual),
     score: number,
     exact: flag,
     linkable: flag,

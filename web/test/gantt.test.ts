@@ -13,7 +13,7 @@ const plan = (tasks: Task[]): Plan => ({
 });
 const milestone = (key: string, due: string | null = D(6)): Milestone => ({
   id: `PO~${key}`, title: t(key), percent: 0, state: 'open', rag: 'green', start: null, due, planned: null, done_at: null, reason: t(''),
-  evidence: 0, policy: null, rule: null, why: null, roles: null,
+  evidence: 0, policy: null, rule: null, why: null, roles: null, role_titles: null,
 });
 const keys = (rows: { key: string; depth: number }[]): string[] => rows.map((row) => `${'.'.repeat(row.depth)}${row.key}`);
 

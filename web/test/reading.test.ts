@@ -30,7 +30,7 @@ describe('what is known', () => {
 test('milestones that need eyes come first and the done last', () => {
   const mark = (id: string, rag: Milestone['rag'], state: Milestone['state'], due: string | null): Milestone => ({
     id, rag, state, due, title: { en: id, zh: id }, percent: 0, reason: { en: '', zh: '' }, evidence: 0,
-    start: null, planned: null, done_at: null, policy: null, rule: null, why: null, roles: null,
+    start: null, planned: null, done_at: null, policy: null, rule: null, why: null, roles: null, role_titles: null,
   });
   const order = {
     id: 'o', number: 'PO', site: null, title: { en: '', zh: '' }, customer: '', percent: 0, rag: 'green', lines: [],

@@ -149,10 +149,12 @@ class CrewCheckedIn:
 
     def _came(self, act: CheckedIn) -> Text:
         person, when, place = visible(act.person, 48), clock(act.at, self.zone), self.place.title
-        role = visible(act.role, 48) if act.role else None
+        wanted = (each.role.title for each in self.crew if each.role and _role(each.role.id) == _role(act.role))
+        shown = visible(act.role, 48) if act.role else ""
+        role = next(wanted, Text(shown, shown)) if act.role else None
         return Text(
-            f"{person}{f' ({role})' if role else ''} checked in at {place.en} at {when}",
-            f"{person}{f'({role})' if role else ''} {when} 在{place.zh}签到",
+            f"{person}{f' ({role.en})' if role else ''} checked in at {place.en} at {when}",
+            f"{person}{f'({role.zh})' if role else ''} {when} 在{place.zh}签到",
         )
 
     def _why(self, found: _There, done_at: int | None) -> Text:

@@ -36,8 +36,9 @@ class Scope:
         return Named(name, self.title(thing, name))
 
     def title(self, thing: Thing, name: str) -> Text:
-        """What people call it."""
-        return self.titles.get((thing, name)) or Text(name, name)
+        """What people call it; roles are the same in upper and lower case."""
+        found = self.titles.get((thing, name)) or (self.titles.get((thing, name.casefold())) if thing == "role" else None)
+        return found or Text(name, name)
 
     def machine(self, device: str) -> Need:
         """What a machine told, and where it was."""
