@@ -68,7 +68,7 @@ class _Taking:
         if len(active) > _MOST_TASKS:
             raise self._refused(f"{len(active)} tasks, an order has at most {_MOST_TASKS}; export it in parts")
         keys = self._keys(active)
-        tasks = [self._task(task, keys) for task in active]
+        tasks = [self._made(task, keys) for task in active]
         known = {task.key for task in tasks}
         values: dict[str, Any] = {name: getattr(self._order, name) for name in OrderDocument.model_fields}
         values["tasks"] = tuple(tasks)
@@ -91,6 +91,10 @@ class _Taking:
         for task in self._schedule.tasks:
             if task.active:
                 active.append(task)
+                if task.external:
+                    self._remarks.add(
+                        "it stands for a task of another project, and is taken for what waits for it", f"task {task.id}"
+                    )
             else:
                 self._remarks.add("the planner has put the task out of action; it is left out", f"task {task.id}")
         return active
@@ -104,6 +108,13 @@ class _Taking:
             keys[task.uid] = key = key_of(task.id if by_code else task.uid, used)
             used.add(key)
         return keys
+
+    def _made(self, task: Task, keys: Mapping[str, str]) -> TaskDocument:
+        """The task, or a refusal that says which of the file's it is."""
+        try:
+            return self._task(task, keys)
+        except ValidationError as error:
+            raise self._refused(f"line {task.line}, task {task.id}: {documents.explained(error)}") from None
 
     def _task(self, task: Task, keys: Mapping[str, str]) -> TaskDocument:
         key = keys[task.uid]

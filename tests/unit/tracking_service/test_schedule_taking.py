@@ -146,6 +146,15 @@ def test_inactive_tasks_and_impossible_dates_are_left_out_with_a_remark():
         (plan(), "there is no task in it"),
         (plan(task("1", predecessors=[Predecessor("2")]), task("2", predecessors=[Predecessor("1")])), "waits for itself"),
         (plan(*(task(str(each), milestone=True) for each in range(501))), "501 milestones, at most 500"),
+        (
+            plan(task("1"), task("2", line=7, predecessors=[Predecessor("1", lag=Span(480 * 18_000))])),
+            "line 7, task A2: lag_days: ",
+        ),
+        (plan(task("1", line=3, duration=Span(1e12))), "line 3, task A1: duration_days: "),
+        (
+            plan(task("1", duration=Span(480)), task("2", line=7, predecessors=[Predecessor("1", lag_percent=1e15)])),
+            "line 7, task A2: lag_days: ",
+        ),
         (plan(*(task(str(each)) for each in range(20_001))), "20001 tasks, an order has at most 20000"),
     ],
 )
@@ -154,6 +163,12 @@ def test_a_schedule_that_no_order_can_have_is_refused_with_its_number(schedule, 
         taken(order(), schedule, SHANGHAI)
     assert str(refused.value).startswith("order PO-1: the schedule 'Plan' cannot be taken: ")
     assert said in str(refused.value)
+
+
+def test_a_task_that_stands_for_one_of_another_project_is_told():
+    made = taken(order(), plan(task("1", external=True), task("2", predecessors=[Predecessor("1")])), SHANGHAI)
+    assert made.document.tasks[1].after[0].task == "A1"
+    assert made.remarks == ("task A1: it stands for a task of another project, and is taken for what waits for it",)
 
 
 def test_days_without_times_end_in_the_evening():
