@@ -38,7 +38,9 @@ def place(tmp_path):
 
 def lines(place) -> list[dict]:
     """What the workers logged: every line is one JSON object."""
-    return [json.loads(line) for line in place.log.read_text().splitlines()]
+    said = place.log.read_text().splitlines()
+    assert [line for line in said if not line.startswith("{")] == []
+    return [json.loads(line) for line in said]
 
 
 def test_sigterm_under_load_loses_nothing_and_says_what_was_drained(place):
