@@ -39,6 +39,7 @@ from tracking_service.notices.acknowledging import Links
 from tracking_service.notices.report import Predicted
 from tracking_service.outcome import Outcome
 from tracking_service.outlooks import Outlooks, Watch
+from tracking_service.retention import Retention
 from tracking_service.webhooks.address import Network
 from tracking_service.webhooks.sender import Webhooks
 
@@ -71,6 +72,7 @@ class TrackingService:
         port: TCP port; 0 takes a free one, see `port` after `ready`.
         static: the built wall.
         map_origins: whose web pages may read the sites' maps (`api.cross_origin`).
+        keep_minutes_days: how long minutes of metrics stay on which nothing counts any more; 0: for ever (`retention`).
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class TrackingService:
         port: int = 8080,
         static: Path = STATIC,
         map_origins: Sequence[str] = ANY,
+        keep_minutes_days: int = 400,
     ) -> None:
         wall = Wall(engine=engine, series=series, sites=sites, profiles=profiles or {}, plans=plans or {}, ledger=ledger)
         self._broadcaster = Broadcaster()
@@ -119,6 +122,7 @@ class TrackingService:
             ManifestPublisher(engine=engine, sites=sites, broker=broker, version=broker_version) if broker else None
         )
 
+        self._retention = Retention(engine=engine, keep_days=keep_minutes_days)
         self._watch = Watch(engine=engine, zones=Zones(sites), heard=self._wake_notices)
 
         def more(app: FastAPI) -> None:
@@ -176,6 +180,7 @@ class TrackingService:
                 ]
                 running.append(tasks.create_task(self._webhooks.run(), name="tracking-webhooks"))
                 running.append(tasks.create_task(self._watch.run(), name="tracking-watch"))
+                running.append(tasks.create_task(self._retention.run(), name="tracking-retention"))
                 if self._notices is not None:
                     running.append(tasks.create_task(self._notices.run(), name="tracking-notices"))
                 if self._mirror is not None:

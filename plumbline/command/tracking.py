@@ -5,7 +5,7 @@ import contextlib
 import re
 import signal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -75,12 +75,30 @@ def run(
             help="Whose web pages may read the sites' plans and zones: * or origins with commas, https://grafana.example,…",
         ),
     ] = "*",
+    keep_minutes_days: Annotated[
+        int,
+        typer.Option(
+            envvar="PLUMBLINE_KEEP_MINUTES_DAYS",
+            help="Days that minutes of metrics stay on which no milestone counts any more; 0: for ever.",
+            min=0,
+            max=36_500,
+        ),
+    ] = 400,
 ) -> None:
     """Run the service until SIGTERM or Ctrl-C. Brings the database to this version first."""
     logs.configure()
     with contextlib.suppress(asyncio.CancelledError):
         telling = notices.telling(smtp, ways, public_url, webhook_networks)
-        asyncio.run(_run(database, series, sites, telling, broker, profiles, host, port, _origins(map_origins)))
+        shown = _Shown(host, port, _origins(map_origins))
+        asyncio.run(_run(database, series, sites, telling, broker, profiles, shown, keep_minutes_days))
+
+
+class _Shown(NamedTuple):
+    """Where the service is to be seen."""
+
+    host: str
+    port: int
+    map_origins: list[str]
 
 
 app.command(name="import")(import_)
@@ -94,9 +112,8 @@ async def _run(
     telling: notices.Telling,
     broker: str | None,
     profiles: Path | None,
-    host: str,
-    port: int,
-    map_origins: list[str],
+    shown: _Shown,
+    keep_minutes_days: int,
 ) -> None:
     load_sites(folder)  # raises where it is not a folder of site files
     watcher = Watcher([folder])
@@ -115,9 +132,8 @@ async def _run(
                 **telling._asdict(),
                 broker=broker,
                 ledger=MissingByGateway(engine),
-                host=host,
-                port=port,
-                map_origins=map_origins,
+                **shown._asdict(),
+                keep_minutes_days=keep_minutes_days,
             )
             task = asyncio.current_task()
             assert task is not None

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 from msgspec import structs
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from ingest import deadletters
 from ingest.operations.metrics import Metrics
@@ -15,14 +15,16 @@ from ingest.pipeline import Pipeline
 from ingest.receiving.parcel import open_parcel
 from ingest.rollups import Roller
 from ingest.series.embedded import EmbeddedStore
-from plumbline.inbox import watched
+from plumbline.inbox import minute_summary, watched
 from plumbline.rollup import MINUTE_NS
 from tests import tracking_site as site
 from tests.batches import NOON, batch, reading
-from tracking_service import document
+from tracking_service import document, progress
 from tracking_service.intake import Intake
 from tracking_service.orders import import_order
 from tracking_service.rebuild import rebuild
+from tracking_service.retention import Retention
+from tracking_service.rooms.ground import Ground
 from tracking_service.tables import milestone
 
 LATER = NOON + 24 * 60 * MINUTE_NS
@@ -126,3 +128,50 @@ async def test_what_readings_completed_is_so_rebuilt_whatever_other_orders_count
     assert found.equal
     async with company.engine.connect() as connection:
         assert (await connection.execute(select(milestone.c.percent).order_by(milestone.c.id))).scalars().all() == [0, 100]
+
+
+async def test_minutes_that_nothing_counts_on_go_after_their_time_in_small_steps_and_state_stays(company):
+    await company.order(CURED)
+    await company.order({"reading_held": CURED["reading_held"] | {"device": "other"}}, "PO-2")
+    await company.measured(range(70))
+    first = NOON // MINUTE_NS
+    common = {
+        "site": site.SITE,
+        "measurement": "concrete",
+        "metric": "temp_c",
+        "low": 1.0,
+        "high": 1.0,
+        "mean": 1.0,
+        "readings": 1,
+    }
+    later = [
+        {"device": device, "minute": first + minute, "changed": 0, **common}
+        for device in ("probe", "other")
+        for minute in range(1_000, 4_200)
+    ]
+    async with company.engine.begin() as connection:
+        await connection.execute(insert(minute_summary), later)
+    company.now = NOON + 4_200 * MINUTE_NS
+
+    async def there(device):
+        async with company.engine.connect() as connection:
+            here = select(minute_summary.c.minute).where(minute_summary.c.device == device)
+            return {minute - first for minute in (await connection.execute(here)).scalars()}
+
+    assert await Retention(engine=company.engine, keep_days=400, now_ns=lambda: company.now).step() == 0
+    keeper = Retention(engine=company.engine, keep_days=1, now_ns=lambda: company.now)
+    steps = []
+    while gone := await keeper.step():
+        steps.append(gone)
+    assert steps == [1_000, sum(steps) - 1_000]
+    needed = {*range(70), *range(1_000, 60 + 25 * 60 + 2), *range(4_200 - 1_440, 4_200)}
+    assert await there("probe") == needed
+    assert await there("other") == set(range(1_000, 4_200))  # its milestone is open
+    async with company.engine.connect() as connection:
+        ground = Ground(site.SITES, company.intake.zones, company.now)
+        (one,) = await progress.evaluate(connection, ["PO-1~cured"], ground)
+    assert one.values == {name: getattr(one.plan.row, name) for name in one.values}
+    assert one.result.done_at == NOON + 60 * MINUTE_NS
+    await company.settled()
+    found = await rebuild(company.engine, sites=site.SITES, zones=company.intake.zones, now=company.now)
+    assert found.shown == []

@@ -16,7 +16,7 @@ from tracking_service.rooms.ground import portions
 from tracking_service.tables import insert_new, milestone, milestone_need
 
 #: The longest gap that a policy may allow, which may lie over the moment at which a milestone was done.
-_GAP_NS = 25 * 60 * MINUTE_NS
+GAP_NS = 25 * 60 * MINUTE_NS
 #: Rows copied at once.
 _ROWS = 5_000
 _TABLES = (watched, minute_summary, summary_count)
@@ -67,7 +67,7 @@ async def follow(connection: AsyncConnection) -> set[str]:
             .where(milestone_need.c.kind == "metric", milestone_need.c.key.in_(some))
         )
         for row in await connection.execute(counting):
-            if row.done_at is None or row.done_at + _GAP_NS >= since[row.key]:
+            if row.done_at is None or row.done_at + GAP_NS >= since[row.key]:
                 found.add(row.id)
     return found
 
