@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from plumbline.among import among
 from plumbline.linking import EVERYWHERE, Catalogue, Identity, Known
 from plumbline.material import Coded, DeliveryUnit, Line
 from plumbline.site import SiteFile
@@ -21,6 +22,23 @@ _LINE: Final = material_line.c
 LINE_COLUMNS: Final[Sequence[ColumnElement[Any]]] = (
     *(_LINE.id, _LINE.order_number, _LINE.line, _LINE.title_en, _LINE.title_zh, _LINE.unit, _LINE.expected, _LINE.gtin),
     *(_LINE.batch, _LINE.label, _LINE.needed_by, _LINE.certificate_required, orders.c.site),
+)
+_UNITS: Final = (
+    select(
+        *(delivery_unit.c.sscc, delivery_unit.c.quantity.label("unit_quantity"), delivery_unit.c.delivery_note),
+        *LINE_COLUMNS,
+    )
+    .join(material_line, material_line.c.id == delivery_unit.c.line_id)
+    .join(orders, orders.c.number == material_line.c.order_number)
+    .where(among(delivery_unit.c.sscc, "values"))
+    .order_by(delivery_unit.c.sscc, delivery_unit.c.line_id)
+)
+_CODES: Final = (
+    select(line_code.c.code, line_code.c.quantity.label("coded_quantity"), *LINE_COLUMNS)
+    .join(material_line, material_line.c.id == line_code.c.line_id)
+    .join(orders, orders.c.number == material_line.c.order_number)
+    .where(among(line_code.c.code, "values"))
+    .order_by(material_line.c.order_number, material_line.c.ordinal)
 )
 
 
@@ -37,19 +55,7 @@ async def look_up(
     plain = _bounded((one.text for one in found if one.own is None and one.sscc is None and one.gtin is None), 256)
     by_unit: dict[str, list[DeliveryUnit]] = defaultdict(list)
     if units:
-        statement = (
-            select(
-                delivery_unit.c.sscc,
-                delivery_unit.c.quantity.label("unit_quantity"),
-                delivery_unit.c.delivery_note,
-                *LINE_COLUMNS,
-            )
-            .join(material_line, material_line.c.id == delivery_unit.c.line_id)
-            .join(orders, orders.c.number == material_line.c.order_number)
-            .where(delivery_unit.c.sscc.in_(_bounded(units, 18)))
-            .order_by(delivery_unit.c.sscc, delivery_unit.c.line_id)
-        )
-        for row in await connection.execute(statement):
+        for row in await connection.execute(_UNITS, {"values": _bounded(units, 18)}):
             by_unit[row.sscc].append(DeliveryUnit(row.sscc, line_of(row), row.unit_quantity, row.delivery_note))
     people = await company.names_of(connection, sorted(texts))
     return Catalogue(
@@ -95,14 +101,7 @@ def line_of(row: Any) -> Line:
 async def _codes(connection: AsyncConnection, values: set[str]) -> Mapping[str, Sequence[Coded]]:
     by_code: dict[str, list[Coded]] = defaultdict(list)
     if values:
-        statement = (
-            select(line_code.c.code, line_code.c.quantity.label("coded_quantity"), *LINE_COLUMNS)
-            .join(material_line, material_line.c.id == line_code.c.line_id)
-            .join(orders, orders.c.number == material_line.c.order_number)
-            .where(line_code.c.code.in_(values))
-            .order_by(material_line.c.order_number, material_line.c.ordinal)
-        )
-        for row in await connection.execute(statement):
+        for row in await connection.execute(_CODES, {"values": values}):
             by_code[row.code].append(Coded(line_of(row), row.coded_quantity))
     return by_code
 
@@ -114,7 +113,7 @@ def _bounded(codes: Iterable[str], length: int) -> set[str]:
 async def _lines(connection: AsyncConnection, column: ColumnElement[Any], values: set[str]) -> dict[str, Sequence[Line]]:
     by_value: dict[str, list[Line]] = defaultdict(list)
     if values:
-        for row in await connection.execute(_found_by(column), {"values": list(values)}):
+        for row in await connection.execute(_found_by(column), {"values": values}):
             by_value[row.found_by].append(line_of(row))
     return dict(by_value)
 
@@ -125,6 +124,6 @@ def _found_by(column: ColumnElement[Any]) -> Any:
     return (
         select(column.label("found_by"), *LINE_COLUMNS)
         .join(orders, orders.c.number == material_line.c.order_number)
-        .where(column.in_(bindparam("values", expanding=True)))
+        .where(among(column, "values"))
         .order_by(material_line.c.order_number, material_line.c.ordinal)
     )

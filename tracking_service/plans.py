@@ -7,9 +7,10 @@ from datetime import UTC, tzinfo
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from plumbline.among import among
 from plumbline.site import SiteFile
 from plumbline.text import Text
 from tracking_service import company
@@ -39,12 +40,12 @@ class Points(NamedTuple):
 _MILESTONES: Final = (
     select(milestone, orders.c.site)
     .join(orders, orders.c.number == milestone.c.order_number)
-    .where(milestone.c.id.in_(bindparam("some", expanding=True)))
+    .where(among(milestone.c.id, "some"))
     .order_by(milestone.c.id)
 )
 _LINES: Final = (
     select(material_line)
-    .where(material_line.c.order_number.in_(bindparam("some", expanding=True)))
+    .where(among(material_line.c.order_number, "some"))
     .order_by(material_line.c.order_number, material_line.c.ordinal)
 )
 _NO_POINTS: Final = Points({}, frozenset())

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, NamedTuple
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from plumbline.among import among
 from plumbline.prepared import Prepared, together
 from plumbline.prepared import Row as Written
 from plumbline.text import Text
@@ -27,7 +28,7 @@ _NAMED: Final = 20
 _WOKEN: Final = 200
 _COUNTING_ON: Final = (
     select(milestone_need.c.milestone_id)
-    .where(milestone_need.c.kind == bindparam("need"), milestone_need.c.key.in_(bindparam("some", expanding=True)))
+    .where(milestone_need.c.kind == bindparam("need"), among(milestone_need.c.key, "some"))
     .distinct()
 )
 _SETS: Final = ("percent", "done_at", "evidence", "why_en", "why_zh", "wake_at")

@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from plumbline.among import among
 from plumbline.linking import Known
 from plumbline.text import Text
 from tracking_service.company.tables import article_code, company, company_code, person, person_role, supplier, supplier_prefix
@@ -14,6 +15,7 @@ from tracking_service.document.company import CompanyDocument, TemplateDocument
 
 #: GS1 company prefixes have so many digits.
 _PREFIX_DIGITS = range(4, 13)
+_NAMES: Final = select(company_code).where(among(company_code.c.code, "codes"))
 
 
 class Person(NamedTuple):
@@ -45,8 +47,8 @@ async def names_of(connection: AsyncConnection, codes: Collection[str]) -> Mappi
     """Of these codes the badges of people and the tags of machines."""
     if not codes:
         return {}
-    statement = select(company_code).where(company_code.c.code.in_(codes))
-    return {row.code: Known(row.kind, row.ref, Text(row.title_en, row.title_zh)) for row in await connection.execute(statement)}
+    rows = await connection.execute(_NAMES, {"codes": codes})
+    return {row.code: Known(row.kind, row.ref, Text(row.title_en, row.title_zh)) for row in rows}
 
 
 async def articles_of(connection: AsyncConnection, codes: Collection[str]) -> Mapping[str, frozenset[str]]:

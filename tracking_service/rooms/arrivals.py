@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, delete, select, tuple_, union_all
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from plumbline.among import among
 from plumbline.event import Scan
 from plumbline.linking import Identity, Known, Linked, Share, Unlinked, identify, link, quantity_of
 from plumbline.material import Coded, Line
@@ -56,7 +57,7 @@ _INSERT: Final = Prepared(
     ),
     *_COLUMNS,
 )
-_VOIDED: Final = select(voided.c.ref).where(voided.c.ref.in_(bindparam("some", expanding=True)))
+_VOIDED: Final = select(voided.c.ref).where(among(voided.c.ref, "some"))
 
 Found = Linked | Known | Unlinked
 

@@ -13,6 +13,7 @@ from sqlalchemy import Row as Record
 from sqlalchemy import bindparam, delete, func, literal_column, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from plumbline.among import among
 from plumbline.prepared import Prepared, together
 from plumbline.prepared import Row as Written
 from tracking_service.domain.condensed import Total
@@ -38,7 +39,7 @@ _COLUMNS: Final = (
     evidence.c.certified_at,
 )
 _READ: Final[Any] = select(*_COLUMNS, evidence.c.counted)
-_OF_LINES: Final = _READ.where(evidence.c.line_id.in_(bindparam("some", expanding=True)))
+_OF_LINES: Final = _READ.where(among(evidence.c.line_id, "some"))
 _OF_PIECES: Final = _READ.where(tuple_(evidence.c.line_id, evidence.c.piece).in_(bindparam("some", expanding=True)))
 #: The line is found by what no index holds: before PostgreSQL has statistics it takes the index over lines instead of the key's,
 #: and reads all that came of the line for each row (5 ms where that was 2,000).
@@ -57,7 +58,7 @@ _TOTALS: Final = (
         *(line_level.c.quantity, line_level.c.certified.label("only"), line_level.c.reached_at),
     )
     .outerjoin(line_level, line_level.c.line_id == _LINE.id)
-    .where(_LINE.id.in_(bindparam("some", expanding=True)))
+    .where(among(_LINE.id, "some"))
 )
 _SET_TOTAL: Final = Prepared(
     lambda _: (
@@ -65,7 +66,7 @@ _SET_TOTAL: Final = Prepared(
     ),
     *(*Total._fields, "b_id"),
 )
-_LEVELS: Final = select(line_level).where(line_level.c.line_id.in_(bindparam("some", expanding=True)))
+_LEVELS: Final = select(line_level).where(among(line_level.c.line_id, "some"))
 _SET_LEVEL: Final = update(line_level).where(
     line_level.c.line_id == bindparam("b_line"),
     line_level.c.quantity == bindparam("b_quantity"),

@@ -4,18 +4,17 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import bindparam, delete, select, tuple_
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from plumbline.among import among
 from tracking_service import acts
 from tracking_service.domain.facts import Need, SignedOff
 from tracking_service.rooms.ground import portions
 from tracking_service.rooms.tables import sign_off
 from tracking_service.tables import insert_new
 
-_OF_ROLES: Final = select(sign_off).where(
-    tuple_(sign_off.c.milestone_id, sign_off.c.role).in_(bindparam("some", expanding=True))
-)
+_OF_MILESTONES: Final = select(sign_off).where(among(sign_off.c.milestone_id, "some"))
 
 
 async def note(connection: AsyncConnection, done: acts.SignOffAct, *, at: int) -> set[Need]:
@@ -45,9 +44,9 @@ async def remove(connection: AsyncConnection, ids: Collection[str]) -> set[Need]
 async def facts(connection: AsyncConnection, needs: Collection[Need]) -> Mapping[str, Sequence[SignedOff]]:
     """The signatures of milestones by role, by the need's key."""
     found: dict[str, list[SignedOff]] = defaultdict(list)
-    roles = [tuple(need.key.split("/", 1)) for need in needs if need.kind == "role"]
-    for some in portions(roles, 200):
-        for row in await connection.execute(_OF_ROLES, {"some": some}):
+    milestones = {need.key.partition("/")[0] for need in needs if need.kind == "role"}
+    for some in portions(sorted(milestones)):
+        for row in await connection.execute(_OF_MILESTONES, {"some": some}):
             found[f"{row.milestone_id}/{row.role}"].append(
                 SignedOff(row.at, row.act_id, row.role, row.person, withdrawn=row.withdrawn)
             )
