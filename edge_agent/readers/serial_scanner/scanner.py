@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from edge_agent.expected import Expectation
+from edge_agent.link import Listening
 from edge_agent.link.line import reason
 from edge_agent.outbox import OutboxError
 from edge_agent.reader import Capture, Emit, ReaderError
@@ -21,6 +22,8 @@ from plumbline.profile import Framing, SerialLine
 
 #: The longest that a read waits in its thread, and so the longest that a cancellation waits for it.
 _POLL_S: Final = 0.2
+#: A read that took so long was none: the gateway stood still, and the scanner, which may have stood still with it, is asked again.
+_STANDSTILL_S: Final = 0.5
 
 
 class Answers(NamedTuple):
@@ -100,8 +103,9 @@ class SerialScanner:
         """The first label or fault within `patience_s`."""
         loop = asyncio.get_running_loop()
         frames = Frames(self._framing)
-        end_s = loop.time() + patience_s
-        while loop.time() < end_s:
+        now = self._listening()
+        end_s = now() + patience_s
+        while now() < end_s:
             try:
                 data = await loop.run_in_executor(thread, read_available, port)
             except PortError as error:
@@ -116,12 +120,14 @@ class SerialScanner:
     async def _read(self, port: Port, thread: ThreadPoolExecutor, emit: Emit) -> None:
         loop = asyncio.get_running_loop()
         frames = Frames(self._framing)
-        heard_s = loop.time()
+        now = self._listening()
+        heard_s = now()
         while True:
-            silent = False
+            silent, began_s = False, loop.time()
             try:
                 data = await loop.run_in_executor(thread, read_available, port)
-                if not data and frames.unfinished and loop.time() - heard_s >= self._idle_timeout_s:
+                stood_still = loop.time() - began_s > _STANDSTILL_S
+                if not (data or stood_still) and frames.unfinished and now() - heard_s >= self._idle_timeout_s:
                     # A gateway that stood still finds the time over and the rest of the label there.
                     silent = await loop.run_in_executor(thread, is_silent, port)
             except PortError as error:
@@ -132,11 +138,15 @@ class SerialScanner:
                 raise self._gone(error) from error
             found: list[Frame | Fault] = []
             if data:
-                heard_s = loop.time()
+                heard_s = now()
                 found = list(frames.feed(data))
             elif silent:
                 found = list(frames.silence())
             await self._take_all(found, emit, partial(self._say, port, thread))
+
+    def _listening(self) -> Listening:
+        """A standstill is shorter by this clock than the silence that ends a label: the scanner may have stood still, too."""
+        return Listening(step_s=max(1.2 * _POLL_S, self._idle_timeout_s / 2))
 
     @asynccontextmanager
     async def _opened(self, thread: ThreadPoolExecutor) -> AsyncGenerator[Port]:

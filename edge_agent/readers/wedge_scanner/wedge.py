@@ -16,6 +16,7 @@ from edge_agent.scanner.keystrokes import Keystrokes, Lost
 from edge_agent.scanner.label import Labels
 from edge_agent.scanner.repeats import Repeats
 from edge_agent.unplugged import UnpluggedError
+from plumbline.patience import Patience
 from plumbline.profile import Framing
 
 
@@ -161,7 +162,7 @@ async def _readable(fd: int, timeout_s: float | None) -> bool:
 
     loop.add_reader(fd, now)
     try:
-        async with asyncio.timeout(timeout_s):
+        async with Patience(timeout_s):
             await ready
     except TimeoutError:
         device = select.poll()

@@ -212,6 +212,25 @@ async def test_a_gateway_that_stood_still_in_a_label_does_not_take_its_half_for_
         assert (bench.texts, bench.reports) == (["PL1:PO-2041/10/3"], [])
 
 
+async def test_a_serial_scanner_that_was_suspended_with_the_gateway_has_its_time_to_go_on(monkeypatch):
+    """A bus that slept brings the rest of a label a moment after the agent woke."""
+    reads: list[bytes] = []
+
+    def read_available(port: Port) -> bytes:
+        reads.append(port_module.read_available(port))
+        return reads[-1]
+
+    monkeypatch.setattr(scanner_module, "read_available", read_available)
+    async with running(idle_timeout_s=2.0) as (bench, _):
+        bench.send(b"PL1:PO-2041")
+        while not (reads[-1] == b"" and b"PL1:PO-2041" in b"".join(reads)):  # noqa: ASYNC110 - a thread reads
+            await asyncio.sleep(0)
+        asyncio.get_running_loop().call_later(2.5, bench.send, b"/10/3\r\n")
+        time.sleep(2.3)  # noqa: ASYNC251 - nothing runs: suspended
+        await bench.until(lambda: bool(bench.texts or bench.reports))
+        assert (bench.texts, bench.reports) == (["PL1:PO-2041/10/3"], [])
+
+
 async def test_unplugging_names_the_port_and_what_to_check():
     async with running() as (bench, task):
         os.close(bench.slave)

@@ -174,6 +174,19 @@ async def test_a_gateway_that_stood_still_in_a_label_does_not_take_its_half_for_
         assert (bench.texts, bench.reports) == (["PL1:PO-2041/10/3"], [])
 
 
+async def test_a_scanner_that_was_suspended_with_the_gateway_has_its_time_to_go_on(tmp_path: Path):
+    """A bus that slept brings the rest of a label a moment after the agent woke."""
+    strokes = records(type_text("PL1:PO-2041/10/3\r", "us"), at_us=0)
+    half = len(strokes) // 2
+    async with running(tmp_path, idle_timeout_s=1.0) as (bench, _):
+        bench.send(strokes[:half])
+        await bench.until_read()
+        asyncio.get_running_loop().call_later(1.6, bench.send, strokes[half:])
+        time.sleep(1.3)  # noqa: ASYNC251 - nothing runs: suspended
+        await bench.until(lambda: bool(bench.texts or bench.reports))
+        assert (bench.texts, bench.reports) == (["PL1:PO-2041/10/3"], [])
+
+
 async def test_a_flood_waits_in_the_kernel_while_the_disk_is_slow(tmp_path: Path):
     async with running(tmp_path) as (bench, _):
         bench.hold = asyncio.Event()
