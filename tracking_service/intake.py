@@ -51,7 +51,10 @@ _WAITING: Final = (
     .with_for_update(skip_locked=True)
 )
 #: What says that nobody listens any more; the driver's own errors come unwrapped from what only the driver can.
-_NOT_LISTENING: Final = (SQLAlchemyError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_NOT_LISTENING: Final = (
+    *(SQLAlchemyError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError),
+    asyncpg.InternalClientError,  # the server has said goodbye, and the connection's end is still on its way
+)
 _ANY: Final = select(inbox.c.position).where(inbox.c.processed_at.is_(None)).limit(1)
 _TAKEN: Final = Prepared(
     lambda _: update(inbox).where(inbox.c.position == bindparam("taken")).values(processed_at=bindparam("now")),
@@ -166,8 +169,8 @@ class Intake:
         if _due(self._woken_at, now, _WAKE_EVERY_NS):
             self._woken_at = now
             await self._wake_milestones(now)
-            await self._settle_visits(now)
-            await self._follow_minutes(now)
+            await self._settle_visits()
+            await self._follow_minutes()
         if _due(self._due_checked, now, _DUE_EVERY_NS):
             self._due_checked = now
             await self._tell_due(now)
@@ -190,20 +193,22 @@ class Intake:
                 return
         async with self._engine.begin() as connection:
             await turn(connection)
+            now = self._now_ns()  # whoever wrote before us may have gone by a later one than ours until now
             ids = await progress.asleep(connection, now)
             moved = await progress.move(connection, ids, self._ground(now), Cause("time"))
             entries = await activity.add(connection, activity.of_changes(moved.changes, now))
         if moved.changes:
             self._heard(Outcome(activity=entries, orders=moved.orders, notices=True))
 
-    async def _settle_visits(self, now: int) -> None:
+    async def _settle_visits(self) -> None:
         """Fold on what is folded anew: fixes that came days late, zones that were moved."""
-        ground = self._ground(now)
         async with self._reader.connect() as connection:
-            if not await geofence.behind(connection, sites=ground.sites):
+            if not await geofence.behind(connection, sites=self._sites):
                 return
         async with self._engine.begin() as connection:
             await turn(connection)
+            now = self._now_ns()
+            ground = self._ground(now)
             touched = await geofence.settle(connection, sites=ground.sites)
             ids = await progress.counting_on(connection, touched.needs)
             moved = await progress.move(connection, ids, ground, Cause("seen"))
@@ -212,13 +217,14 @@ class Intake:
         if entries:
             self._heard(Outcome(activity=entries, orders=moved.orders, notices=True))
 
-    async def _follow_minutes(self, now: int) -> None:
+    async def _follow_minutes(self) -> None:
         """Look at what counts on metrics of which minutes were written."""
         async with self._reader.connect() as connection:
             if not await minutes.waits(connection):
                 return
         async with self._engine.begin() as connection:
             await turn(connection)
+            now = self._now_ns()
             ids = await minutes.follow(connection)
             moved = await progress.move(connection, ids, self._ground(now), Cause("seen"))
             entries = await activity.add(connection, activity.of_changes(moved.changes, now))

@@ -26,6 +26,7 @@ from tracking_service.document import CompanyDocument, OrderDocument
 from tracking_service.errors import OrderChangedError, OrderRefusedError
 from tracking_service.importing import Choices, Parsed
 from tracking_service.lists import ListMapping
+from tracking_service.log import turn
 from tracking_service.orders import import_order
 from tracking_service.rooms.ground import Ground
 
@@ -176,6 +177,7 @@ async def _pass(
 
 async def _do(connection: AsyncConnection, step: _Step, sites: Mapping[str, SiteFile]) -> _Done:
     zones = {one.id: ZoneInfo(one.timezone) for one in sites.values()}
+    await turn(connection)  # whoever wrote before us may have gone by a later time than ours until now
     if isinstance(step.source, CompanyDocument):
         made_company = await importing.import_company(connection, step.source, Ground(sites, zones, time.time_ns()))
         return _Done(made_company.status, (), (), "")

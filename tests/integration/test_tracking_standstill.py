@@ -4,11 +4,15 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
+from zoneinfo import ZoneInfo
 
+import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -18,12 +22,17 @@ from tests import tracking_site as site
 from tests.direct_devices import eventually
 from tests.servers import PostgreSql, open_folder
 from tests.webhook_receiver import Receiver
-from tracking_service import mail
-from tracking_service.api import wall
+from tracking_service import mail, progress
+from tracking_service.api import create_app, wall
+from tracking_service.api.company import add_company
 from tracking_service.domain.notice import Change, Said
 from tracking_service.intake import Intake
+from tracking_service.log import turn
+from tracking_service.log.tables import transition
 from tracking_service.mail import Mail
 from tracking_service.notices import LEASE_NS, NoticeError, Notices, Outgoing
+from tracking_service.progress import Cause
+from tracking_service.rooms.ground import Ground
 from tracking_service.tables import insert_new, notice
 from tracking_service.webhooks import hooks, put, sender
 from tracking_service.webhooks.address import networks
@@ -32,6 +41,7 @@ from tracking_service.webhooks.sender import Webhooks
 from tracking_service.webhooks.tables import delivery
 
 HERE = networks("127.0.0.1")
+ZONES = {site.SITE: ZoneInfo("Asia/Shanghai")}
 NOW = 1_790_000_000 * 10**9
 
 
@@ -420,3 +430,70 @@ async def test_a_series_store_that_answered_while_we_stood_still_is_not_away(eng
     asyncio.get_running_loop().call_soon(answered.set)
     time.sleep(1)  # noqa: ASYNC251 - as SIGSTOP does
     assert await asking == "ready"
+
+
+class Waiting:
+    """An order of which a date and a signature complete a milestone, and a writer who has the log's turn for a moment."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+        self.clock = Clock()
+        shown = wall.Wall(engine=engine, series=site.MemorySeries(), sites=site.SITES, profiles={}, plans={}, now_ns=self.clock)
+
+        def more(app: FastAPI) -> None:
+            add_company(app, shown, lambda _outcome: None)
+
+        transport = httpx.ASGITransport(app=create_app(wall=shown, more=more))
+        self.client = httpx.AsyncClient(transport=transport, base_url="http://site")
+
+    def order(self, **changes) -> dict[str, object]:
+        date = datetime.fromtimestamp(NOW / 1e9 + 60, UTC).isoformat()
+        policy = {"all_of": [{"signed_off": {"role": "engineer"}}, {"date_reached": {"at": date}}]}
+        return site.order(milestones=[{"key": "m", "title": {"en": "m", "zh": "m"}, "policy": policy}]) | changes
+
+    async def post(self, path: str, **body: object) -> None:
+        answer = await self.client.post(path, json=body)
+        assert answer.status_code == 200, answer.text
+
+    async def sign(self, person: str) -> None:
+        await self.post("/api/milestones/PO-1~m/sign-off", role="engineer", person=person)
+
+    async def meanwhile_the_date_comes(self, wanted: Coroutine[object, object, None]) -> None:
+        """Somebody else, who wrote before it, has found that the date is there."""
+        async with self.engine.begin() as connection:
+            await turn(connection)
+            doing = asyncio.create_task(wanted)
+            pool = self.engine.pool
+
+            async def waits() -> bool:
+                return pool.checkedout() > 1
+
+            await eventually(waits, "who waits for a turn", doing)
+            self.clock.ns += 120 * 10**9
+            await progress.move(connection, ["PO-1~m"], Ground(site.SITES, ZONES, self.clock.ns), Cause("time"))
+        await doing
+
+    async def history(self) -> list[float]:
+        async with self.engine.connect() as connection:
+            statement = select(transition.c.after).where(transition.c.milestone_id == "PO-1~m").order_by(transition.c.id)
+            return [float(after) for after in (await connection.execute(statement)).scalars()]
+
+
+@pytest.mark.parametrize("late", ["act", "order", "company", "tick"])
+async def test_who_waited_for_a_turn_to_write_does_not_undo_what_time_brought_meanwhile(engine, late):
+    site_ = Waiting(engine)
+    await site_.post("/api/orders", **site_.order())
+    await site_.sign("Wang")
+    intake = Intake(engine=engine, sites=site.SITES, now_ns=site_.clock)
+    company = {"company": "north", "title": {"en": "North", "zh": "北方"}, "people": [{"id": "li", "name": "Li"}]}
+    wanted = {
+        "act": lambda: site_.sign("Li"),
+        "order": lambda: site_.post("/api/orders", **site_.order(customer="Another")),
+        "company": lambda: site_.post("/api/company", **company),
+        "tick": intake.take,
+    }
+    if late == "tick":
+        await site.post(engine, site.beam(1))
+    await site_.meanwhile_the_date_comes(wanted[late]())
+    assert (await site_.history())[-1] == 100
+    assert (await site_.history()).count(100) == 1

@@ -14,6 +14,7 @@ from tracking_service import acts, office
 from tracking_service.api.models import iso
 from tracking_service.api.wall import Wall
 from tracking_service.errors import ActRefusedError
+from tracking_service.log import turn
 from tracking_service.log.tables import act, voided
 from tracking_service.outcome import Outcome
 from tracking_service.rooms.ground import Ground
@@ -61,9 +62,9 @@ async def take(wall: Wall, heard: Callable[[Outcome], None], body: bytes, **told
     done = acts.read(body, "the request")
     if done.kind in acts.DOCUMENTS:
         raise ActRefusedError(f"the request: kind: '{done.kind}' carries a document; send that to POST /api/orders")
-    ground = Ground(wall.sites, wall.zones, wall.now_ns())
     async with wall.engine.begin() as connection:
-        recorded = await office.record(connection, done, ground)
+        await turn(connection)  # who wrote before us may have gone by a later time than that of the request
+        recorded = await office.record(connection, done, Ground(wall.sites, wall.zones, wall.now_ns()))
     heard(recorded.outcome)
     return RecordedModel(id=recorded.id, status=recorded.status)
 
@@ -109,6 +110,7 @@ _DOORS: Final = (
     ("/api/events/{event}/assign", "assign", "event"),
     ("/api/events/{event}/unlink", "unlink", "event"),
     ("/api/events/{event}/quantity", "quantity", "event"),
+    ("/api/events/{event}/settle", "settle", "event"),
     ("/api/events/{ref}/void", "void", "ref"),
     ("/api/events/{ref}/restore", "restore", "ref"),
     ("/api/acts/{ref}/void", "void", "ref"),

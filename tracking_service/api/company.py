@@ -13,6 +13,7 @@ from tracking_service.api.wall import Wall
 from tracking_service.company.tables import company
 from tracking_service.errors import UnknownThingError
 from tracking_service.importing import import_company
+from tracking_service.log import turn
 from tracking_service.outcome import Outcome
 from tracking_service.rooms.ground import Ground
 
@@ -34,9 +35,9 @@ def add_company(app: FastAPI, wall: Wall, heard: Callable[[Outcome], None]) -> N
     @app.post("/api/company", openapi_extra={"requestBody": body})
     async def change(request: Request) -> CompanyImportModel:
         parsed = document.read_company(await request.body(), "the request")
-        ground = Ground(wall.sites, wall.zones, wall.now_ns())
         async with wall.engine.begin() as connection:
-            done = await import_company(connection, parsed, ground)
+            await turn(connection)  # who wrote before us may have gone by a later time than that of the request
+            done = await import_company(connection, parsed, Ground(wall.sites, wall.zones, wall.now_ns()))
         heard(done.outcome)
         return CompanyImportModel(company=parsed.company, status=done.status)
 

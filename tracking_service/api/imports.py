@@ -16,6 +16,7 @@ from tracking_service.api.wall import Wall
 from tracking_service.doubts import doubts
 from tracking_service.errors import FileRefusedError, OrderChangedError
 from tracking_service.importing import Choices, Prepared
+from tracking_service.log import turn
 from tracking_service.outcome import Outcome
 
 #: What a path may end with that takes a file, and how many bytes of it.
@@ -105,6 +106,7 @@ def add_imports(app: FastAPI, wall: Wall, heard: Callable[[Outcome], None]) -> N
         if not apply or not changes:
             return _model(made, changes, "difference" if changes else "unchanged")
         async with wall.engine.begin() as connection:
+            await turn(connection)  # who wrote before us may have gone by a later time than that of the request
             done = await importing.applied(connection, made, sites=wall.sites, zones=wall.zones, now=wall.now_ns())
         heard(done.outcome)
         return _model(made, changes, "applied")
