@@ -36,6 +36,7 @@ from tracking_service.api.wall import Wall
 from tracking_service.broadcaster import Broadcaster
 from tracking_service.document import MAX_DOCUMENT_BYTES
 from tracking_service.errors import UnknownThingError
+from tracking_service.log import turn
 from tracking_service.orders import import_order
 from tracking_service.outcome import Outcome
 from tracking_service.rooms.ground import Ground
@@ -179,6 +180,7 @@ def _add_orders(app: FastAPI, wall: Wall, heard: Callable[[Outcome], None]) -> N
     async def add(request: Request) -> ImportModel:
         parsed = document.read(await request.body(), "the request")
         async with wall.engine.begin() as connection:
+            await turn(connection)  # who wrote before us may have gone by a later time than that of the request
             done = await import_order(connection, parsed, sites=wall.sites, zones=wall.zones, now=wall.now_ns())
         heard(done.outcome)
         return ImportModel(number=done.number, status=done.status, warnings=list(done.warnings))
