@@ -113,7 +113,7 @@ async def test_a_gpsd_that_was_restarted_is_read_again(receiver: Receiver, serve
 
 async def test_a_check_of_the_real_gpsd_names_its_version(receiver: Receiver, server: Server) -> None:
     with pytest.raises(ReaderError, match=r"gpsd reports no(thing| position)"):
-        await reader_of(server.address, device="/dev/nope").check(5)
+        await reader_of(server.address, device="/dev/nope").check(10)
     check = asyncio.create_task(reader_of(server.address).check(60), name="check")
     kept = Kept()
     for second in range(10_000):
