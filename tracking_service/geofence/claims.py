@@ -52,9 +52,7 @@ def claims_of(event: Event, site: SiteFile) -> Iterator[Claim]:
     """What an event claims of things and people with a tracker of their own."""
     if isinstance(event, Scan):
         zone = _zone_of(event.device, site)
-        identity = identify(event.text, event.gs1)
-        codes = (event.text, identity.sscc, identity.serial)
-        for device in _owners(site, codes):
+        for device in _owners(site, _codes_of(event)):
             if device.id != event.device:
                 yield Claim(event.id, device.id, site.id, event.at, "scan", event.device, zone, visible(event.text))
         holder = _owners(site, (event.person,), people=True) if event.person else ()
@@ -66,6 +64,14 @@ def claims_of(event: Event, site: SiteFile) -> Iterator[Claim]:
         for device in _owners(site, (event.person,), people=True):
             if zone or device.id != event.device:
                 yield Claim(event.id, device.id, site.id, event.at, "check_in", event.device, zone, visible(event.person))
+
+
+def _codes_of(scan: Scan) -> Sequence[str | None]:
+    """What a tracker's code may be in a scan; only GS1 elements hold an SSCC or a serial number."""
+    if scan.gs1 is None:
+        return (scan.text,)
+    identity = identify(scan.text, scan.gs1)
+    return scan.text, identity.sscc, identity.serial
 
 
 def _zone_of(device: str, site: SiteFile) -> str:
