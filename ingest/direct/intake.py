@@ -143,7 +143,9 @@ class Intake:
             await self._opened(session_present=connection.session_present)
             self._connection = connection
             _log.info("direct devices are heard", site=self._table.site, gateway=self._table.name, filters=list(self._filters))
-            await self._say(online=True)
+            await self._patience.insist(
+                lambda: self._told(online=True), task="direct presence", stop=self._stop, failed=self._failed
+            )
         try:
             while True:
                 await self._open.wait()
@@ -184,12 +186,16 @@ class Intake:
             self._on_kept(taken)
         return taken is not None
 
-    async def _say(self, *, online: bool) -> None:
+    async def _told(self, *, online: bool) -> None:
         """These devices' gateway is online while somebody hears them."""
         now = self._clock()
+        await self._messages.say(Presence(site=self._table.site, gateway=self._table.name, online=online, at=now), now)
+
+    async def _say(self, *, online: bool) -> None:
+        """The same where nothing waits for it."""
         try:
-            await self._messages.say(Presence(site=self._table.site, gateway=self._table.name, online=online, at=now), now)
-        except DATABASE_AWAY as error:  # the next connection says it again
+            await self._told(online=online)
+        except DATABASE_AWAY as error:  # the next connection says how it is then
             _log.debug("presence not recorded", gateway=self._table.name, error=str(error)[:200])
 
     def _lost(self, error: MqttError, wait_s: float) -> None:

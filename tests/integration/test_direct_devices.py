@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from edge_agent.readers import mqtt
 from ingest import deadletters, migrate
+from ingest.direct.messages import Messages
 from ingest.direct.tables import direct_lane
 from ingest.projection.points import OWN_MEASUREMENTS, PointMaker
 from plumbline import codec
@@ -447,6 +448,20 @@ async def test_a_broker_that_restarts_is_heard_again_and_the_time_without_it_is_
     assert [gap["kept"] for gap in await books.gaps()] == [True]
     assert await standing(books, online=False)
     assert await books.received() == 2
+
+
+async def test_devices_are_online_though_the_database_stood_still_when_that_was_to_be_said(
+    broker, sqlite, store, declared, monkeypatch
+):
+    real = Messages.say
+
+    async def away_once(self, presence, now):
+        monkeypatch.setattr(Messages, "say", real)
+        raise TimeoutError("no answer")
+
+    monkeypatch.setattr(Messages, "say", away_once)
+    async with serving(worker(broker, sqlite, store, declared(PLUG))):
+        await eventually(lambda: standing(Books(sqlite), online=True), "the devices to be online")
 
 
 async def test_the_time_without_a_broker_begins_when_it_last_answered_not_when_its_silence_was_noticed(
