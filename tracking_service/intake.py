@@ -31,6 +31,7 @@ from tracking_service.draft import Draft
 from tracking_service.geofence import room as geofence
 from tracking_service.log import append_events, turn
 from tracking_service.outcome import Observed, Outcome
+from tracking_service.polled import woken
 from tracking_service.progress import Cause
 from tracking_service.rooms import minutes
 from tracking_service.rooms.ground import Ground
@@ -117,7 +118,7 @@ class Intake:
 
     async def run(self) -> None:
         """Take in until cancelled. A database that is away is waited for."""
-        failures, woken = 0, True
+        failures, known = 0, True
         async with contextlib.AsyncExitStack() as stack:
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             if self._engine.dialect.name == "postgresql":
@@ -125,9 +126,9 @@ class Intake:
             while True:
                 self._woken.clear()
                 try:
-                    took = await self.take(woken=woken)
+                    took = await self.take(woken=known)
                     await self.tick()
-                    failures, pause, woken = 0, self._poll_s, True
+                    failures, pause, known = 0, self._poll_s, True
                     if took >= self._batch:  # there may be more; whatever came since has woken us
                         continue
                 except (SQLAlchemyError, OSError) as error:
@@ -136,10 +137,7 @@ class Intake:
                     _log.warning("tracking.intake.database_unavailable", error=str(error), retry_in_s=round(pause, 1))
                 if self._woken.is_set():
                     continue
-                try:
-                    await asyncio.wait_for(self._woken.wait(), pause)
-                except TimeoutError:
-                    woken = False
+                known = await woken(self._woken, pause) and known
 
     async def take(self, *, woken: bool = False) -> int:
         """Take in one batch; returns the number of rows (0: nothing waits).

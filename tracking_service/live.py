@@ -1,7 +1,6 @@
 """Keep screens up to date: parts that may have changed are read again and sent if they did."""
 
 import asyncio
-import contextlib
 import json
 import time
 from collections import defaultdict
@@ -14,6 +13,7 @@ from tracking_service.api.reading import activity_model
 from tracking_service.api.wall import Part, Wall, plain
 from tracking_service.broadcaster import Broadcaster, Message
 from tracking_service.outcome import Outcome
+from tracking_service.polled import woken
 
 _log = structlog.get_logger()
 
@@ -76,8 +76,7 @@ class Live:
         """Send until cancelled."""
         due: dict[Part, float] = dict.fromkeys(EVERY_S, 0.0)
         while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), min(EVERY_S.values()))
+            if await woken(self._woken, min(EVERY_S.values())):
                 await asyncio.sleep(_GATHER_S)
             self._woken.clear()
             now = time.monotonic()

@@ -45,5 +45,16 @@ class Polled:
                 failures += 1
                 pause = delay_s(failures, self._chance)
                 _log.warning(f"tracking.{self._name}.database_unavailable", error=str(error), retry_in_s=round(pause, 1))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), pause)
+            await woken(self._woken, pause)
+
+
+async def woken(event: asyncio.Event, pause_s: float) -> bool:
+    """Wait for a call, at most so long; whether it came.
+
+    Python 3.11's `asyncio.wait_for` forgets that it was cancelled where the call comes in the same turn of the loop: a service
+    that was told to end then waited for ever.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(pause_s):
+            await event.wait()
+    return event.is_set()

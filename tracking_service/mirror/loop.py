@@ -1,7 +1,6 @@
 """When what is mirrored: what changed at once, all of it each minute."""
 
 import asyncio
-import contextlib
 import random
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -22,6 +21,7 @@ from tracking_service.mirror.machines import mirror_machines
 from tracking_service.mirror.orders import mirror_orders
 from tracking_service.mirror.send import Send
 from tracking_service.mirror.site import mirror_sites
+from tracking_service.polled import woken
 from tracking_service.tables import orders
 
 _log: Final = structlog.get_logger()
@@ -106,8 +106,7 @@ class Mirror:
                 continue
             failures, due = 0, time.monotonic() + EVERY_S if whole else due
             await asyncio.sleep(_GATHER_S)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), max(0.0, due - time.monotonic()))
+            await woken(self._woken, max(0.0, due - time.monotonic()))
 
     async def write(self, numbers: Collection[str] | None = None) -> int:
         """Write the state as of now: of these orders, or of everything; returns the number of points."""
