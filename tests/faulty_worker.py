@@ -24,6 +24,10 @@ def decode(image, *, budget_ms):
                 bytes(1 << 40)
             case "MISTAKE":
                 raise ZeroDivisionError("division by zero")
+            case "WORK":
+                end_s = time.process_time() + 0.6
+                while time.process_time() < end_s:
+                    pass
             case "CHATTER":
                 os.write(1, b"INFO: a library thinks aloud\n" * 1000)
                 print("and so does Python")  # noqa: T201 - what must not get between the messages

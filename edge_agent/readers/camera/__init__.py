@@ -41,7 +41,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     budget_ms: Annotated[int, Meta(ge=10, le=10_000)] = 250
     """Time to spend on a hard picture."""
     deadline_s: Annotated[float, Meta(gt=0, le=600)] = 20.0
-    """A picture that takes longer than this, beyond its budget, has hung the decoder; its process is killed and started again."""
+    """A picture that takes longer than this, beyond its budget, has hung the decoder; its process is killed and started again.
+    Waiting for a busy processor does not count, up to ten times as long."""
     memory_mb: Annotated[int, Meta(ge=32, le=65_536)] = 768
     """What the decoder's process may take for pictures, beyond its libraries (about 100 MB)."""
     rotate: Literal[0, 90, 180, 270] = 0
