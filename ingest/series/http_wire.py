@@ -10,6 +10,8 @@ from typing import Final, cast
 
 import h11
 
+from plumbline.patience import Patience
+
 #: At a time to the socket: what it does not take is copied, and time-outs count from piece to piece.
 _PIECE: Final = 256 * 1024
 _LARGEST_HEAD: Final = 64 * 1024
@@ -73,12 +75,10 @@ class Wire(asyncio.Protocol):
         try:
             whole = await self._send(head, body)
             try:
-                async with asyncio.timeout(self._timeout_s):
-                    await asyncio.wait([self._answer])
+                async with Patience(self._timeout_s):
+                    told = await self._answer
             except TimeoutError:
-                if not self._answer.done():  # else it came while we stood still ourselves
-                    raise TimeoutError("no answer") from None
-            told = self._answer.result()
+                raise TimeoutError("no answer") from None
         finally:
             self._settled()
         self.used_at = loop.time()
@@ -105,11 +105,10 @@ class Wire(asyncio.Protocol):
             while self._choked and not self._answered:
                 self._stir.clear()
                 try:
-                    async with asyncio.timeout(self._timeout_s):
+                    async with Patience(self._timeout_s):
                         await self._stir.wait()
                 except TimeoutError:
-                    if self._choked and not self._answered:
-                        raise TimeoutError("it takes nothing") from None
+                    raise TimeoutError("it takes nothing") from None
             if self._answered:
                 return at + _PIECE >= len(body) and not self._choked
         return True

@@ -12,6 +12,7 @@ import h11
 import httpx
 
 from ingest.series.http_wire import Answer, PostError, Wire
+from plumbline.patience import Patience
 
 #: A connection that was not used for so long is not trusted any more: something between may have forgotten it.
 _IDLE_S: Final = 60.0
@@ -62,7 +63,7 @@ class Poster:
     async def _dial(self) -> "Wire":
         default = 443 if self._tls is not None else 80
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with Patience(self._timeout_s):
                 _, wire = await asyncio.get_running_loop().create_connection(
                     lambda: Wire(self._timeout_s),
                     self._url.raw_host.decode("ascii"),

@@ -23,6 +23,7 @@ from plumbline.mqtt.message import Message
 from plumbline.mqtt.outgoing import Outgoing
 from plumbline.mqtt.tls import trouble
 from plumbline.mqtt.wire import MalformedError
+from plumbline.patience import Patience
 
 #: The largest packet that is taken: much more than anything on a site, and a small gateway can hold it.
 LARGEST_BYTES: Final = 32 * 1024 * 1024
@@ -74,12 +75,10 @@ class NativeLink(asyncio.Protocol):
         self._outgoing = Outgoing(address=address, five=self._five, loop=self._loop, say=self._say, taken=self._subscribing)
         try:
             self._greeting = self._connect_packet()
-            async with asyncio.timeout(timeout_s):
+            async with Patience(timeout_s):
                 await self._dial()
                 return await self._welcome
         except TimeoutError:
-            if self.lost is None and self._welcome.done() and not self._welcome.cancelled():
-                return self._welcome.result()  # it came while we stood still ourselves
             await self.abort()
             raise MqttError(f"{address}: no answer in {timeout_s:g} s; check host, port and firewall") from None
         except ssl.SSLError as error:
@@ -162,15 +161,13 @@ class NativeLink(asyncio.Protocol):
         self._asking += 1  # the answer may come behind a session's messages that nobody takes yet
         self._pause_or_resume()
         try:
-            async with asyncio.timeout(self._options.connect_timeout_s):
-                await asyncio.wait([done])
+            async with Patience(self._options.connect_timeout_s):
+                await done
         except TimeoutError:
-            if not done.done():  # else it came while we stood still ourselves
-                raise MqttError(f"{self._address}: no answer to the subscription of {topic_filter}") from None
+            raise MqttError(f"{self._address}: no answer to the subscription of {topic_filter}") from None
         finally:
             self._asking -= 1
             self._pause_or_resume()
-        done.result()
 
     def ping(self) -> asyncio.Future[None]:  # noqa: D102
         done: asyncio.Future[None] = self._loop.create_future()
@@ -302,7 +299,6 @@ class NativeLink(asyncio.Protocol):
         if reasons.failed(code):
             why = reasons.word(code, packet.reason)
             done.set_exception(MqttRefusedError(f"{self._address}: the broker refused a subscription: {why}"))
-            done.exception()  # whoever subscribed may have gone
         else:
             done.set_result(None)
 

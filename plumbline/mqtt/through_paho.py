@@ -26,6 +26,7 @@ from plumbline.mqtt.link import Options
 from plumbline.mqtt.message import Message
 from plumbline.mqtt.tls import trouble
 from plumbline.mqtt.wire import MalformedError
+from plumbline.patience import Patience
 
 _GOODBYE_S: Final = 1.0
 _NO_FILTER: Final = "plumbline/ping"
@@ -94,7 +95,7 @@ class PahoLink:
         self._thread = threading.get_ident()
         connecting = self._loop.run_in_executor(None, self._open, properties)
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with Patience(self._timeout_s):
                 await connecting
                 self._upkeep = asyncio.create_task(self._keep_up(), name="mqtt-upkeep")
                 return await self._connected
@@ -164,7 +165,7 @@ class PahoLink:
         self._asking += 1  # the answer may come behind a session's messages that nobody takes yet
         self._pause_or_resume()
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with Patience(self._timeout_s):
                 await done
         except TimeoutError:
             raise MqttError(f"{self._address}: no answer to the subscription of {topic_filter}") from None
