@@ -125,7 +125,7 @@ def zone_of(order: OrderDocument, sites: Mapping[str, SiteFile]) -> tzinfo:
     """The time zone of an order's site. Raises `OrderRefusedError` where the site is not known."""
     site = sites.get(order.site)
     if site is None:
-        known = f"use {', '.join(sites)}" if sites else "name the folder of site files"
+        known = f"use {', '.join(sites)}" if sites else "name the folder of site files (--sites, PLUMBLINE_SITES)"
         raise OrderRefusedError(f"order {order.number}: the time zone of its site '{order.site}' is not known; {known}")
     return ZoneInfo(site.timezone)
 

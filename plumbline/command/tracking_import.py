@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 import ingest
 import tracking_service
-from ingest.settings import load_sites
+from plumbline.command.site_files import Sites, site_files
 from plumbline.command.sql import OF_UP, Database, opened
 from plumbline.errors import SettingsError
 from plumbline.site import SiteFile
@@ -38,10 +38,6 @@ Files = Annotated[
     typer.Argument(
         help="Order and company documents (JSON), schedules (Microsoft Project XML, Primavera XER or XML, MPX), lists (CSV, XLSX); see docs/imports.md."
     ),
-]
-Sites = Annotated[
-    Path | None,
-    typer.Option(envvar="PLUMBLINE_SITES", help="Folder of site files; schedules and lists need it for the site's time zone."),
 ]
 Order = Annotated[str | None, typer.Option(help="The order that schedules and lists are for; not needed beside its document.")]
 Project = Annotated[str | None, typer.Option(help="Which project of a schedule file with several.")]
@@ -76,7 +72,7 @@ def import_(
     choices = Choices(project, encoding, told, remove, not no_milestones, not no_calendar)
     steps = sorted((_step(path, choices) for path in files), key=lambda step: not isinstance(step.source, CompanyDocument))
     _name(steps, order)
-    known: Mapping[str, SiteFile] = load_sites(sites) if sites is not None else {}
+    known: Mapping[str, SiteFile] = site_files(sites, database)
     raise typer.Exit(asyncio.run(_import(steps, database, known, dry_run=dry_run, yes=yes)))
 
 
@@ -214,9 +210,9 @@ def _tell(steps: Sequence[_Step], done: Sequence[_Done], *, documents: bool) -> 
 
 
 @asynccontextmanager
-async def migrated(database: str) -> AsyncGenerator[AsyncEngine]:
-    """The database, brought to this version."""
-    async with opened(database) as engine:
+async def migrated(database: str, *, existing: bool = False) -> AsyncGenerator[AsyncEngine]:
+    """The database, brought to this version; with `existing` no SQLite file is made where there is none."""
+    async with opened(database, existing=existing) as engine:
         await ingest.migrate(engine)
         await tracking_service.migrate(engine)
         yield engine

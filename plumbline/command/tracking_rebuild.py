@@ -4,18 +4,23 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ingest.settings import load_sites
+from plumbline.command.site_files import Sites, site_files
 from plumbline.command.sql import OF_UP, Database
 from plumbline.command.tracking_import import migrated
+from plumbline.errors import SettingsError
 from plumbline.memory import calm
-from plumbline.site import Zones
+from plumbline.site import SiteFile, Zones
 from tracking_service.rebuild import Difference, Rebuilt
 from tracking_service.rebuild import rebuild as made_anew
+from tracking_service.tables import orders
 
 #: Progress is told so often.
 _EVERY_S = 2.0
@@ -25,12 +30,7 @@ _SHOWN = 120
 
 def rebuild(
     database: Database = OF_UP,
-    sites: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="PLUMBLINE_SITES", help="Folder of site files, as the service has them: badges, zones, time zones."
-        ),
-    ] = None,
+    sites: Sites = None,
     adopt: Annotated[
         bool, typer.Option("--adopt", help="Where they differ, put the rebuilt state in place; the service waits meanwhile.")
     ] = False,
@@ -49,11 +49,25 @@ def rebuild(
 
 
 async def _rebuild(database: str, folder: Path | None, *, adopt: bool) -> Rebuilt:
-    known = load_sites(folder) if folder is not None else {}
+    known = site_files(folder, database)
     progress = _Progress()
-    async with migrated(database) as engine:
+    async with migrated(database, existing=True) as engine:
         calm()
+        await _refuse_unknown_sites(engine, known, adopt=adopt)
         return await made_anew(engine, sites=known, zones=Zones(known), now=time.time_ns(), adopt=adopt, told=progress.told)
+
+
+async def _refuse_unknown_sites(engine: AsyncEngine, known: Mapping[str, SiteFile], *, adopt: bool) -> None:
+    """Without a site's file its badges, tags and zones are not known: what was seen there would be taken out."""
+    if not adopt:
+        return
+    async with engine.connect() as connection:
+        named = set((await connection.execute(select(orders.c.site).distinct())).scalars())
+    if missing := sorted(named - set(known)):
+        raise SettingsError(
+            f"the file of site {missing[0]} is not known; without its badges and zones the rebuilt state would lack what was"
+            " seen there: name the folder of site files with --sites"
+        )
 
 
 class _Progress:

@@ -21,6 +21,7 @@ from plumbline import database, logs, profile
 from plumbline.broker import OwnBroker, free_port, own_broker
 from plumbline.command import notices
 from plumbline.command.bridges import MissingByGateway
+from plumbline.command.site_files import note
 from plumbline.errors import SettingsError
 from plumbline.lock import exclusive
 from plumbline.memory import calm
@@ -99,6 +100,7 @@ class _Up:
 
             files = [stage.SITE_FILE]
         watcher = Watcher(files)
+        note(self._data, files)
         loop.add_signal_handler(signal.SIGHUP, watcher.hurry)
         async with contextlib.AsyncExitStack() as stack:
             folder = self._data / "broker"

@@ -76,6 +76,19 @@ def test_a_rebuild_says_that_live_equals_it_or_what_differs_and_adopts(environme
     assert run(environment, "rebuild").returncode == 0
 
 
+def test_a_rebuild_is_never_adopted_without_the_sites_and_never_made_of_nothing(environment, tmp_path):
+    run(environment, "import", order_file(tmp_path, "a.json"))
+    siteless = {name: value for name, value in environment.items() if name != "PLUMBLINE_SITES"}
+    done = run(siteless, "rebuild", "--adopt")
+    assert done.returncode == 2
+    assert "the file of site harbour is not known" in done.stderr
+    assert "--sites" in done.stderr
+    done = run(environment | {"PLUMBLINE_DATABASE": f"sqlite:///{tmp_path}/nothing.db"}, "rebuild")
+    assert done.returncode == 2
+    assert "nothing.db: there is no such database" in done.stderr
+    assert not (tmp_path / "nothing.db").exists()
+
+
 def test_the_service_runs_serves_follows_its_site_files_and_ends_on_sigterm(environment):
     port = free_port()
     command = plumbline("tracking", "run", "--port", str(port))

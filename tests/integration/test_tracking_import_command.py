@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from plumbline.cli import main
+from plumbline.command.site_files import note
 from tests import tracking_site as site
 
 SITE_FILE = 'id = "harbour"\ntitle_en = "Harbour"\ntitle_zh = "港口"\ntimezone = "Asia/Shanghai"\nlat = 31.2\nlon = 121.5\n'
@@ -139,3 +140,16 @@ def test_without_the_site_files_a_schedule_has_no_time_zone(run, monkeypatch):
     run("order.json")
     done = run("tasks.csv", "--order", "PO-1", "--yes")
     assert "the time zone of its site 'harbour' is not known; name the folder of site files" in done.stderr
+
+
+def test_beside_plumbline_up_the_site_files_are_those_it_was_given(run, monkeypatch, tmp_path):
+    monkeypatch.delenv("PLUMBLINE_SITES")
+    note(tmp_path, [tmp_path / "sites" / "harbour.toml"])
+    run("order.json")
+    assert run("tasks.csv", "--order", "PO-1", "--yes").returncode == 0
+    (tmp_path / "sites" / "harbour.toml").rename(tmp_path / "elsewhere.toml")
+    done = run("changed.csv", "--order", "PO-1", "--yes")
+    assert done.returncode == 2
+    assert "harbour.toml: 'plumbline up' was given this site file and it is gone; name the folder with --sites" in done.stderr
+    (tmp_path / "sites.json").write_text("[1")
+    assert "sites.json: cannot be read" in run("changed.csv", "--order", "PO-1", "--yes").stderr
