@@ -130,6 +130,22 @@ class QuantityAct(Act):
     why: Why
 
 
+class SettleAct(Act):
+    """A person settled that what was seen and the positions of a device disagree."""
+
+    kind: Literal["settle"] = "settle"
+    about = "event"
+
+    event: Uuid
+    """The scan or check-in."""
+    device: Id
+    """Whose positions disagree with it."""
+    verdict: Literal["seen", "position", "both", "no_contradiction"]
+    """`seen`: the scan or check-in is right, and counts as ever; `position`: the positions are, so the scan or check-in does not
+    count; `both`: the machine or person moved in between; `no_contradiction`: it was none."""
+    why: Why
+
+
 class ReturnAct(Act):
     """Some of a line went back."""
 
@@ -207,6 +223,7 @@ AnyAct = (
     | VoidAct
     | RestoreAct
     | QuantityAct
+    | SettleAct
     | ReturnAct
     | CertificateAct
     | DeliveryNoteAct
@@ -227,6 +244,7 @@ KINDS: Final[Mapping[str, type[Act]]] = {
         VoidAct,
         RestoreAct,
         QuantityAct,
+        SettleAct,
         ReturnAct,
         CertificateAct,
         DeliveryNoteAct,

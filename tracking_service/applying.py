@@ -16,6 +16,7 @@ from tracking_service.document.company import CompanyDocument
 from tracking_service.domain.facts import Need
 from tracking_service.domain.notice import Change
 from tracking_service.geofence import room as geofence
+from tracking_service.geofence import settlements
 from tracking_service.linking import codes
 from tracking_service.linking.points import Meant, Waits
 from tracking_service.log.tables import act, voided
@@ -114,6 +115,13 @@ async def _assign(connection: AsyncConnection, done: acts.AssignAct, _placed: Pl
     return Effect(needs=checks.needs, checks=checks.found)
 
 
+async def _settle(connection: AsyncConnection, done: acts.SettleAct, _placed: Placed, ground: Ground) -> Effect:
+    if not await settlements.settle(connection, done.event):
+        return Effect()
+    gone = await arrivals.voided_of(connection, [done.event])
+    return await _event_turned(connection, done.event, ground, restored=not gone)
+
+
 async def _return(connection: AsyncConnection, done: acts.ReturnAct, placed: Placed, _ground: Ground) -> Effect:
     return Effect(await arrivals.return_(connection, done, site=placed.site, at=placed.at))
 
@@ -146,6 +154,7 @@ async def _void(connection: AsyncConnection, done: acts.VoidAct, _placed: Placed
 
 async def _restore(connection: AsyncConnection, done: acts.RestoreAct, _placed: Placed, ground: Ground) -> Effect:
     await connection.execute(delete(voided).where(voided.c.ref == done.ref))
+    await settlements.counts_again(connection, done.ref)
     return await _turned(connection, done.ref, ground, restored=True)
 
 
@@ -158,6 +167,7 @@ _APPLY: Final[Mapping[str, _Apply]] = {
     "assign": _assign,
     "unlink": _about_scan,
     "quantity": _about_scan,
+    "settle": _settle,
     "void": _void,
     "restore": _restore,
     "return": _return,

@@ -17,6 +17,7 @@ from tracking_service import acts
 from tracking_service.document import nanoseconds
 from tracking_service.entitlement import holders, refusal
 from tracking_service.errors import ActRefusedError, UnknownThingError
+from tracking_service.geofence.tables import contradiction, settled
 from tracking_service.linking.points import Told
 from tracking_service.log.tables import act, log, voided
 from tracking_service.rooms.ground import Ground
@@ -72,7 +73,7 @@ async def placed_again(connection: AsyncConnection, done: Any, *, site: str, rec
             return Placed(site, done.order, done.order, at)
         case acts.VoidAct() | acts.RestoreAct():
             return Placed(site, await _order_of(connection, done.ref), done.ref, at)
-        case acts.UnlinkAct() | acts.QuantityAct():
+        case acts.UnlinkAct() | acts.QuantityAct() | acts.SettleAct():
             return Placed(site, await _order_of(connection, done.event), done.event, at)
         case acts.AssignAct():
             return Placed(site, done.order, done.event, at)
@@ -97,7 +98,7 @@ async def locate(connection: AsyncConnection, done: Any, at: int) -> Placed:  # 
         case acts.QuantityAct():
             scan = await _scan(connection, done.event)
             return Placed(scan.site, await _order_of(connection, done.event), done.event, at)
-        case acts.UnlinkAct():
+        case acts.UnlinkAct() | acts.SettleAct():
             event = await _event(connection, done.event)
             return Placed(event.site, await _order_of(connection, done.event), done.event, at)
         case acts.AssignAct():
@@ -229,6 +230,15 @@ async def _check_unlink(connection: AsyncConnection, done: acts.UnlinkAct, _plac
         raise ActRefusedError(f"event: {done.event} belongs to no order; there is nothing to take off")
 
 
+async def _check_settle(connection: AsyncConnection, done: acts.SettleAct, _placed: Placed, _ground: Ground) -> None:
+    known = (settled.c.event_id == done.event) & (settled.c.device == done.device)
+    if (found := (await connection.execute(select(settled.c.act_id).where(known))).scalar_one_or_none()) is not None:
+        raise ActRefusedError(f"event: {done.event} and '{done.device}' are settled by {found}; void that act first")
+    here = (contradiction.c.event_id == done.event) & (contradiction.c.device == done.device)
+    if (await connection.execute(select(contradiction.c.at).where(here))).first() is None:
+        raise ActRefusedError(f"event: nothing says that {done.event} and the positions of '{done.device}' disagree")
+
+
 async def _check_assign(connection: AsyncConnection, done: acts.AssignAct, placed: Placed, ground: Ground) -> None:
     event = await _inspection(connection, done.event)
     if event.site != placed.site and event.order != done.order:
@@ -316,6 +326,7 @@ _RULES: Final[Mapping[str, _Rule]] = {
     "link": _check_link,
     "assign": _check_assign,
     "unlink": _check_unlink,
+    "settle": _check_settle,
     "quantity": _check_quantity,
     "void": _check_void,
     "restore": _check_restore,

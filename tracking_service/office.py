@@ -21,7 +21,7 @@ from tracking_service.rooms import counting
 from tracking_service.rooms.ground import Ground
 
 #: Acts that say that something before them was wrong.
-_CORRECTIONS = frozenset(("void", "restore", "unlink", "quantity"))
+_CORRECTIONS = frozenset(("void", "restore", "unlink", "quantity", "settle"))
 
 
 class Recorded(NamedTuple):

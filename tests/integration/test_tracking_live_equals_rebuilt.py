@@ -17,6 +17,7 @@ from sqlalchemy import delete, select, update
 from plumbline import codec
 from plumbline.event import ClockReading, Fix, Inspection
 from plumbline.inbox import inbox
+from plumbline.site import Device
 from tests import tracking_site as site
 from tracking_service import acts, document, office, progress
 from tracking_service.errors import TrackingError
@@ -26,6 +27,15 @@ from tracking_service.rebuild import rebuild
 from tracking_service.rooms.ground import Ground
 from tracking_service.tables import evidence, material_line, milestone
 
+SITES = {
+    site.SITE: structs.replace(
+        site.site,
+        devices=(
+            *site.site.devices,
+            Device(id="digger", title_en="Digger", title_zh="挖掘机", kind="machine", codes=("TAG-7",)),
+        ),
+    )
+}
 ZONES = {site.SITE: ZoneInfo("Asia/Shanghai")}
 S = 10**9
 NOW = time.time_ns() // S * S
@@ -110,7 +120,7 @@ class Company:
         self.now = NOW
         self.events = []
         self.acts = []
-        self.intake = Intake(engine=engine, sites=site.SITES, now_ns=lambda: self.now)
+        self.intake = Intake(engine=engine, sites=SITES, now_ns=lambda: self.now)
 
     async def post(self, *events) -> None:
         self.events += events
@@ -128,7 +138,7 @@ class Company:
         self.now += S
         parsed = document.read(json.dumps(told).encode(), "test")
         async with self.engine.begin() as connection:
-            await import_order(connection, parsed, sites=site.SITES, zones=ZONES, now=self.now)
+            await import_order(connection, parsed, sites=SITES, zones=ZONES, now=self.now)
 
     async def do(self, **told) -> bool:
         """Record an act; whether it was taken."""
@@ -136,7 +146,7 @@ class Company:
         done = acts.read(json.dumps(told), "test")
         try:
             async with self.engine.begin() as connection:
-                await office.record(connection, done, Ground(site.SITES, ZONES, self.now))
+                await office.record(connection, done, Ground(SITES, ZONES, self.now))
         except TrackingError:
             return False
         self.acts.append(done.id)
@@ -158,12 +168,12 @@ class Company:
     async def check(self) -> None:
         """Live equals rebuilt, and what is stored is what all evidence says."""
         await self.take()
-        found = await rebuild(self.engine, sites=site.SITES, zones=ZONES, now=self.now)
+        found = await rebuild(self.engine, sites=SITES, zones=ZONES, now=self.now)
         assert found.shown == []
         assert found.lost == []
         async with self.engine.connect() as connection:
             ids = (await connection.execute(select(milestone.c.id))).scalars().all()
-            ground = Ground(site.SITES, ZONES, self.now)
+            ground = Ground(SITES, ZONES, self.now)
             steps = await progress.evaluate(connection, ids, ground)
             whole = await progress.evaluate(connection, ids, ground, whole=True)
         assert {one.plan.row.id: one.values for one in steps} == {one.plan.row.id: one.values for one in whole}
@@ -242,6 +252,16 @@ class Live(RuleBasedStateMachine):
         told = {"kind": "unlink", "why": "x"} if off else {"kind": "assign", "order": order, "check": "weld"}
         named = {"inspector": inspector} if inspector is not None and not off else {}
         self.run(self.company.do(event=event, **told, **named))
+
+    @rule(at=EARLY)
+    def disagree(self, at) -> None:
+        self.run(self.company.post(site.scan("TAG-7", at=at), *(fix(at + n * S, inside=False) for n in (-4, -2, 2, 4))))
+
+    @precondition(lambda self: any(getattr(event, "text", "") == "TAG-7" for event in self.company.events))
+    @rule(data=st.data(), verdict=st.sampled_from(["seen", "position", "both", "no_contradiction"]))
+    def settle(self, data, verdict) -> None:
+        event = data.draw(st.sampled_from([one for one in self.company.events if getattr(one, "text", "") == "TAG-7"])).id
+        self.run(self.company.do(kind="settle", event=event, device="digger", verdict=verdict, why="seen by eye"))
 
     @rule(days=st.integers(1, 9))
     def days_pass(self, days) -> None:
@@ -358,6 +378,11 @@ async def everything(company) -> None:
     assert await company.do(kind="return", line="PO-1~10", quantity=1, why="bent", event=beams[0].id)
     assert await company.do(kind="void", ref=beams[1].id, why="test scan")
     assert await company.do(kind="quantity", event=company.events[3].id, quantity=4, why="counted")
+    tags = [site.scan("TAG-7", at=NOW - 3000 * S), site.scan("TAG-7", at=NOW - 2999 * S)]
+    await company.post(*tags, *(fix(NOW - (3000 - n) * S, inside=False) for n in (-4, -2, 3, 5)))
+    await company.take()
+    assert await company.do(kind="settle", event=tags[0].id, device="digger", verdict="position", why="it was never there")
+    assert await company.do(kind="settle", event=tags[1].id, device="digger", verdict="both", why="carried by hand")
     await company.correct(beams[2], NOW - 100 * S)
     await company.take()
     assert await company.do(kind="restore", ref=beams[1].id, why="no test")
@@ -379,11 +404,11 @@ async def test_a_rebuild_finds_what_was_changed_behind_its_back_and_puts_it_righ
         await connection.execute(delete(evidence).where(evidence.c.line_id == "PO-1~30"))
     told = []
     found = await rebuild(
-        company.engine, sites=site.SITES, zones=ZONES, now=company.now, told=lambda *how_far: told.append(how_far[0])
+        company.engine, sites=SITES, zones=ZONES, now=company.now, told=lambda *how_far: told.append(how_far[0])
     )
     assert not found.equal
     assert {"material_line", "milestone", "evidence"} <= set(found.differing)
     assert set(told) == {"log", "lines", "milestones", "compare"}
-    adopted = await rebuild(company.engine, sites=site.SITES, zones=ZONES, now=company.now, adopt=True)
+    adopted = await rebuild(company.engine, sites=SITES, zones=ZONES, now=company.now, adopt=True)
     assert adopted.adopted
     await company.check()

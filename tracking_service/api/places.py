@@ -110,6 +110,16 @@ class Side(BaseModel):
     zone: str | None
 
 
+class SettledModel(BaseModel):
+    """What a person decided about it; voiding the act `id` takes that back."""
+
+    id: str
+    at: str
+    person: str | None
+    verdict: Literal["seen", "position", "both", "no_contradiction"]
+    why: str
+
+
 class ContradictionModel(BaseModel):
     """Two sources that cannot both be right: who saw it in a zone, and the fix that says otherwise."""
 
@@ -124,6 +134,7 @@ class ContradictionModel(BaseModel):
     text: str
     resolved_at: str | None
     resolved_by: str | None
+    settled: SettledModel | None
 
 
 def add_places(app: FastAPI, wall: Wall) -> None:
@@ -258,6 +269,15 @@ def _contradiction(site: SiteFile, row: Row[Any]) -> ContradictionModel:
         text=row.text,
         resolved_at=iso_or_none(row.resolved_at),
         resolved_by=row.resolved_id,
+        settled=None
+        if row.settled_act_id is None
+        else SettledModel(
+            id=row.settled_act_id,
+            at=iso(row.settled_at),
+            person=row.settled_person,
+            verdict=row.settled_verdict,
+            why=row.settled_why,
+        ),
     )
 
 

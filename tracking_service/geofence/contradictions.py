@@ -15,7 +15,7 @@ from tracking_service.geofence.claims import Claim, Contradicted
 from tracking_service.geofence.fence import fences_of
 from tracking_service.geofence.folding import seen
 from tracking_service.geofence.stay import Seen
-from tracking_service.geofence.tables import claim, contradiction, movement
+from tracking_service.geofence.tables import claim, contradiction, movement, settled
 from tracking_service.tables import insert
 
 #: A scanner that moves stands where its own fix within this time says (ns).
@@ -112,9 +112,14 @@ async def judge(connection: AsyncConnection, told: Iterable[Claim], sites: Mappi
         known = (await connection.execute(select(contradiction.c.at).where(here))).first()
         statement = insert(connection, contradiction).values(event_id=one.event_id, device=one.device, **values)
         await connection.execute(statement.on_conflict_do_update(index_elements=["event_id", "device"], set_=values))
-        if known is None and found.resolved is None:
+        if known is None and found.resolved is None and not await _settled(connection, one):
             new.append(_told(one, found, site, lat, lon))
     return new
+
+
+async def _settled(connection: AsyncConnection, one: Claim) -> bool:
+    here = and_(settled.c.event_id == one.event_id, settled.c.device == one.device)
+    return (await connection.execute(select(settled.c.act_id).where(here))).first() is not None
 
 
 async def _contradicted(connection: AsyncConnection, one: Claim, site: SiteFile) -> Contradicted | None:

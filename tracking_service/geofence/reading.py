@@ -14,7 +14,7 @@ from tracking_service.geofence import hours, onsite
 from tracking_service.geofence.fence import fences_of
 from tracking_service.geofence.hours import Stood
 from tracking_service.geofence.onsite import Badge, Tracked
-from tracking_service.geofence.tables import claim, contradiction, silence, tracker, visit
+from tracking_service.geofence.tables import claim, contradiction, settled, silence, tracker, visit
 from tracking_service.tables import machine_state, presence
 
 #: The most visits and contradictions of one answer.
@@ -115,9 +115,11 @@ async def _said(
 async def contradictions(connection: AsyncConnection, site: str, *, resolved: bool) -> Sequence[Row[Any]]:
     """The contradictions of a site with what was claimed (`kind`, `source`, `text`), newest first, open ones or all."""
     whose = and_(claim.c.event_id == contradiction.c.event_id, claim.c.device == contradiction.c.device)
-    chosen = select(contradiction, claim.c.kind, claim.c.source, claim.c.text).join(claim, whose)
-    chosen = chosen.where(contradiction.c.site == site)
+    decided = and_(settled.c.event_id == contradiction.c.event_id, settled.c.device == contradiction.c.device)
+    said = [getattr(settled.c, name).label(f"settled_{name}") for name in ("act_id", "verdict", "person", "why", "at")]
+    chosen = select(contradiction, claim.c.kind, claim.c.source, claim.c.text, *said)
+    chosen = chosen.join(claim, whose).outerjoin(settled, decided).where(contradiction.c.site == site)
     if not resolved:
-        chosen = chosen.where(contradiction.c.resolved_at.is_(None))
+        chosen = chosen.where(contradiction.c.resolved_at.is_(None), settled.c.act_id.is_(None))
     newest_first = chosen.order_by(contradiction.c.at.desc(), contradiction.c.event_id, contradiction.c.device)
     return (await connection.execute(newest_first.limit(MOST))).all()

@@ -5,7 +5,7 @@
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Float, Index, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Column, Float, Index, LargeBinary, String, Table, Text
 
 from tracking_service.tables import metadata
 
@@ -118,6 +118,19 @@ contradiction: Final = Table(
     Column("resolved_at", BigInteger, nullable=True),
     Column("resolved_id", String(36), nullable=True),  # the fix that agrees again
     Index("ix_contradiction_site", "site", "at"),
+)
+
+#: What a person decided about a claim that fixes contradict.
+settled: Final = Table(
+    "settled",
+    metadata,
+    Column("event_id", String(36), primary_key=True),  # the claim's
+    Column("device", String(64), primary_key=True),
+    Column("act_id", String(36), nullable=False),
+    Column("verdict", String(16), nullable=False),  # seen, position, both, no_contradiction
+    Column("person", String(128), nullable=True),
+    Column("why", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
 )
 
 #: The tables that are the same however and in whatever order the events came: what a rebuild compares.

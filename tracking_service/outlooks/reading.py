@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, Final
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tracking_service import gateways
 from tracking_service.document import OrderDocument
 from tracking_service.domain.milestone import longest
 from tracking_service.domain.notice import local
-from tracking_service.geofence.tables import contradiction
+from tracking_service.geofence.tables import contradiction, settled
 from tracking_service.notices.report import Predicted
 from tracking_service.planning.history import Cases
 from tracking_service.planning.network import RingError
@@ -146,7 +146,12 @@ async def _standing(connection: AsyncConnection, site: str, number: str, gateway
         silent=silent,
         unlinked=await _count(connection, select(func.count()).where(unlinked_scan.c.site == site)),
         contradictions=await _count(
-            connection, select(func.count()).where(contradiction.c.site == site, contradiction.c.resolved_at.is_(None))
+            connection,
+            select(func.count()).where(
+                contradiction.c.site == site,
+                contradiction.c.resolved_at.is_(None),
+                tuple_(contradiction.c.event_id, contradiction.c.device).not_in(select(settled.c.event_id, settled.c.device)),
+            ),
         ),
     )
 

@@ -7,7 +7,7 @@ from sqlalchemy import Column, String, Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tracking_service.company.apply import PARTS
-from tracking_service.geofence.tables import DERIVED
+from tracking_service.geofence.tables import DERIVED, settled
 from tracking_service.linking.tables import alias, line_code
 from tracking_service.log.tables import act, voided
 from tracking_service.rooms.tables import check_in, inspection, line_level, sign_off
@@ -51,6 +51,7 @@ TABLES: Final[tuple[Table, ...]] = (
     presence,
     inspection,
     sign_off,
+    settled,
     *DERIVED,
     *PARTS,
     line_code,
