@@ -72,6 +72,7 @@ def _told(measured: Latency, stocked: int) -> dict[str, Any]:
     return {
         **spread_ms(measured.seconds),
         "kept_per_s": round(measured.per_s, 1),
+        "cpu_ms_per_scan": round(measured.cpu_s / len(measured.seconds) * 1e3, 2),
         "notices": measured.notices,
         "arrived_before_per_line": stocked,
     }
@@ -88,6 +89,7 @@ async def _rebuild(folder: Path, observations: int, orders: int, say: Callable[[
         "observations": observations,
         "seconds": round(found.seconds, 1),
         "us_per_observation": round(found.seconds / observations * 1e6, 1),
+        "cpu_us_per_observation": round(found.cpu_s / observations * 1e6, 1),
         "equal": found.equal,
         "rows_compared": found.rows,
         "goal_s": _REBUILD_S,

@@ -37,6 +37,8 @@ class Latency(NamedTuple):
     """Queued by these scans, with their state."""
     per_s: float
     """The rate that was kept."""
+    cpu_s: float
+    """CPU time of this process meanwhile."""
 
 
 async def latency(engine: AsyncEngine, *, per_s: float, events: int, orders: int = 20, stocked: int = 0) -> Latency:
@@ -55,10 +57,10 @@ async def latency(engine: AsyncEngine, *, per_s: float, events: int, orders: int
     try:
         await _drive(engine, intake, listener, _Part(0, _WARM, orders, stocked, per_s))
         before = await _notices(engine)
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         seconds = await _drive(engine, intake, listener, _Part(_WARM, events, orders, stocked, per_s))
-        took = time.perf_counter() - began
-        return Latency(seconds, await _notices(engine) - before, events / took)
+        took, worked = time.perf_counter() - began, time.process_time() - worked
+        return Latency(seconds, await _notices(engine) - before, events / took, worked)
     finally:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -28,6 +28,8 @@ class Anew(NamedTuple):
 
     seconds: float
     """Of replay, evaluation and comparison."""
+    cpu_s: float
+    """CPU time of this process meanwhile."""
     equal: bool
     entries: int
     rows: int
@@ -52,11 +54,12 @@ async def made_anew(
         await replay.run(after=after, until=after + observations)
         await replay.finish(now)
     say("live state")
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
     found = await rebuild(
         engine, sites=company.SITES, zones=zones, now=now, told=lambda what, done, whole: say(f"{what} {done:,} of {whole:,}")
     )
-    return Anew(time.perf_counter() - began, found.equal, found.entries, found.rows)
+    seconds, worked = time.perf_counter() - began, time.process_time() - worked
+    return Anew(seconds, worked, found.equal, found.entries, found.rows)
 
 
 async def _fill(engine: AsyncEngine, observations: int, orders: int) -> int:
