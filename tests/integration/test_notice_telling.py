@@ -176,7 +176,7 @@ async def test_steps_that_were_passed_wrongly_are_taken_back_in_one_notice_and_m
     await sent(engine)
     await move(engine, 55)
     (again,) = await outbox(engine, recipient="ann@example.org", state="waiting")
-    assert again.subject == "[PO-1] Beams on site: more than 50 % (55 %)"
+    assert again.subject == "[PO-1] Beams on site: at least 50 % (55 %)"
 
 
 async def test_a_date_that_passes_is_told_once_as_late(engine):

@@ -329,7 +329,7 @@ def headline(event: MilestoneEvent | Unknown | Moved, brief: MilestoneBrief) -> 
     shown = amount(brief.percent)
     match event:
         case Passed(step):
-            return Text(f"{brief.title.en}: more than {step} % ({shown} %)", f"{brief.title.zh}：已过 {step}%({shown}%)")
+            return Text(f"{brief.title.en}: at least {step} % ({shown} %)", f"{brief.title.zh}：已达 {step}%({shown}%)")
         case Completed(at):
             when = local(at, brief.zone)
             return Text(f"{brief.title.en}: completed on {when}", f"{brief.title.zh}：已于 {when} 完成")

@@ -25,7 +25,7 @@ BRIEF = MilestoneBrief(
 @pytest.mark.parametrize(
     ("event", "en", "zh"),
     [
-        (Passed(50), "Beams on site: more than 50 % (50 %)", "钢梁到场：已过 50%(50%)"),
+        (Passed(50), "Beams on site: at least 50 % (50 %)", "钢梁到场：已达 50%(50%)"),
         (Completed(BRIEF.due), "Beams on site: completed on 2026-01-01 08:00", "钢梁到场：已于 2026-01-01 08:00 完成"),
         (ShortAtDue(1), "Beams on site: due, and missing 2 pcs Beam", "钢梁到场：已到期，缺 钢梁 2 件"),
         (Reopened(), "Beams on site: open again (50 %)", "钢梁到场：重新打开(50%)"),
@@ -37,7 +37,7 @@ def test_a_headline_says_it_in_one_sentence(event, en, zh):
 
 def test_a_notice_has_the_order_the_evidence_and_the_material_in_the_sites_time():
     english, chinese = compose(Passed(50), BRIEF, "en"), compose(Passed(50), BRIEF, "zh")
-    assert english.subject == "[PO-1] Beams on site: more than 50 % (50 %)"
+    assert english.subject == "[PO-1] Beams on site: at least 50 % (50 %)"
     assert "Progress: 50 % (on the evidence of 1 observation)" in english.body
     assert "  10  Beam: 2 / 4 pcs" in english.body
     assert "Due: 2026-01-01 08:00" in english.body
