@@ -27,6 +27,7 @@ Sites = Annotated[
 
 def note(data: Path, files: Sequence[Path]) -> None:
     """Note in the folder of the data which site files it is kept with."""
+    data.mkdir(parents=True, exist_ok=True)
     coming = data / f"{_NOTED}.new"
     coming.write_text(json.dumps([str(file.resolve()) for file in files], ensure_ascii=False) + "\n", encoding="utf-8")
     coming.replace(data / _NOTED)

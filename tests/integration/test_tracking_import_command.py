@@ -153,3 +153,8 @@ def test_beside_plumbline_up_the_site_files_are_those_it_was_given(run, monkeypa
     assert "harbour.toml: 'plumbline up' was given this site file and it is gone; name the folder with --sites" in done.stderr
     (tmp_path / "sites.json").write_text("[1")
     assert "sites.json: cannot be read" in run("changed.csv", "--order", "PO-1", "--yes").stderr
+
+
+def test_site_files_are_noted_before_there_is_any_data(tmp_path):
+    note(tmp_path / "var" / "new", [tmp_path / "harbour.toml"])
+    assert json.loads((tmp_path / "var" / "new" / "sites.json").read_text()) == [str(tmp_path / "harbour.toml")]
