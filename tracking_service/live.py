@@ -34,6 +34,11 @@ _TOUCHES: Final[dict[str, tuple[Part, ...]]] = {
     "state": ("equipment",),
     "inspection": ("orders", "unlinked"),
 }
+#: What is read beside each other: a series store that does not answer holds up nothing that the database knows.
+_LANES: Final[tuple[frozenset[Part], ...]] = (
+    frozenset(("gateways", "people", "orders", "unlinked")),
+    frozenset(("equipment", "heat", "environment")),
+)
 #: Changed parts are read at most so often: a burst of scans is one new value.
 _GATHER_S: Final = 0.05
 
@@ -51,7 +56,7 @@ class Live:
         self._broadcaster = broadcaster
         self._dirty: dict[str, set[Part]] = defaultdict(set)
         self._sent: dict[tuple[str, Part], str] = {}
-        self._woken = asyncio.Event()
+        self._woken = {parts: asyncio.Event() for parts in _LANES}
 
     def heard(self, outcome: Outcome) -> None:
         """Hear of a committed transaction (the intake's or an import's)."""
@@ -70,29 +75,40 @@ class Live:
         if outcome.orders or outcome.notices:
             for site in watched:
                 self._dirty[site].update(("orders", "unlinked"))
-        self._woken.set()
+        for event in self._woken.values():
+            event.set()
 
     async def run(self) -> None:
         """Send until cancelled."""
-        due: dict[Part, float] = dict.fromkeys(EVERY_S, 0.0)
+        async with asyncio.TaskGroup() as tasks:
+            for parts, event in self._woken.items():
+                tasks.create_task(self._follow(parts, event), name="tracking-live-lane")
+
+    async def _follow(self, lane: frozenset[Part], event: asyncio.Event) -> None:
+        due: dict[Part, float] = dict.fromkeys(lane, 0.0)
         while True:
-            if await woken(self._woken, min(EVERY_S.values())):
+            if await woken(event, min(EVERY_S.values())):
                 await asyncio.sleep(_GATHER_S)
-            self._woken.clear()
+            event.clear()
             now = time.monotonic()
             passed: list[Part] = [part for part, at in due.items() if at <= now]
             due.update((part, now + EVERY_S[part]) for part in passed)
-            watched = self._broadcaster.sites
+            watched = self._broadcaster.sites.intersection(self._wall.sites)
             self._sent = {key: text for key, text in self._sent.items() if key[0] in watched}
-            dirty, self._dirty = self._dirty, defaultdict[str, set[Part]](set)
+            self._dirty = defaultdict(set, {site: parts for site, parts in self._dirty.items() if site in watched})
             for site in sorted(watched):
-                parts: list[Part] = sorted(dirty[site].union(passed))
+                changed = self._dirty[site] & lane
+                self._dirty[site] -= changed
+                parts: list[Part] = sorted(changed.union(passed))
                 for part in parts:
                     await self._send(site, part)
 
     async def _send(self, site: str, part: Part) -> None:
+        file = self._wall.sites.get(site)
+        if file is None:
+            return
         try:
-            text = _json(await self._wall.part(self._wall.sites[site], part))
+            text = _json(await self._wall.part(file, part))
         except (SQLAlchemyError, OSError) as error:
             _log.warning("tracking.live.database_unavailable", part=part, error=str(error))
             return

@@ -25,12 +25,16 @@ from tests.webhook_receiver import Receiver
 from tracking_service import mail, progress
 from tracking_service.api import create_app, wall
 from tracking_service.api.company import add_company
+from tracking_service.broadcaster import Broadcaster
+from tracking_service.document import OrderDocument
 from tracking_service.domain.notice import Change, Said
 from tracking_service.intake import Intake
+from tracking_service.live import Live
 from tracking_service.log import turn
 from tracking_service.log.tables import transition
 from tracking_service.mail import Mail
 from tracking_service.notices import LEASE_NS, NoticeError, Notices, Outgoing
+from tracking_service.orders import import_order
 from tracking_service.progress import Cause
 from tracking_service.rooms.ground import Ground
 from tracking_service.tables import insert_new, notice
@@ -43,6 +47,7 @@ from tracking_service.webhooks.tables import delivery
 HERE = networks("127.0.0.1")
 ZONES = {site.SITE: ZoneInfo("Asia/Shanghai")}
 NOW = 1_790_000_000 * 10**9
+LONG_S = 120.0
 
 
 @pytest.fixture
@@ -129,7 +134,7 @@ async def stored(engine: AsyncEngine, table=notice):
 
 
 @contextlib.asynccontextmanager
-async def running(part: Notices | Webhooks | Intake) -> AsyncIterator[asyncio.Task[None]]:
+async def running(part: Notices | Webhooks | Intake | Live) -> AsyncIterator[asyncio.Task[None]]:
     task = asyncio.create_task(part.run())
     try:
         yield task
@@ -497,3 +502,31 @@ async def test_who_waited_for_a_turn_to_write_does_not_undo_what_time_brought_me
     await site_.meanwhile_the_date_comes(wanted[late]())
     assert (await site_.history())[-1] == 100
     assert (await site_.history()).count(100) == 1
+
+
+async def test_a_series_store_that_stands_still_holds_up_nothing_else_on_the_wall(engine, monkeypatch):
+    monkeypatch.setattr(wall, "_PATIENCE_S", 3600.0)
+    asked = asyncio.Event()
+
+    class Hangs(site.MemorySeries):
+        async def latest(self, *_what: object) -> list[object]:
+            asked.set()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        heat = latest
+
+    shown = wall.Wall(engine=engine, series=Hangs(), sites=site.SITES, profiles={}, plans={})
+    screens = Broadcaster()
+    live = Live(wall=shown, broadcaster=screens)
+    order = OrderDocument.model_validate(site.order())
+    with screens.connected(site.SITE) as screen, screens.connected("a site that is no more"):
+        async with running(live):
+            await asyncio.wait_for(asked.wait(), 120)
+            async with engine.begin() as connection:
+                done = await import_order(connection, order, sites=site.SITES, zones=ZONES, now=time.time_ns())
+            live.heard(done.outcome)
+            names: list[str] = []
+            while "PO-1" not in "".join(names):
+                message = await screen.next(LONG_S)
+                names.append(message.data if message.name == "orders" else message.name)
