@@ -41,7 +41,7 @@ def _parts(contract: Mapping[str, Any]) -> Iterator[str]:
         for method, operation in operations.items():
             groups.setdefault(operation["tags"][0], []).append((method.upper(), path, operation))
     title = f"{escape(info['title'])}: the API"
-    yield f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+    yield f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title><link rel="icon" href="data:,">'
     yield f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head><body><main>'
     yield f'<h1>{title}</h1><p class="quiet">Version {escape(info["version"])} · for tools: <a href="/openapi.json">/openapi.json</a></p>'
     yield from (f"<p>{_marked(each)}</p>" for each in info.get("description", "").split("\n\n"))
