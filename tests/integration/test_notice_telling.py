@@ -86,8 +86,8 @@ async def test_each_person_of_an_order_hears_in_their_language_once(engine):
     await move(engine, 40)
     rows = await outbox(engine)
     assert {(row.recipient, row.subject, row.kind, row.state) for row in rows} == {
-        ("li@example.org", "[PO-1] 钢梁到场：已过 25%(30%)", "progress", "waiting"),
-        ("ann@example.org", "[PO-1] Beams on site: more than 25 % (30 %)", "progress", "waiting"),
+        ("li@example.org", "[PO-1] 钢梁到场：已达 25%(30%)", "progress", "waiting"),
+        ("ann@example.org", "[PO-1] Beams on site: at least 25 % (30 %)", "progress", "waiting"),
     }
     assert len(rows) == 2
 

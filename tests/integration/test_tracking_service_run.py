@@ -70,7 +70,7 @@ async def test_a_scan_moves_the_wall_and_sends_mail_in_each_persons_language(dat
             await mails.hold(4)  # two people; one milestone is done, the other one past 25 %
         subjects = sorted((mail.to, mail.subject) for mail in mails.taken)
         assert [to for to, _ in subjects] == ["ann@example.org"] * 2 + ["li@example.org"] * 2
-        assert "[PO-1] All material: more than 25 % (33.33 %)" in [subject for _, subject in subjects]
+        assert "[PO-1] All material: at least 25 % (33.33 %)" in [subject for _, subject in subjects]
         assert any(subject.startswith("[PO-1] 钢梁到场：已于 ") for to, subject in subjects if to == "li@example.org")
     finally:
         mails.stop()
