@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from edge_agent.link import Listening
 from edge_agent.reader import ReaderError
 from edge_agent.readers.serial_scanner.port import Port, PortError, open_port, read_available
 from edge_agent.readers.wedge_scanner.input_device import InputDevice
@@ -59,10 +60,11 @@ def wedge_shots(path: str) -> Iterator[Shot | None]:
 
 def _cut(read: Callable[[], list[T]], pieces: list[T], shot: Callable[[float], Shot]) -> Iterator[Shot | None]:
     """Gather what `read` brings; it waits for at most `_POLL_S`."""
-    last_s, pause_s, size = time.monotonic(), 0.0, 0
+    now = Listening(time.monotonic, step_s=2 * _POLL_S)  # a standstill of ours is no pause of the scanner's
+    last_s, pause_s, size = now(), 0.0, 0
     while True:
         found = read()
-        now_s = time.monotonic()
+        now_s = now()
         if found:
             pause_s = max(pause_s, now_s - last_s) if pieces else 0.0
             last_s = now_s

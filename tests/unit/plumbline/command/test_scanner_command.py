@@ -113,10 +113,10 @@ def test_a_clerk_is_guided_through_the_card_on_a_real_port(tmp_path: Path):
     while process.poll() is None:
         os.write(master, b"something else\r\n")
         with suppress(subprocess.TimeoutExpired):
-            process.wait(1.5)
+            process.wait(5)
         os.write(master, sent())
         with suppress(subprocess.TimeoutExpired):
-            process.wait(1.5)
+            process.wait(5)
     assert process.stdout is not None
     said = process.stdout.read()
     os.close(master)
