@@ -19,6 +19,7 @@ import structlog
 import edge_agent
 from edge_agent.reader import ReaderError
 from edge_agent.readers.camera.messages import HEAD_BYTES, MAX_BYTES, Ready, Reply, Request, framed, reply_of
+from plumbline import processor
 from plumbline.patience import Patience
 
 _log = structlog.get_logger(__name__)
@@ -106,7 +107,7 @@ class Worker:
         Time in which it waited for the processor does not count, ten times `within_s` at most.
         """
         process = self._running
-        worked_s = [_worked_s(process.pid)]
+        worked_s = [processor.worked_s(process.pid)]
         reading = asyncio.ensure_future(self._reply(process))
         try:
             while True:
@@ -114,7 +115,7 @@ class Worker:
                     async with Patience(within_s):
                         return await asyncio.shield(reading)
                 except TimeoutError:
-                    worked_s.append(_worked_s(process.pid))
+                    worked_s.append(processor.worked_s(process.pid))
                     if len(worked_s) > _AGAIN or not worked_s[-2] < worked_s[-1] < worked_s[0] + within_s:
                         break
             await self.close()
@@ -194,16 +195,6 @@ class Worker:
             rest = rest[-_CHUNK:]
         if rest.strip():
             self._said.append(rest[:200])
-
-
-def _worked_s(pid: int) -> float:
-    """The processor time that a process had; infinite where nobody knows."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return float("inf")
-    fields = stat.rpartition(")")[2].split()  # proc(5): the name before it may hold anything
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _signal_name(number: int) -> str:

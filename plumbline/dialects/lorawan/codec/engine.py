@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+from plumbline import processor
 from plumbline.dialects.document import FieldError, Json, decode
 from plumbline.dialects.lorawan.codec.contract import CodecError
 
@@ -113,14 +114,8 @@ class Engine:
         return bytes(parts)
 
     def _worked_s(self) -> float:
-        """The processor time that the process had; infinite where nobody knows."""
         assert self._process is not None
-        try:
-            stat = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii", errors="replace")
-        except OSError:
-            return float("inf")
-        fields = stat.rpartition(")")[2].split()  # proc(5): the name before it may hold anything
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return processor.worked_s(self._process.pid)
 
 
 def _end(process: subprocess.Popen[bytes], connection: socket.socket) -> None:
