@@ -17,6 +17,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from plumbline.database import open_engine
 from plumbline.text import Text
 from tests import tracking_site as site
 from tests.direct_devices import eventually
@@ -66,7 +67,7 @@ def erp() -> Iterator[Receiver]:
 
 @pytest.fixture
 def server() -> Iterator[PostgreSql]:
-    """A database of the test's own, which it may kill."""
+    """A database of its own, which the test may end and start again."""
     with open_folder("standstill") as folder:
         server = PostgreSql(Path(folder) / "server")
         server.start()
@@ -157,16 +158,18 @@ async def test_a_notice_that_left_while_the_database_was_away_is_noted_when_it_i
     engine = await site.database(server.url)
     went = asyncio.Event()
 
-    async def the_database_dies() -> None:
-        await asyncio.to_thread(server.kill)
+    async def the_database_ends() -> None:
+        await asyncio.to_thread(server.stop)
         went.set()
 
-    chat = Chat(the_database_dies)
+    chat = Chat(the_database_ends)
     await put_notice(engine)
     async with running(Notices(engine=engine, ways={"chat": chat}, poll_s=0.05)) as task:
         await asyncio.wait_for(went.wait(), 120)
         await asyncio.to_thread(server.start)
-        await until_sent(engine, notice, task)
+        fresh = open_engine(server.url)
+        await until_sent(fresh, notice, task)
+        await fresh.dispose()
     assert len(chat.took) == 1
     assert [row.attempts for row in await stored(engine)] == [1]
     await engine.dispose()
@@ -178,10 +181,12 @@ async def test_a_webhook_that_was_taken_while_the_database_was_away_is_noted_whe
     await put_message(engine, erp)
     async with running(Webhooks(engine=engine, allowed=HERE, poll_s=0.05)) as task:
         assert await asyncio.to_thread(erp.came.wait, 120)
-        await asyncio.to_thread(server.kill)
+        await asyncio.to_thread(server.stop)
         erp.hold.set()
         await asyncio.to_thread(server.start)
-        await until_sent(engine, delivery, task)
+        fresh = open_engine(server.url)
+        await until_sent(fresh, delivery, task)
+        await fresh.dispose()
     assert len(erp.taken) == 1
     await engine.dispose()
 
