@@ -118,15 +118,15 @@ async def put_notice(engine: AsyncEngine, key: str = "m|passed|25", way: str = "
         assert await insert_new(connection, notice, [row])
 
 
-async def put_message(engine: AsyncEngine, erp: Receiver, *keys: str) -> None:
+async def put_message(engine: AsyncEngine, erp: Receiver, *keys: str, now: int = NOW) -> None:
     async with engine.begin() as connection:
-        await hooks.add(connection, WebhookDocument(url=erp.url), now=NOW)
+        await hooks.add(connection, WebhookDocument(url=erp.url), now=now)
     for key in keys or ("1",):
         told = Change(
             event=Said("task", key), site=site.SITE, order="PO-1", subject="PO-1~beams", headline=Text(key, key), at=NOW
         )
         async with engine.begin() as connection:
-            await put(connection, [told], NOW)
+            await put(connection, [told], now)
 
 
 async def stored(engine: AsyncEngine, table=notice):
@@ -178,7 +178,7 @@ async def test_a_notice_that_left_while_the_database_was_away_is_noted_when_it_i
 async def test_a_webhook_that_was_taken_while_the_database_was_away_is_noted_when_it_is_back_and_comes_once(server, erp):
     engine = await site.database(server.url)
     erp.hold = threading.Event()
-    await put_message(engine, erp)
+    await put_message(engine, erp, now=time.time_ns())  # what was taken a month ago is forgotten
     async with running(Webhooks(engine=engine, allowed=HERE, poll_s=0.05)) as task:
         assert await asyncio.to_thread(erp.came.wait, 120)
         await asyncio.to_thread(server.stop)
