@@ -89,6 +89,11 @@ async def test_a_contradiction_shows_both_sides(client):
     (told,) = (await client.get(f"/api/sites/{site.SITE}/contradictions", params={"resolved": True})).json()
     assert told["device"] == "digger"
     assert (told["seen"]["device"], told["seen"]["zone"]) == ("scanner-1", "gate")
+    assert (told["seen"]["title"]["en"], told["seen"]["zone_title"]["en"], told["fix"]["title"]["en"]) == (
+        "Gate scanner",
+        "Gate",
+        "Digger",
+    )
     assert told["fix"]["lon"] > 121.6
     assert told["sentence"]["en"] == "Digger was scanned at Gate, but its GPS is 11.9 km away"
     assert told["resolved_at"] is not None  # its later fixes are at the gate again

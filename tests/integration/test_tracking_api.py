@@ -135,6 +135,7 @@ async def test_unlinked_scans_wait_with_their_reason(client, engine):
     await take(engine, site.scan("a\nb"))
     (row,) = (await client.get("/api/unlinked", params={"site": site.SITE})).json()
     assert (row["text"], row["reason"]["en"]) == ("a␊b", "no order knows this code")
+    assert row["device_title"] == {"en": "Gate scanner", "zh": "门口扫描枪"}
 
 
 async def test_history_comes_by_device(client, series):

@@ -136,7 +136,7 @@ def _add_sites(app: FastAPI, wall: Wall, screens: Broadcaster) -> None:
     @app.get("/api/unlinked")
     async def unlinked(site: SiteName = None) -> list[UnlinkedModel]:
         async with wall.reader.connect() as connection:
-            return await reading.read_unlinked(connection, wall.site(site).id)
+            return await reading.read_unlinked(connection, wall.site(site))
 
     @app.get("/api/history")
     async def history(

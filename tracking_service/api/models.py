@@ -237,6 +237,7 @@ class UnlinkedModel(BaseModel):
     event_id: str
     at: str
     device: str
+    device_title: Text
     text: str
     reason: Text
     kind: Literal["scan", "inspection"] = "scan"

@@ -104,10 +104,12 @@ class Side(BaseModel):
     event_id: str
     at: str
     device: str
+    title: Text
     lat: float | None
     lon: float | None
     accuracy_m: float | None
     zone: str | None
+    zone_title: Text | None
 
 
 class SettledModel(BaseModel):
@@ -251,19 +253,23 @@ def _contradiction(site: SiteFile, row: Row[Any]) -> ContradictionModel:
             event_id=row.event_id,
             at=iso(row.at),
             device=row.source,
+            title=_device(site, row.source),
             lat=None,
             lon=None,
             accuracy_m=None,
             zone=row.zone or None,
+            zone_title=_zone(site, row.zone) if row.zone else None,
         ),
         fix=Side(
             event_id=row.fix_id,
             at=iso(row.fix_at),
             device=row.device,
+            title=_device(site, row.device),
             lat=row.lat,
             lon=row.lon,
             accuracy_m=row.accuracy_m,
             zone=None,
+            zone_title=None,
         ),
         distance_m=row.distance_m,
         text=row.text,

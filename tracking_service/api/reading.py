@@ -261,14 +261,17 @@ async def count_unlinked(connection: AsyncConnection, site: str) -> int:
     return (await connection.execute(statement)).scalar_one()
 
 
-async def read_unlinked(connection: AsyncConnection, site: str) -> list[UnlinkedModel]:
-    """The newest scans that wait for a person."""
-    statement = select(unlinked_scan).where(unlinked_scan.c.site == site).order_by(unlinked_scan.c.at.desc()).limit(_UNLINKED)
+async def read_unlinked(connection: AsyncConnection, site: SiteFile) -> list[UnlinkedModel]:
+    """The newest scans and inspections that wait for a person."""
+    waiting = unlinked_scan.c
+    statement = select(unlinked_scan).where(waiting.site == site.id).order_by(waiting.at.desc()).limit(_UNLINKED)
+    sites = {site.id: site}
     return [
         UnlinkedModel(
             event_id=row.event_id,
             at=iso(row.at),
             device=row.device,
+            device_title=both(device_title(sites, site.id, row.device)),
             text=row.text,
             reason=Text(en=row.reason_en, zh=row.reason_zh),
             kind=row.kind,

@@ -49,14 +49,13 @@ class Score(NamedTuple):
 
 
 def score(standing: Standing) -> Score | None:
-    """The health score; `None` where nothing is known that it could be made of."""
-    parts = tuple(
-        part
-        for part in (_schedule(standing), _material(standing), _quality(standing), _data(standing), _questions(standing))
-        if part
-    )
+    """The health score; `None` where nothing is known of the order itself: a site whose gateways all speak makes none healthy."""
+    own = (_schedule(standing), _material(standing), _quality(standing))
+    if not any(own):
+        return None
+    parts = tuple(part for part in (*own, _data(standing), _questions(standing)) if part)
     total = sum(part.of for part in parts)
-    return Score(round(100 * sum(part.points for part in parts) / total), parts) if total else None
+    return Score(round(100 * sum(part.points for part in parts) / total), parts)
 
 
 def _part(name: PartName, of: int, share: float | Decimal, why: Text) -> PartScore:

@@ -205,6 +205,6 @@ export const evidence = (now) => [
   { event_id: 'e3', at: iso(now - 26 * 60 * MINUTE), device: 'gate-scanner', line: null, quantity: null, sentence: t('Foreman signed the delivery off', '工长签收送货'), raw: null },
 ];
 export const unlinked = (now) => [
-  { event_id: 'u1', at: iso(now - 7 * MINUTE), device: 'yard-scanner', text: 'PL1:PO-1999/10/3', reason: t('There is no order PO-1999', '没有订单 PO-1999') },
-  { event_id: 'u2', at: iso(now - 21 * MINUTE), device: 'gate-scanner', text: '0109501101530003', reason: t('GTIN 09501101530003 is on no open line', 'GTIN 09501101530003 不在任何未完成的行中') },
+  { event_id: 'u1', at: iso(now - 7 * MINUTE), device: 'yard-scanner', device_title: t('Yard scanner', '堆场扫描枪'), text: 'PL1:PO-1999/10/3', reason: t('There is no order PO-1999', '没有订单 PO-1999') },
+  { event_id: 'u2', at: iso(now - 21 * MINUTE), device: 'gate-scanner', device_title: t('Gate scanner', '大门扫描枪'), text: '0109501101530003', reason: t('GTIN 09501101530003 is on no open line', 'GTIN 09501101530003 不在任何未完成的行中') },
 ];

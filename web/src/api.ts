@@ -152,7 +152,10 @@ export const evidence = list(
 );
 
 export const unlinkedScans = list(
-  record({ event_id: text, at: time, device: text, text, reason: bilingual, kind: word(['scan', 'inspection'], 'scan') }),
+  record({
+    event_id: text, at: time, device: text, device_title: bilingual, text, reason: bilingual,
+    kind: word(['scan', 'inspection'], 'scan'),
+  }),
 );
 
 /** The moves of a milestone, newest first; `causes` are ids of events and acts. */
@@ -226,10 +229,12 @@ const side = record({
   event_id: text,
   at: time,
   device: text,
+  title: bilingual,
   lat: maybe(number),
   lon: maybe(number),
   accuracy_m: maybe(number),
   zone: maybe(text),
+  zone_title: maybe(bilingual),
 });
 
 /** Two sources that cannot both be right. */

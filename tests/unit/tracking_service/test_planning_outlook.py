@@ -199,9 +199,13 @@ def test_a_healthy_order_has_all_points_and_each_part_says_why():
 
 
 def test_what_is_not_known_counts_neither_way():
-    whole = score(USUAL._replace(behind=None, needed=0, checks=0, gateways=0))
-    assert [part.name for part in whole.parts] == ["open_questions"]
+    whole = score(USUAL._replace(behind=None, needed=0, gateways=0))
+    assert [part.name for part in whole.parts] == ["quality", "open_questions"]
     assert whole.points == 100
+
+
+def test_an_order_of_which_nothing_is_known_is_not_healthy_because_its_site_is():
+    assert score(USUAL._replace(behind=None, needed=0, checks=0)) is None
 
 
 @given(
