@@ -150,6 +150,22 @@ class Server:
         self.process = None
 
 
+def _stat(pid: int) -> list[str]:
+    """State, parent and more of a process (proc(5)); empty where there is none."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return []
+
+
+def _runs(pid: int) -> bool:
+    return _stat(pid)[:1] not in ([], ["Z"])
+
+
+def _children(parent: int) -> list[int]:
+    pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return [pid for pid in pids if _stat(pid)[1:2] == [str(parent)]]
+
+
 class Mosquitto(Server):
     """Eclipse Mosquitto 2.0."""
 
@@ -262,6 +278,14 @@ class PostgreSql(Server):
         if not self._created:
             self.sql("CREATE DATABASE plumbline", database="postgres")
             self._created = True
+
+    def kill(self) -> None:
+        children = [] if self.process is None else _children(self.process.pid)
+        super().kill()
+        for child in children:  # they hold its memory until they notice, and until then it cannot be started again
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        wait_until(lambda: not any(map(_runs, children)), "the database's processes to end")
 
     def stop(self) -> None:
         self._signal(signal.SIGINT)  # "fast": does not wait for clients
